@@ -1,0 +1,5 @@
+export * from "./envelope.ts";
+export * from "./frame.ts";
+export * from "./message-signature.ts";
+export * from "./notice.ts";
+export * from "./proof.ts";
