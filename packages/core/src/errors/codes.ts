@@ -1,0 +1,450 @@
+/**
+ * Every error the system can name: one plain sentence, one hint, one exit code. `docs/errors.md` lists the same
+ * table (a test keeps them equal). Codes are stable: they may be added, never renamed or given another meaning.
+ * Kept sorted. Knows nothing of where an error arises.
+ *
+ * Exit codes: 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused by policy, trust or a newer instance,
+ * 6 busy, 7 directory unreachable.
+ */
+export interface ErrorDescription {
+  /** One sentence for a person; never contains input. */
+  readonly message: string;
+  /** What the person can do next. */
+  readonly hint: string;
+  readonly exitCode: 1 | 2 | 3 | 4 | 5 | 6 | 7;
+}
+
+export const ERROR_CODES = {
+  ABORTED: {
+    exitCode: 1,
+    message: "The operation was stopped before it finished.",
+    hint: "Start it again; what was committed before is kept.",
+  },
+  AGENT_REVOKED: {
+    exitCode: 5,
+    message: "This agent's identity has been revoked.",
+    hint: "A revoked agent cannot act any more; make a new one with talos init.",
+  },
+  AGENT_UNKNOWN: {
+    exitCode: 4,
+    message: "The directory does not know this agent.",
+    hint: "Check the id and the directory; the agent has to be published there first.",
+  },
+  BACKEND_FAILED: {
+    exitCode: 1,
+    message: "The key backend could not carry out the operation.",
+    hint: "Look at the reason in the details; check the device and try once more.",
+  },
+  BACKEND_NOT_AVAILABLE: {
+    exitCode: 1,
+    message: "This key backend is not available here.",
+    hint: "Use the backend \"software\", or install what the details name.",
+  },
+  BATCH_EXPIRED: {
+    exitCode: 5,
+    message: "The prekey batch is outside its validity.",
+    hint: "Fetch it again; the peer has to come online and publish a new one.",
+  },
+  BATCH_INVALID: {
+    exitCode: 5,
+    message: "The prekey batch does not fit its statements.",
+    hint: "Make the batch anew and publish it again.",
+  },
+  BATCH_STALE: {
+    exitCode: 5,
+    message: "A newer prekey batch is published already.",
+    hint: "Read the published one and make the next batch on top of it.",
+  },
+  BUNDLE_INVALID: {
+    exitCode: 5,
+    message: "The prekey bundle does not match the peer's signed batch.",
+    hint: "Fetch it again; if it happens again, do not trust this directory.",
+  },
+  CERTIFICATE_CONFLICT: {
+    exitCode: 5,
+    message: "Another instance is registered under the same generation.",
+    hint: "Two copies of this agent exist; stop one, then open the other again.",
+  },
+  CERTIFICATE_EXPIRED: {
+    exitCode: 5,
+    message: "The instance certificate is outside its validity.",
+    hint: "Fetch a newer one; check the clocks of both machines.",
+  },
+  CERTIFICATE_INVALID: {
+    exitCode: 5,
+    message: "The instance certificate does not belong to this agent's log.",
+    hint: "Fetch it again; if it happens again, do not trust its source.",
+  },
+  CERTIFICATE_UNKNOWN: {
+    exitCode: 5,
+    message: "The directory has no certificate for this instance.",
+    hint: "Register the certificate first; an open client does it by itself.",
+  },
+  CLIENT_CLOSED: {
+    exitCode: 1,
+    message: "The client is closed.",
+    hint: "Open the agent again.",
+  },
+  CLOCK_IMPLAUSIBLE: {
+    exitCode: 1,
+    message: "The machine's clock cannot be right.",
+    hint: "Set the clock, then try again.",
+  },
+  COMMIT_FAILED: {
+    exitCode: 1,
+    message: "The change could not be written to the data directory, and nothing was sent.",
+    hint: "Check free space and that the file system is writable, then try again.",
+  },
+  DECRYPTION_FAILED: {
+    exitCode: 1,
+    message: "The data could not be decrypted.",
+    hint: "It is damaged, forged or not meant for this key; nothing was changed.",
+  },
+  DELIVERY_NOT_REACHED: {
+    exitCode: 7,
+    message: "The message is kept in the outbox but has not got as far as asked.",
+    hint: "It goes out by itself once the directory and the peer can be reached; see talos status.",
+  },
+  DIGEST_MISMATCH: {
+    exitCode: 1,
+    message: "The body and its digest differ.",
+    hint: "The request was changed on its way; send it again.",
+  },
+  DIRECTORY_BUSY: {
+    exitCode: 7,
+    message: "The directory is overloaded or stopping.",
+    hint: "Wait and try again; what is in the outbox is kept.",
+  },
+  DIRECTORY_INTERNAL: {
+    exitCode: 7,
+    message: "The directory failed inside.",
+    hint: "Try again later; the directory's operator finds the cause in its log.",
+  },
+  DIRECTORY_MISBEHAVED: {
+    exitCode: 5,
+    message: "The directory sent an answer that breaks the protocol.",
+    hint: "Nothing was changed; check the address, or use another directory.",
+  },
+  DIRECTORY_NOT_CONFIGURED: {
+    exitCode: 2,
+    message: "This agent has no directory.",
+    hint: "Give one with --directory URL or the option directory.",
+  },
+  DIRECTORY_REFUSED: {
+    exitCode: 5,
+    message: "The directory refused the request.",
+    hint: "Look at the reason in the details.",
+  },
+  DIRECTORY_UNREACHABLE: {
+    exitCode: 7,
+    message: "The directory cannot be reached.",
+    hint: "Check its address and that it runs; what is in the outbox is kept.",
+  },
+  FILE_EXISTS: {
+    exitCode: 1,
+    message: "The file exists already and is never overwritten.",
+    hint: "Choose another path.",
+  },
+  FILE_NOT_FOUND: {
+    exitCode: 4,
+    message: "The file does not exist or cannot be read.",
+    hint: "Check the path and its permissions.",
+  },
+  GENERATION_FENCED: {
+    exitCode: 5,
+    message: "Another process opened this data directory since, so this one may not write any more.",
+    hint: "Stop this process; the newer one carries on.",
+  },
+  HANDSHAKE_REFUSED: {
+    exitCode: 5,
+    message: "The first message's handshake does not fit this agent's keys or options.",
+    hint: "The sender has to fetch a fresh prekey bundle and start again.",
+  },
+  HEAD_UNKNOWN: {
+    exitCode: 5,
+    message: "The structure names a log head that is not in the agent's log.",
+    hint: "Fetch the log again; if it stays so, do not trust this data.",
+  },
+  IDENTITY_MOVED: {
+    exitCode: 5,
+    message: "The identity log has moved on since it was read.",
+    hint: "Fetch the log again and repeat the change on its new head.",
+  },
+  INSTANCE_SUPERSEDED: {
+    exitCode: 5,
+    message: "A newer instance of this agent is running elsewhere.",
+    hint: "Stop one of them; talos takeover makes this copy the living one.",
+  },
+  INTERNAL: {
+    exitCode: 1,
+    message: "Something happened that the program did not expect.",
+    hint: "This is a fault of the program; please report it.",
+  },
+  INVALID_ARGUMENT: {
+    exitCode: 2,
+    message: "An argument has a value that is not allowed.",
+    hint: "See the details for which one, and talos --help for what it takes.",
+  },
+  KDF_PARAMETERS_REFUSED: {
+    exitCode: 5,
+    message: "The password hashing parameters are outside the allowed bounds.",
+    hint: "The file was made by something else or tampered with; use an untouched copy.",
+  },
+  KEY_FILE_CORRUPT: {
+    exitCode: 1,
+    message: "A key file is damaged or truncated.",
+    hint: "Put back an untouched copy of this file, or recover from a backup.",
+  },
+  KEY_FILE_MISSING: {
+    exitCode: 1,
+    message: "A key file that the inventory names is missing.",
+    hint: "Put back the file, or recover from a backup.",
+  },
+  KEY_FILE_SWAPPED: {
+    exitCode: 1,
+    message: "A key file holds another key than its name says.",
+    hint: "Put the files back under their own names, or recover from a backup.",
+  },
+  KEY_NOT_FOUND: {
+    exitCode: 4,
+    message: "There is no key with this id.",
+    hint: "See talos status for the keys there are.",
+  },
+  LOG_INVALID: {
+    exitCode: 5,
+    message: "The identity log does not verify.",
+    hint: "Fetch it from another source; if it stays so, do not trust this agent.",
+  },
+  LOG_NOT_SUPPORTED: {
+    exitCode: 1,
+    message: "The identity log has events that this version cannot judge.",
+    hint: "Use a newer version of Talos Keys.",
+  },
+  MAILBOX_FULL: {
+    exitCode: 5,
+    message: "The recipient's mailbox is full.",
+    hint: "The message is kept and tried again later.",
+  },
+  MALFORMED: {
+    exitCode: 1,
+    message: "The data does not have the form that it must have.",
+    hint: "It is damaged or made by something else; nothing was changed.",
+  },
+  MESSAGE_NOT_FOUND: {
+    exitCode: 4,
+    message: "There is no message with this id.",
+    hint: "It may have been acknowledged already.",
+  },
+  MESSAGE_TOO_LARGE: {
+    exitCode: 2,
+    message: "The message is larger than 10,000,000 bytes.",
+    hint: "Split it, or send a reference to it.",
+  },
+  NOT_YOURS: {
+    exitCode: 5,
+    message: "The request is about another agent's data.",
+    hint: "Only the owner may do this.",
+  },
+  NO_PREKEYS: {
+    exitCode: 5,
+    message: "The directory has no valid prekeys of this agent.",
+    hint: "The message waits until the peer has published new ones.",
+  },
+  OWNER_FOREIGN: {
+    exitCode: 5,
+    message: "A file of the data directory belongs to another user.",
+    hint: "Give it to the user that runs the agent: chown -R USER DIRECTORY.",
+  },
+  PASSWORD_REQUIRED: {
+    exitCode: 2,
+    message: "A password is needed and none was given.",
+    hint: "Use --password-file FILE, TALOS_KEY_PASSWORD, or run it on a terminal.",
+  },
+  PAYLOAD_TOO_LARGE: {
+    exitCode: 2,
+    message: "The request is larger than the directory takes.",
+    hint: "Send less at once.",
+  },
+  PEER_FORKED: {
+    exitCode: 5,
+    message: "The peer's identity log has forked.",
+    hint: "Ask the peer over another channel which history is its own, then decide with talos peers verify.",
+  },
+  PEER_HEAD_STALE: {
+    exitCode: 5,
+    message: "What is known of the peer's identity is too old to send under.",
+    hint: "It is fetched again by itself once the directory has a fresh certificate.",
+  },
+  PEER_UNKNOWN: {
+    exitCode: 4,
+    message: "No agent with this name or id is known.",
+    hint: "Check the id, or add the peer with talos peers add.",
+  },
+  PERMISSIONS_TOO_OPEN: {
+    exitCode: 5,
+    message: "The permissions of the data directory are too open.",
+    hint: "Run: chmod -R u=rwX,go= DIRECTORY.",
+  },
+  PLAN_BLOCKED: {
+    exitCode: 1,
+    message: "An earlier operation on the identity is not finished yet.",
+    hint: "See talos status; it resumes by itself at the next open.",
+  },
+  PREKEY_EXHAUSTED: {
+    exitCode: 5,
+    message: "The peer has no prekeys left to start a session with.",
+    hint: "The message waits until the peer has published new ones.",
+  },
+  PREKEY_ID_REUSED: {
+    exitCode: 5,
+    message: "A new prekey has an id that was used before.",
+    hint: "Make new prekeys and publish them.",
+  },
+  PREKEY_NOT_FOUND: {
+    exitCode: 1,
+    message: "The prekey of this first message is not held any more.",
+    hint: "The sender has to start a new session.",
+  },
+  PREKEY_REUSED: {
+    exitCode: 5,
+    message: "A one-time prekey was used a second time.",
+    hint: "Refused; the sender has to start a new session.",
+  },
+  PREKEY_UNKNOWN: {
+    exitCode: 5,
+    message: "The directory does not know a prekey that the batch carries over.",
+    hint: "Publish it as a new one, or leave it out.",
+  },
+  RATE_LIMITED: {
+    exitCode: 5,
+    message: "Too many requests in a short time.",
+    hint: "Wait and try again.",
+  },
+  REPLAYED: {
+    exitCode: 5,
+    message: "This was received before and is not accepted again.",
+    hint: "Nothing needs to be done.",
+  },
+  REQUEST_EXPIRED: {
+    exitCode: 5,
+    message: "The request's time is too far from the server's.",
+    hint: "Set the machine's clock, then try again.",
+  },
+  REQUEST_REPLAYED: {
+    exitCode: 5,
+    message: "The request was received before.",
+    hint: "Sign a new request.",
+  },
+  ROUTE_UNKNOWN: {
+    exitCode: 4,
+    message: "The directory has no such address.",
+    hint: "Check the URL; the directory may be an older version.",
+  },
+  SECRET_DISPOSED: {
+    exitCode: 1,
+    message: "A secret was used after it had been wiped.",
+    hint: "Open the agent again; if it happens again, please report it.",
+  },
+  SESSION_NOT_FOUND: {
+    exitCode: 4,
+    message: "There is no session for this message.",
+    hint: "The sender has to start a new session.",
+  },
+  SIGNATURE_INVALID: {
+    exitCode: 5,
+    message: "A signature does not verify.",
+    hint: "Do not use this data; fetch it again from its source.",
+  },
+  SIGNATURE_MISSING: {
+    exitCode: 5,
+    message: "The request needs a signature and has none.",
+    hint: "Sign it as the protocol says.",
+  },
+  STORAGE_FAILED: {
+    exitCode: 1,
+    message: "Reading or writing the data directory failed.",
+    hint: "Check the disk, free space and permissions, then try again.",
+  },
+  SYMLINK_REFUSED: {
+    exitCode: 5,
+    message: "A path of the data directory is a symbolic link.",
+    hint: "Replace the link by the real file or folder.",
+  },
+  TOO_MANY_SKIPPED: {
+    exitCode: 5,
+    message: "The message is too far ahead in its chain.",
+    hint: "Nothing was changed; the sender has to start a new session.",
+  },
+  UNKNOWN_COMMAND: {
+    exitCode: 2,
+    message: "There is no such command.",
+    hint: "See talos --help.",
+  },
+  UNKNOWN_OPTION: {
+    exitCode: 2,
+    message: "There is no such option.",
+    hint: "Check its spelling; see talos --help.",
+  },
+  UNSUPPORTED_ALGORITHM: {
+    exitCode: 1,
+    message: "The algorithm of this key or signature is not supported here.",
+    hint: "Use a newer version of Talos Keys, or another key.",
+  },
+  UNSUPPORTED_EXTENSION: {
+    exitCode: 1,
+    message: "The data uses a critical extension that this version does not know.",
+    hint: "Use a newer version of Talos Keys.",
+  },
+  UNSUPPORTED_RUNTIME: {
+    exitCode: 1,
+    message: "This runtime lacks something that Talos Keys needs.",
+    hint: "Use Node 24.21 or newer, built with OpenSSL 3.5.",
+  },
+  UNSUPPORTED_SUITE: {
+    exitCode: 1,
+    message: "The data uses a cipher suite that this version does not know.",
+    hint: "Use a newer version of Talos Keys.",
+  },
+  UNSUPPORTED_VERSION: {
+    exitCode: 1,
+    message: "The data has a format version that this version does not know.",
+    hint: "Use a newer version of Talos Keys.",
+  },
+  VAULT_CORRUPT: {
+    exitCode: 1,
+    message: "The data directory's database is damaged.",
+    hint: "Put back an untouched copy, or recover from a backup; nothing was deleted.",
+  },
+  VAULT_EXISTS: {
+    exitCode: 1,
+    message: "The data directory holds an agent already.",
+    hint: "Choose another --data-dir, or open the agent that is there.",
+  },
+  VAULT_FOREIGN: {
+    exitCode: 5,
+    message: "The data directory belongs to another agent.",
+    hint: "Check --data-dir and the expected agent id.",
+  },
+  VAULT_LOCKED: {
+    exitCode: 6,
+    message: "Another process has this data directory open.",
+    hint: "Stop that process first; status and whoami work beside it.",
+  },
+  VAULT_NOT_FOUND: {
+    exitCode: 4,
+    message: "There is no agent in this data directory.",
+    hint: "Check --data-dir; talos init makes a new agent.",
+  },
+  WEAK_PUBLIC_KEY: {
+    exitCode: 5,
+    message: "The public key is of small order or not canonical.",
+    hint: "Refused: no honest key looks like this; do not trust its source.",
+  },
+  WRONG_PASSWORD: {
+    exitCode: 3,
+    message: "The password is wrong.",
+    hint: "Try again; nothing was changed.",
+  },
+} as const;
+
+export type ErrorCode = keyof typeof ERROR_CODES;

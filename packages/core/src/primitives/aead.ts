@@ -1,0 +1,63 @@
+/** Authenticated encryption with a 12-byte nonce and a 16-byte tag at the end of the ciphertext. */
+import { talosError, type TalosError } from "../errors/talos-error.ts";
+import { revealSecret, type SecretBytes } from "../secret/secret-bytes.ts";
+import type { AeadAlgorithm } from "./crypto.ts";
+import { own } from "./hkdf.ts";
+import { openssl } from "./openssl.ts";
+
+export const AEAD_KEY_BYTES = 32;
+export const AEAD_NONCE_BYTES = 12;
+export const AEAD_TAG_BYTES = 16;
+
+// Both AEADs are one API in Node; the type of one of them serves for both.
+const OPTIONS = { authTagLength: AEAD_TAG_BYTES };
+
+export function aeadSeal(
+  algorithm: AeadAlgorithm,
+  key: SecretBytes,
+  nonce: Uint8Array,
+  plaintext: Uint8Array,
+  associatedData: Uint8Array,
+): Uint8Array {
+  checkLengths(key, nonce);
+  const cipher = openssl.createCipheriv(algorithm as "chacha20-poly1305", revealSecret(key), nonce, OPTIONS);
+  cipher.setAAD(associatedData, { plaintextLength: plaintext.length });
+  const sealed = new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
+  sealed.set(cipher.update(plaintext), 0);
+  cipher.final();
+  sealed.set(cipher.getAuthTag(), plaintext.length);
+  return sealed;
+}
+
+export function aeadOpen(
+  algorithm: AeadAlgorithm,
+  key: SecretBytes,
+  nonce: Uint8Array,
+  ciphertext: Uint8Array,
+  associatedData: Uint8Array,
+): Uint8Array {
+  checkLengths(key, nonce);
+  const length = ciphertext.length - AEAD_TAG_BYTES;
+  if (length < 0) throw decryptionFailed();
+  const decipher = openssl.createDecipheriv(algorithm as "chacha20-poly1305", revealSecret(key), nonce, OPTIONS);
+  decipher.setAAD(associatedData, { plaintextLength: length });
+  decipher.setAuthTag(ciphertext.subarray(length));
+  const plaintext = own(decipher.update(ciphertext.subarray(0, length)));
+  try {
+    decipher.final();
+  } catch {
+    plaintext.fill(0);
+    throw decryptionFailed();
+  }
+  return plaintext;
+}
+
+/** The cause is left out on purpose: every failure looks alike. */
+function decryptionFailed(): TalosError {
+  return talosError("DECRYPTION_FAILED");
+}
+
+function checkLengths(key: SecretBytes, nonce: Uint8Array): void {
+  if (key.length !== AEAD_KEY_BYTES) throw talosError("INVALID_ARGUMENT", "An encryption key has 32 bytes.");
+  if (nonce.length !== AEAD_NONCE_BYTES) throw talosError("INVALID_ARGUMENT", "A nonce has 12 bytes.");
+}
