@@ -92,7 +92,10 @@ async function main(): Promise<boolean> {
   // Also where there is one process only: node:test can end a process with forgotten timers only from outside.
   const counts =
     entries.length > 0
-      ? await follow(run({ files: entries, argv: unit, isolation: "process", concurrency: 2, forceExit: true, timeout: HUNG_TEST_MS }), entries)
+      ? await follow(
+          run({ files: entries, argv: unit, isolation: "process", concurrency: 2, forceExit: true, timeout: HUNG_TEST_MS }),
+          entries,
+        )
       : { passed: 0, failed: 0, skipped: 0 };
 
   const absent = absentVectorSets();
