@@ -2,7 +2,7 @@
 import { talosError } from "../errors/talos-error.ts";
 
 const ALPHABET = "123456789ABCDEFGHJKLMNPQRSTUVWXYZabcdefghijkmnopqrstuvwxyz";
-const DIGITS: ReadonlyMap<string, number> = new Map([...ALPHABET].map((letter, digit) => [letter, digit]));
+const DIGITS: ReadonlyMap<string, number> = new Map(ALPHABET.split("").map((letter, digit) => [letter, digit]));
 
 /** An agent id is 46 characters; anything near this bound is not one, and the work grows with the square. */
 const MAX_TEXT_LENGTH = 256;

@@ -38,7 +38,7 @@ export const ERROR_CODES = {
   BACKEND_NOT_AVAILABLE: {
     exitCode: 1,
     message: "This key backend is not available here.",
-    hint: "Use the backend \"software\", or install what the details name.",
+    hint: 'Use the backend "software", or install what the details name.',
   },
   BATCH_EXPIRED: {
     exitCode: 5,

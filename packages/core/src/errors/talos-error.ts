@@ -57,7 +57,10 @@ export class TalosError extends Error {
   #inspect(): string {
     const details = Object.keys(this.details).length === 0 ? "" : `\n  details: ${JSON.stringify(this.details)}`;
     const cause = this.cause === undefined ? "" : `\n  cause: ${nameOfCause(this.cause)}`;
-    const frames = (this.stack ?? "").split("\n").filter((line) => /^\s+at /.test(line)).join("\n");
+    const frames = (this.stack ?? "")
+      .split("\n")
+      .filter((line) => /^\s+at /.test(line))
+      .join("\n");
     return `${this.toString()}\n  hint: ${this.hint}${details}${cause}\n${frames}`;
   }
 }

@@ -49,7 +49,9 @@ export function decodeEdge(bytes: Uint8Array): TreeEdge {
   const reader = new BinaryReader(bytes, "tree edge");
   const size = reader.u64();
   if (reader.remaining !== HASH_BYTES * onesIn(size)) {
-    throw talosError("MALFORMED", "tree edge: wrong number of hashes.", { details: { structure: "tree edge", reason: "wrong number of hashes" } });
+    throw talosError("MALFORMED", "tree edge: wrong number of hashes.", {
+      details: { structure: "tree edge", reason: "wrong number of hashes" },
+    });
   }
   const hashes: Uint8Array[] = [];
   while (reader.remaining > 0) hashes.push(reader.bytes(HASH_BYTES));

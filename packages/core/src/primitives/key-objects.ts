@@ -120,12 +120,7 @@ function malformedKemKey(reason: string, cause?: unknown): Error {
   return talosError("MALFORMED", "The ML-KEM-768 public key is not valid.", { details: { reason }, cause });
 }
 
-function fromRaw<K>(
-  secret: SecretBytes,
-  length: number,
-  type: KeyType,
-  make: (key: KeyObject, publicKey: Uint8Array) => K,
-): K {
+function fromRaw<K>(secret: SecretBytes, length: number, type: KeyType, make: (key: KeyObject, publicKey: Uint8Array) => K): K {
   if (secret.length !== length) throw talosError("INVALID_ARGUMENT", `A private key of this kind has ${length} bytes.`);
   const key = privateKeyFromRaw(type, revealSecret(secret));
   return make(key, rawPublic(openssl.createPublicKey(key)));

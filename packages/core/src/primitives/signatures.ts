@@ -11,12 +11,7 @@ const COMPRESSED_P256_BYTES = 33;
 const SIGNATURE_BYTES = 64;
 
 /** False for whatever is not a valid signature; never throws on input from outside. */
-export function verifySignature(
-  algorithm: SignatureAlgorithm,
-  publicKey: Uint8Array,
-  message: Uint8Array,
-  signature: Uint8Array,
-): boolean {
+export function verifySignature(algorithm: SignatureAlgorithm, publicKey: Uint8Array, message: Uint8Array, signature: Uint8Array): boolean {
   if (signature.length !== SIGNATURE_BYTES) return false;
   if (algorithm === 1) return verifyEd25519(publicKey, message, signature);
   return algorithm === 4 && verifyEs256(publicKey, message, signature);
