@@ -155,6 +155,11 @@ export const ERROR_CODES = {
     message: "Another process opened this data directory since, so this one may not write any more.",
     hint: "Stop this process; the newer one carries on.",
   },
+  GENERATION_REGRESSED: {
+    exitCode: 5,
+    message: "The message comes from an older copy of the peer than one heard before it.",
+    hint: "Refused: two copies of the peer may exist; ask its operator.",
+  },
   HANDSHAKE_REFUSED: {
     exitCode: 5,
     message: "The first message's handshake does not fit this agent's keys or options.",
@@ -344,6 +349,11 @@ export const ERROR_CODES = {
     exitCode: 1,
     message: "A secret was used after it had been wiped.",
     hint: "Open the agent again; if it happens again, please report it.",
+  },
+  SESSION_EXHAUSTED: {
+    exitCode: 5,
+    message: "The peer has not answered for as long as one session allows.",
+    hint: "A new session is started by itself; the message goes out in it.",
   },
   SESSION_NOT_FOUND: {
     exitCode: 4,
