@@ -1,0 +1,108 @@
+// The interleaved A/B harness: ours and its baselines run in turns, in many small rounds, so that whatever slows the machine for a
+// while slows all of them. What counts is the median of the ratios within a round, not the ratio of two times taken apart.
+// Knows no operation, and prints nothing.
+
+/** One run of what is measured; whoever returns a promise is awaited each time. */
+export type Work = () => void | Promise<void>;
+
+export interface Operation {
+  readonly operation: string;
+  readonly ours: Work;
+  /** By name, each doing with bare means what `ours` does. */
+  readonly baselines: Readonly<Record<string, Work>>;
+  /** Runs after the last round, whatever happened. */
+  readonly close?: Work;
+}
+
+export interface Measurement {
+  readonly operation: string;
+  /** Median over the rounds. */
+  readonly oursMicroseconds: number;
+  /** Ours divided by the baseline of that name: median over the rounds of the ratio within the round. */
+  readonly ratios: Readonly<Record<string, number>>;
+}
+
+export interface MeasureOptions {
+  readonly rounds: number;
+  /** A turn repeats its work until it takes about this long: long against the clock's grain, short against a disturbance. */
+  readonly turnMicroseconds: number;
+  /** The time in microseconds. */
+  readonly clock: () => number;
+}
+
+export const DEFAULT_MEASURE_OPTIONS: MeasureOptions = {
+  rounds: 101,
+  turnMicroseconds: 2_000,
+  clock: () => performance.now() * 1_000,
+};
+
+const MAX_REPEATS = 1_000_000;
+const WARM_UP_TURNS = 5;
+
+interface Contender {
+  readonly name: string;
+  readonly work: Work;
+  readonly repeats: number;
+  /** Microseconds of one run, by round. */
+  readonly times: number[];
+}
+
+export async function measure(operation: Operation, options: Partial<MeasureOptions> = {}): Promise<Measurement> {
+  const settings = { ...DEFAULT_MEASURE_OPTIONS, ...options };
+  try {
+    const ours = await contender("ours", operation.ours, settings);
+    const baselines: Contender[] = [];
+    for (const [name, work] of Object.entries(operation.baselines)) baselines.push(await contender(name, work, settings));
+
+    for (let round = 0; round < settings.rounds; round += 1) {
+      for (const one of turns([ours, ...baselines], round)) one.times.push(await turn(one.work, one.repeats, settings.clock));
+    }
+    return {
+      operation: operation.operation,
+      oursMicroseconds: median(ours.times),
+      ratios: Object.fromEntries(baselines.map(({ name, times }) => [name, median(ratios(ours.times, times))])),
+    };
+  } finally {
+    await operation.close?.();
+  }
+}
+
+/** Even rounds forward, odd ones backward: nobody always runs on the caches that the same other one left behind. */
+export function turns<T>(contenders: readonly T[], round: number): readonly T[] {
+  return round % 2 === 0 ? contenders : contenders.toReversed();
+}
+
+/** The middle value, or the mean of the middle two. */
+export function median(values: readonly number[]): number {
+  const sorted = values.toSorted((a, b) => a - b);
+  const upper = sorted[Math.floor(sorted.length / 2)] ?? Number.NaN;
+  const lower = sorted[Math.ceil(sorted.length / 2) - 1] ?? Number.NaN;
+  return (lower + upper) / 2;
+}
+
+/** Pair by pair; both have one value a round. */
+export function ratios(numerators: readonly number[], denominators: readonly number[]): number[] {
+  return numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN));
+}
+
+/** Warms the work up, and finds how often a turn repeats it. */
+async function contender(name: string, work: Work, { turnMicroseconds, clock }: MeasureOptions): Promise<Contender> {
+  let repeats = 1;
+  let elapsed = await turn(work, repeats, clock);
+  for (let warmUp = 0; warmUp < WARM_UP_TURNS || elapsed * repeats < turnMicroseconds / 4; warmUp += 1) {
+    if (repeats >= MAX_REPEATS) break;
+    repeats = Math.min(MAX_REPEATS, repeats * 10, Math.max(1, Math.round(turnMicroseconds / Math.max(elapsed, 1e-3))));
+    elapsed = await turn(work, repeats, clock);
+  }
+  return { name, work, repeats, times: [] };
+}
+
+/** Microseconds of one run of the work, as the mean of so many. */
+async function turn(work: Work, repeats: number, clock: () => number): Promise<number> {
+  const started = clock();
+  for (let run = 0; run < repeats; run += 1) {
+    const pending = work();
+    if (pending !== undefined) await pending;
+  }
+  return (clock() - started) / repeats;
+}
