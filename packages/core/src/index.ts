@@ -8,7 +8,7 @@ export { fromBase58Btc, toBase58Btc } from "./bytes/base58.ts";
 export { revealSecret, SecretBytes } from "./secret/secret-bytes.ts";
 export { secureCompare } from "./secret/secure-compare.ts";
 
-export { ERROR_CODES, type ErrorCode, type ErrorDescription } from "./errors/codes.ts";
+export { ERROR_CODES, isErrorCode, type ErrorCode, type ErrorDescription } from "./errors/codes.ts";
 export { isTalosError, TalosError, talosError, type ErrorDetails, type TalosErrorOptions } from "./errors/talos-error.ts";
 
 export { decodeCbor, encodeCbor, type CborLimits, type CborMap, type CborValue } from "./codec/cbor.ts";
