@@ -16,7 +16,7 @@ export interface Rule {
   create(context: RuleContext): Record<string, (node: AstNode) => void>;
 }
 
-export function isNode(value: unknown): value is AstNode {
+function isNode(value: unknown): value is AstNode {
   return typeof value === "object" && value !== null && "type" in value && typeof value.type === "string";
 }
 
