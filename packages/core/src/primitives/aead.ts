@@ -1,8 +1,10 @@
 /** Authenticated encryption with a 12-byte nonce and a 16-byte tag at the end of the ciphertext. */
+import type { KeyObject } from "node:crypto";
+
 import { talosError, type TalosError } from "../errors/talos-error.ts";
 import { revealSecret, type SecretBytes } from "../secret/secret-bytes.ts";
 import type { AeadAlgorithm } from "./crypto.ts";
-import { own } from "./hkdf.ts";
+import { ownBytes } from "./own-bytes.ts";
 import { openssl } from "./openssl.ts";
 
 export const AEAD_KEY_BYTES = 32;
@@ -20,7 +22,7 @@ export function aeadSeal(
   associatedData: Uint8Array,
 ): Uint8Array {
   checkLengths(key, nonce);
-  const cipher = openssl.createCipheriv(algorithm as "chacha20-poly1305", revealSecret(key), nonce, OPTIONS);
+  const cipher = openssl.createCipheriv(algorithm as "chacha20-poly1305", keyObject(key), nonce, OPTIONS);
   cipher.setAAD(associatedData, { plaintextLength: plaintext.length });
   const sealed = new Uint8Array(plaintext.length + AEAD_TAG_BYTES);
   sealed.set(cipher.update(plaintext), 0);
@@ -39,10 +41,10 @@ export function aeadOpen(
   checkLengths(key, nonce);
   const length = ciphertext.length - AEAD_TAG_BYTES;
   if (length < 0) throw decryptionFailed();
-  const decipher = openssl.createDecipheriv(algorithm as "chacha20-poly1305", revealSecret(key), nonce, OPTIONS);
+  const decipher = openssl.createDecipheriv(algorithm as "chacha20-poly1305", keyObject(key), nonce, OPTIONS);
   decipher.setAAD(associatedData, { plaintextLength: length });
   decipher.setAuthTag(ciphertext.subarray(length));
-  const plaintext = own(decipher.update(ciphertext.subarray(0, length)));
+  const plaintext = ownBytes(decipher.update(ciphertext.subarray(0, length)));
   try {
     decipher.final();
   } catch {
@@ -50,6 +52,11 @@ export function aeadOpen(
     throw decryptionFailed();
   }
   return plaintext;
+}
+
+/** Half the cost of a sealed message is saved by not handing Node the raw key (see `hkdf.ts`). */
+function keyObject(key: SecretBytes): KeyObject {
+  return openssl.createSecretKey(revealSecret(key));
 }
 
 /** The cause is left out on purpose: every failure looks alike. */

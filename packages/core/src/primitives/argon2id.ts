@@ -2,7 +2,7 @@
 import { talosError } from "../errors/talos-error.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 import type { Argon2idParameters } from "./crypto.ts";
-import { own } from "./hkdf.ts";
+import { ownBytes } from "./own-bytes.ts";
 import { openssl } from "./openssl.ts";
 
 const MAX_UINT32 = 0xffff_ffff;
@@ -26,7 +26,7 @@ export function argon2id(password: SecretBytes, salt: Uint8Array, parameters: Ar
     ...(secret === undefined ? {} : { secret: revealSecret(secret) }),
     ...(associatedData === undefined ? {} : { associatedData }),
   });
-  return SecretBytes.take(own(output));
+  return SecretBytes.take(ownBytes(output));
 }
 
 function isIn(value: number, min: number, max: number): boolean {

@@ -7,7 +7,7 @@ import type { KeyObject } from "node:crypto";
 import { talosError } from "../errors/talos-error.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 import type { AgreementKey, KemKey, SigningKey } from "./crypto.ts";
-import { own } from "./hkdf.ts";
+import { ownBytes } from "./own-bytes.ts";
 import { openssl } from "./openssl.ts";
 import { checkAgreementPublicKey } from "./points.ts";
 import { privateKeyFromRaw, publicKeyFromRaw, type KeyType, type RawPrivateFormat } from "./raw-keys.ts";
@@ -33,7 +33,7 @@ class PrivateKey implements Disposable {
   }
 
   protected exportRaw(format: RawPrivateFormat): SecretBytes {
-    return SecretBytes.take(own(this.live.export({ format })));
+    return SecretBytes.take(ownBytes(this.live.export({ format })));
   }
 
   [Symbol.dispose](): void {
@@ -43,7 +43,7 @@ class PrivateKey implements Disposable {
 
 class Ed25519Key extends PrivateKey implements SigningKey {
   sign(message: Uint8Array): Uint8Array {
-    return own(openssl.sign(null, message, this.live));
+    return ownBytes(openssl.sign(null, message, this.live));
   }
 
   exportSeed(): SecretBytes {
@@ -68,7 +68,7 @@ class MlKemKey extends PrivateKey implements KemKey {
     if (ciphertext.length !== KEM_CIPHERTEXT_BYTES) {
       throw talosError("MALFORMED", "The KEM ciphertext does not have 1088 bytes.", { details: { reason: "ciphertext length" } });
     }
-    return SecretBytes.take(own(openssl.decapsulate(this.live, ciphertext)));
+    return SecretBytes.take(ownBytes(openssl.decapsulate(this.live, ciphertext)));
   }
 
   exportSeed(): SecretBytes {
@@ -113,7 +113,7 @@ export function encapsulate(publicKey: Uint8Array): { ciphertext: Uint8Array; sh
     throw malformedKemKey("key not reduced", cause);
   }
   const { ciphertext, sharedKey } = openssl.encapsulate(key);
-  return { ciphertext: own(ciphertext), sharedSecret: SecretBytes.take(own(sharedKey)) };
+  return { ciphertext: ownBytes(ciphertext), sharedSecret: SecretBytes.take(ownBytes(sharedKey)) };
 }
 
 function malformedKemKey(reason: string, cause?: unknown): Error {
@@ -127,7 +127,7 @@ function fromRaw<K>(secret: SecretBytes, length: number, type: KeyType, make: (k
 }
 
 function rawPublic(key: KeyObject): Uint8Array {
-  return own(key.export({ format: "raw-public" }));
+  return ownBytes(key.export({ format: "raw-public" }));
 }
 
 /** A turn of the ratchet agrees twice with one remote key; the second time its key object is still here. */
@@ -145,7 +145,7 @@ function remoteAgreementKey(bytes: Uint8Array): KeyObject {
 function sharedSecret(agree: () => Uint8Array): SecretBytes {
   let bytes: Uint8Array;
   try {
-    bytes = own(agree());
+    bytes = ownBytes(agree());
   } catch (cause) {
     if (cause instanceof Error && "code" in cause && cause.code === "ERR_OSSL_FAILED_DURING_DERIVATION") {
       throw talosError("WEAK_PUBLIC_KEY", undefined, { cause });

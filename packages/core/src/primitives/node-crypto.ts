@@ -3,7 +3,7 @@ import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 import { aeadOpen, aeadSeal } from "./aead.ts";
 import { argon2id } from "./argon2id.ts";
 import type { Crypto } from "./crypto.ts";
-import { hkdfSha256, hmacSha256, own } from "./hkdf.ts";
+import { hkdfSha256, hmacSha256 } from "./hkdf.ts";
 import {
   agreementKeyFromPrivate,
   encapsulate,
@@ -15,6 +15,7 @@ import {
 } from "./key-objects.ts";
 import { openssl } from "./openssl.ts";
 import { requireRuntime } from "./runtime.ts";
+import { sha256 } from "./sha256.ts";
 import { verifySignature } from "./signatures.ts";
 
 requireRuntime();
@@ -50,12 +51,4 @@ export function deriveKey(ikm: SecretBytes, info: Uint8Array, length: number): S
 
 function randomBytes(length: number): Uint8Array {
   return openssl.randomFillSync(new Uint8Array(length));
-}
-
-function sha256(...parts: readonly Uint8Array[]): Uint8Array {
-  const [only] = parts;
-  if (parts.length === 1 && only !== undefined) return own(openssl.hash("sha256", only, "buffer"));
-  const hash = openssl.createHash("sha256");
-  for (const part of parts) hash.update(part);
-  return own(hash.digest());
 }
