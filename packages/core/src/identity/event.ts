@@ -39,7 +39,7 @@ interface EventCommon {
 }
 
 /** What every event after the inception has. */
-interface Successor {
+export interface Successor {
   readonly seq: number;
   /** Event hash of the event before, 32 bytes. */
   readonly previous: Uint8Array;

@@ -1,3 +1,5 @@
 export * from "./event.ts";
+export { decodeEventBody, type InceptionInput, type RevocationInput, type RotationInput } from "./event-codec.ts";
 export * from "./log.ts";
-export * from "./signatures.ts";
+export * from "./signed-event.ts";
+export * from "./verify-log.ts";

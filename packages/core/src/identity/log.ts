@@ -1,4 +1,7 @@
-// The verified identity log: an immutable value that only `verifyLog` makes.
+// The verified identity log: an immutable value. Only `verifyLog` (verify-log.ts) makes one.
+// Must not know where logs come from. Source: docs/protocol/identity.md.
+import { equalBytes } from "../bytes/bytes.ts";
+import { talosError } from "../errors/talos-error.ts";
 import type { AgentId } from "../keys/agent-id.ts";
 import type { LogHead } from "../keys/heads.ts";
 import type { InstalledKeys } from "./event.ts";
@@ -6,11 +9,12 @@ import type { InstalledKeys } from "./event.ts";
 /** What was in force after one event of a log. */
 export interface LogState extends InstalledKeys {
   readonly head: LogHead;
+  /** Of the event, by its owner's clock; informative. */
   readonly time: number;
 }
 
 declare const verifiedBrand: unique symbol;
-/** A log whose every event has been verified. */
+/** A log whose every event has been verified; its own fields are what is in force at its head. */
 export interface IdentityLog extends InstalledKeys {
   readonly [verifiedBrand]: true;
   readonly agentId: AgentId;
@@ -21,7 +25,16 @@ export interface IdentityLog extends InstalledKeys {
   readonly head: LogHead;
 }
 
-/** What was in force at that head. Throws HEAD_UNKNOWN when that head is not in the log. */
-export declare function logAt(log: IdentityLog, head: LogHead): LogState;
-/** What was in force after event `seq`. Throws HEAD_UNKNOWN. */
-export declare function stateAt(log: IdentityLog, seq: number): LogState;
+/** What was in force at that head. Throws HEAD_UNKNOWN when the log has no such event. */
+export function logAt(log: IdentityLog, head: LogHead): LogState {
+  const state = log.states[head.seq];
+  if (state === undefined || !equalBytes(state.head.hash, head.hash)) throw talosError("HEAD_UNKNOWN");
+  return state;
+}
+
+/** What was in force after event `seq`. Throws HEAD_UNKNOWN when the log has no such event. */
+export function stateAt(log: IdentityLog, seq: number): LogState {
+  const state = log.states[seq];
+  if (state === undefined) throw talosError("HEAD_UNKNOWN");
+  return state;
+}

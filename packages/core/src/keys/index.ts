@@ -5,3 +5,4 @@ export * from "./key-state.ts";
 export * from "./labels.ts";
 export * from "./public-key.ts";
 export * from "./signed.ts";
+export * from "./time.ts";

@@ -57,10 +57,10 @@ export function encodeSigned(body: Uint8Array, signatures: readonly SignatureEnt
   return encodeCbor([body, encoded]);
 }
 
-/** Takes apart `[body, signatures]`. Throws PAYLOAD_TOO_LARGE above `maxBytes`, MALFORMED otherwise. */
-export function decodeSigned(wire: Uint8Array, maxBytes: number): Signed {
-  if (wire.length > maxBytes) throw talosError("PAYLOAD_TOO_LARGE", undefined, { details: { bytes: wire.length, maxBytes } });
-  const outer = readCborArray(wire, "signed structure", { length: 2 });
+/** Takes apart `[body, signatures]` of a structure of that name. Throws MALFORMED, above `maxBytes` before anything is read. */
+export function decodeSigned(wire: Uint8Array, structure: string, maxBytes: number): Signed {
+  if (wire.length > maxBytes) throw malformedField({ structure, field: "whole" }, "too large");
+  const outer = readCborArray(wire, structure, { length: 2 });
   return { body: outer.bytes({}), signatures: decodeSignatures(outer.bytes({})) };
 }
 
