@@ -1,1 +1,9 @@
 export * from "./outside-vectors.ts";
+export {
+  recordingCrypto,
+  type FoundSecret,
+  type RecordedSecret,
+  type RecordingCrypto,
+  type RecordingCryptoOptions,
+} from "./crypto/recording-crypto.ts";
+export { scriptedCrypto, type RecordedEncapsulation, type ScriptedCrypto, type ScriptedCryptoOptions } from "./crypto/scripted-crypto.ts";
