@@ -1,0 +1,15 @@
+export * from "./types.ts";
+export { Vault } from "./vault.ts";
+export type { LockHolder } from "./lock.ts";
+export type { KdfParameters } from "./unlock-slots.ts";
+export * from "./store/inventory.ts";
+export * from "./store/own-log.ts";
+export * from "./store/batches.ts";
+export * from "./store/peers.ts";
+export * from "./store/sessions.ts";
+export * from "./store/outbox.ts";
+export * from "./store/inbox.ts";
+export * from "./store/opened.ts";
+export * from "./store/kept.ts";
+export * from "./store/plans.ts";
+export type { ReadTransaction, Transaction } from "./store/transaction.ts";

@@ -1,0 +1,1 @@
+export interface LockHolder { readonly pid: number; readonly host: string; readonly since: number }

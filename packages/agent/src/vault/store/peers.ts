@@ -1,0 +1,185 @@
+/** Other agents: their logs, newest certificates, trust, and evidence against them. Does not verify. */
+import { type AgentId, agentId, agentIdToDid, type LogHead } from "@talos/core";
+import { bytes, number, optionalBytes, optionalNumber, optionalText, text, word } from "./columns.ts";
+import type { SqlRow, Store } from "./store.ts";
+
+export const TRUST = ["unverified", "verified", "blocked"] as const;
+export type Trust = (typeof TRUST)[number];
+
+/** The highest certificate seen, by (seq, generation). */
+export interface HighestInstance {
+  readonly seq: number;
+  readonly generation: number;
+  readonly instanceKey: Uint8Array;
+}
+
+export interface Peer {
+  readonly agentId: AgentId;
+  readonly did: string;
+  /** URL of the directory where this peer is reached. */
+  readonly directory?: string | undefined;
+  readonly petname?: string | undefined;
+  readonly trust: Trust;
+  readonly firstSeenAt: number;
+  readonly head: LogHead;
+  /** The newest instance certificate, as it travelled. */
+  readonly certificate?: Uint8Array | undefined;
+  readonly certificateSeenAt?: number | undefined;
+  readonly highest?: HighestInstance | undefined;
+}
+
+export interface KnownCertificate {
+  readonly hash: Uint8Array;
+  readonly wire: Uint8Array;
+  readonly seenAt: number;
+}
+
+/** Two things that cannot both be honest: forked logs, cloned certificates, a reused counter. */
+export interface Conflict {
+  readonly agentId: AgentId;
+  readonly kind: string;
+  readonly first: Uint8Array;
+  readonly second: Uint8Array;
+  readonly seenAt: number;
+}
+
+export class PeersReader {
+  protected readonly store: Store;
+
+  constructor(store: Store) {
+    this.store = store;
+  }
+
+  get(id: AgentId): Peer | undefined {
+    const row = this.store.get("SELECT * FROM peers WHERE agent_id = ?", id);
+    return row && toPeer(row);
+  }
+
+  byPetname(petname: string): Peer | undefined {
+    const row = this.store.get("SELECT * FROM peers WHERE petname = ?", petname);
+    return row && toPeer(row);
+  }
+
+  /** In the order in which they were first seen. */
+  list(): Peer[] {
+    return this.store.all("SELECT * FROM peers ORDER BY first_seen_at, agent_id").map(toPeer);
+  }
+
+  /** The peer's log as it travelled, inception first. */
+  events(id: AgentId): Uint8Array[] {
+    return this.store.all("SELECT wire FROM peer_events WHERE agent_id = ? ORDER BY seq", id).map((row) => bytes(row, "wire"));
+  }
+
+  /** A certificate that was seen before, by its hash. */
+  certificate(id: AgentId, hash: Uint8Array): Uint8Array | undefined {
+    const row = this.store.get("SELECT wire FROM peer_certificates WHERE agent_id = ? AND hash = ?", id, hash);
+    return row && bytes(row, "wire");
+  }
+
+  /** Every certificate that is remembered, newest first. */
+  certificates(id: AgentId): KnownCertificate[] {
+    return this.store
+      .all("SELECT hash, wire, seen_at FROM peer_certificates WHERE agent_id = ? ORDER BY seen_at DESC", id)
+      .map((row) => ({ hash: bytes(row, "hash"), wire: bytes(row, "wire"), seenAt: number(row, "seen_at") }));
+  }
+
+  conflicts(id?: AgentId): Conflict[] {
+    return this.store
+      .all("SELECT * FROM peer_conflicts WHERE ?1 IS NULL OR agent_id = ?1 ORDER BY ord", id)
+      .map((row) => ({
+        agentId: agentId(bytes(row, "agent_id")),
+        kind: text(row, "kind"),
+        first: bytes(row, "first"),
+        second: bytes(row, "second"),
+        seenAt: number(row, "seen_at"),
+      }));
+  }
+}
+
+export class Peers extends PeersReader {
+  /** Inserts, or replaces everything that is known but for the log and remembered certificates. */
+  put(peer: Peer): void {
+    this.store.run(
+      `INSERT INTO peers (agent_id, directory, petname, trust, first_seen_at, head_seq, head_hash, certificate,
+         certificate_seen_at, highest_seq, highest_generation, highest_instance_key)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+       ON CONFLICT (agent_id) DO UPDATE SET directory = excluded.directory, petname = excluded.petname,
+         trust = excluded.trust, head_seq = excluded.head_seq, head_hash = excluded.head_hash,
+         certificate = excluded.certificate, certificate_seen_at = excluded.certificate_seen_at,
+         highest_seq = excluded.highest_seq, highest_generation = excluded.highest_generation,
+         highest_instance_key = excluded.highest_instance_key`,
+      peer.agentId,
+      peer.directory,
+      peer.petname,
+      peer.trust,
+      peer.firstSeenAt,
+      peer.head.seq,
+      peer.head.hash,
+      peer.certificate,
+      peer.certificateSeenAt,
+      peer.highest?.seq,
+      peer.highest?.generation,
+      peer.highest?.instanceKey,
+    );
+  }
+
+  /** Stores the whole verified log in place of what was there; `put` sets the head. */
+  putEvents(id: AgentId, events: readonly Uint8Array[]): void {
+    this.store.run("DELETE FROM peer_events WHERE agent_id = ? AND seq >= ?", id, events.length);
+    events.forEach((wire, seq) => {
+      this.store.run(
+        "INSERT INTO peer_events (agent_id, seq, wire) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET wire = excluded.wire WHERE wire <> excluded.wire",
+        id,
+        seq,
+        wire,
+      );
+    });
+  }
+
+  /** Remembers a certificate by its hash, for messages under it that arrive late. */
+  rememberCertificate(id: AgentId, certificate: KnownCertificate): void {
+    this.store.run(
+      "INSERT INTO peer_certificates (agent_id, hash, wire, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      id,
+      certificate.hash,
+      certificate.wire,
+      certificate.seenAt,
+    );
+  }
+
+  forgetCertificates(seenBefore: number): number {
+    return this.store.run("DELETE FROM peer_certificates WHERE seen_at < ?", seenBefore);
+  }
+
+  /** The same pair is kept once. */
+  addConflict(conflict: Conflict): void {
+    this.store.run(
+      "INSERT INTO peer_conflicts (agent_id, kind, first, second, seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      conflict.agentId,
+      conflict.kind,
+      conflict.first,
+      conflict.second,
+      conflict.seenAt,
+    );
+  }
+}
+
+function toPeer(row: SqlRow): Peer {
+  const id = agentId(bytes(row, "agent_id"));
+  const instanceKey = optionalBytes(row, "highest_instance_key");
+  return {
+    agentId: id,
+    did: agentIdToDid(id),
+    directory: optionalText(row, "directory"),
+    petname: optionalText(row, "petname"),
+    trust: word(row, "trust", TRUST),
+    firstSeenAt: number(row, "first_seen_at"),
+    head: { seq: number(row, "head_seq"), hash: bytes(row, "head_hash") },
+    certificate: optionalBytes(row, "certificate"),
+    certificateSeenAt: optionalNumber(row, "certificate_seen_at"),
+    highest:
+      instanceKey === undefined
+        ? undefined
+        : { seq: number(row, "highest_seq"), generation: number(row, "highest_generation"), instanceKey },
+  };
+}

@@ -1,0 +1,95 @@
+/**
+ * What every table stands on: prepared statements kept by their text, sealing of secret columns, and the guard that
+ * nothing is written outside a transaction. Knows SQLite, but no table and no key file.
+ */
+import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
+import { talosError } from "@talos/core";
+
+/** Seals one column of one row; the reader names the place it expects, so a value moved elsewhere does not open. */
+export interface RowSealer {
+  sealRow(table: string, row: Uint8Array, column: string, plaintext: Uint8Array): Uint8Array;
+  /** In memory of its own. @throws TalosError VAULT_CORRUPT */
+  openRow(table: string, row: Uint8Array, column: string, sealed: Uint8Array): Uint8Array;
+}
+
+export type SqlValue = SQLInputValue | undefined;
+export type SqlRow = Record<string, SQLOutputValue>;
+
+export class Store {
+  readonly #db: DatabaseSync;
+  readonly #sealer: RowSealer | undefined;
+  readonly #statements = new Map<string, StatementSync>();
+  #writable = false;
+  #inventoryChanged = false;
+
+  /** @param sealer absent where no password was given: sealed columns then throw PASSWORD_REQUIRED */
+  constructor(db: DatabaseSync, sealer: RowSealer | undefined) {
+    this.#db = db;
+    this.#sealer = sealer;
+  }
+
+  /** Opens the store for writing; only the vault's transaction does so. */
+  beginWriting(): void {
+    this.#writable = true;
+    this.#inventoryChanged = false;
+  }
+
+  /** Ends writing; true when key files or the public projection must follow. */
+  endWriting(): boolean {
+    this.#writable = false;
+    return this.#inventoryChanged;
+  }
+
+  noteInventoryChange(): void {
+    this.#inventoryChanged = true;
+  }
+
+  /** Number of changed rows. */
+  run(sql: string, ...values: readonly SqlValue[]): number {
+    return Number(this.#write(sql, values).changes);
+  }
+
+  /** The row id of what was inserted. */
+  insert(sql: string, ...values: readonly SqlValue[]): number {
+    return Number(this.#write(sql, values).lastInsertRowid);
+  }
+
+  get(sql: string, ...values: readonly SqlValue[]): SqlRow | undefined {
+    return this.#prepare(sql).get(...values.map(orNull));
+  }
+
+  all(sql: string, ...values: readonly SqlValue[]): SqlRow[] {
+    return this.#prepare(sql).all(...values.map(orNull));
+  }
+
+  seal(table: string, row: Uint8Array, column: string, plaintext: Uint8Array): Uint8Array {
+    return this.#seals().sealRow(table, row, column, plaintext);
+  }
+
+  unseal(table: string, row: Uint8Array, column: string, sealed: Uint8Array): Uint8Array {
+    return this.#seals().openRow(table, row, column, sealed);
+  }
+
+  #seals(): RowSealer {
+    if (this.#sealer === undefined) throw talosError("PASSWORD_REQUIRED");
+    return this.#sealer;
+  }
+
+  #write(sql: string, values: readonly SqlValue[]): { changes: number | bigint; lastInsertRowid: number | bigint } {
+    if (!this.#writable) throw talosError("INTERNAL", "The store was written to outside a transaction.");
+    return this.#prepare(sql).run(...values.map(orNull));
+  }
+
+  #prepare(sql: string): StatementSync {
+    let statement = this.#statements.get(sql);
+    if (statement === undefined) {
+      statement = this.#db.prepare(sql);
+      this.#statements.set(sql, statement);
+    }
+    return statement;
+  }
+}
+
+function orNull(value: SqlValue): SQLInputValue {
+  return value ?? null;
+}

@@ -1,0 +1,63 @@
+/**
+ * The only way to the tables. A ReadTransaction sees one state of the store; a Transaction changes it, as a whole or
+ * not at all. Both are valid only inside the function that gets them.
+ */
+import { Batches, type BatchesReader } from "./batches.ts";
+import { Acks, type AcksReader, Inbox, type InboxReader } from "./inbox.ts";
+import { Inventory, type InventoryReader } from "./inventory.ts";
+import { Kept, type KeptReader } from "./kept.ts";
+import { Opened, type OpenedReader } from "./opened.ts";
+import { Outbox, type OutboxReader } from "./outbox.ts";
+import { OwnLog, type OwnLogReader } from "./own-log.ts";
+import { Peers, type PeersReader } from "./peers.ts";
+import { Plans, type PlansReader } from "./plans.ts";
+import { Sessions, type SessionsReader } from "./sessions.ts";
+import { Settings, type SettingsReader } from "./settings.ts";
+import type { Store } from "./store.ts";
+
+export interface ReadTransaction {
+  readonly inventory: InventoryReader;
+  readonly log: OwnLogReader;
+  readonly batches: BatchesReader;
+  readonly peers: PeersReader;
+  readonly sessions: SessionsReader;
+  readonly outbox: OutboxReader;
+  readonly inbox: InboxReader;
+  readonly acks: AcksReader;
+  readonly opened: OpenedReader;
+  readonly kept: KeptReader;
+  readonly plans: PlansReader;
+  readonly settings: SettingsReader;
+}
+
+export interface Transaction extends ReadTransaction {
+  readonly inventory: Inventory;
+  readonly log: OwnLog;
+  readonly batches: Batches;
+  readonly peers: Peers;
+  readonly sessions: Sessions;
+  readonly outbox: Outbox;
+  readonly inbox: Inbox;
+  readonly acks: Acks;
+  readonly opened: Opened;
+  readonly kept: Kept;
+  readonly plans: Plans;
+  readonly settings: Settings;
+}
+
+export function transactionOver(store: Store): Transaction {
+  return {
+    inventory: new Inventory(store),
+    log: new OwnLog(store),
+    batches: new Batches(store),
+    peers: new Peers(store),
+    sessions: new Sessions(store),
+    outbox: new Outbox(store),
+    inbox: new Inbox(store),
+    acks: new Acks(store),
+    opened: new Opened(store),
+    kept: new Kept(store),
+    plans: new Plans(store),
+    settings: new Settings(store),
+  };
+}

@@ -1,0 +1,91 @@
+/** What the vault takes and gives, apart from the class itself. */
+import type { AgentId, Crypto, ErrorCode, KeyId, SecretBytes } from "@talos/core";
+import type { LockHolder } from "./lock.ts";
+import type { StoredKeyKind } from "./store/inventory.ts";
+import type { ReadTransaction, Transaction } from "./store/transaction.ts";
+import type { KdfParameters } from "./unlock-slots.ts";
+
+/** Kind of a key that is being made: a next identity key is stored as an identity key, under another name. */
+export type NewKeyKind = StoredKeyKind | "next-identity";
+
+/** The key files, for whoever makes and uses private parts: the software backend, and prekeys. */
+export interface KeyFileStore {
+  /**
+   * Seals a private part into a staged file. It counts once a committed inventory names its id; what never does is
+   * removed at close and at the next open. Copies the secret.
+   *
+   * @throws TalosError STORAGE_FAILED
+   */
+  stage(kind: NewKeyKind, keyId: KeyId, secret: SecretBytes): void;
+  /**
+   * The private part; the caller disposes it.
+   *
+   * @throws TalosError KEY_FILE_MISSING, KEY_FILE_CORRUPT, KEY_FILE_SWAPPED, UNSUPPORTED_VERSION, STORAGE_FAILED
+   */
+  load(kind: StoredKeyKind, keyId: KeyId): SecretBytes;
+}
+
+/** What `create` is to store first, once the keys exist. */
+export interface FirstContent {
+  readonly agentId: AgentId;
+  /** Runs inside the first transaction. */
+  write(tx: Transaction): void;
+}
+
+export interface CreateVaultOptions {
+  readonly dataDir: string;
+  readonly name: string;
+  readonly password: SecretBytes;
+  readonly crypto: Crypto;
+  /** milliseconds since 1970 */
+  readonly now: number;
+  /** Makes the first keys and stages their private parts. Awaited while the lock is held; nothing is committed yet. */
+  build(files: KeyFileStore): Promise<FirstContent>;
+  /** Never below the floor; tests use the floor itself. */
+  readonly kdf?: KdfParameters;
+}
+
+export interface OpenVaultOptions {
+  readonly dataDir: string;
+  readonly password: SecretBytes;
+  readonly crypto: Crypto;
+  readonly now: number;
+  /** VAULT_FOREIGN where the folder holds another agent, before the password is tried. */
+  readonly expectAgentId?: AgentId;
+}
+
+export interface InspectVaultOptions {
+  readonly dataDir: string;
+  /** Checked when given, and then sealed columns can be read. */
+  readonly password?: SecretBytes | undefined;
+  readonly crypto: Crypto;
+}
+
+/** Something about the folder that an operator should know, and that does not stop the agent. */
+export interface VaultFinding {
+  readonly code: ErrorCode;
+  /** Relative to the data directory. */
+  readonly file: string;
+  readonly keyId?: KeyId | undefined;
+  readonly kind?: StoredKeyKind | undefined;
+  readonly message: string;
+}
+
+export interface VaultFacts {
+  readonly agentId: AgentId;
+  readonly name: string;
+  readonly dataDir: string;
+  readonly createdAt: number;
+  readonly generation: number;
+  readonly vaultKeyNumber: number;
+}
+
+/** A vault that is only looked at. Closes what it opened when disposed. */
+export interface VaultInspection extends VaultFacts, Disposable {
+  /** Who has it open; undefined where nobody has, as far as can be told without asking for the lock. */
+  readonly holder: LockHolder | undefined;
+  readonly findings: readonly VaultFinding[];
+  /** One consistent state. Sealed columns throw PASSWORD_REQUIRED unless the password was given. */
+  read<T>(fn: (tx: ReadTransaction) => T): T;
+  close(): void;
+}

@@ -1,0 +1,1 @@
+export interface KdfParameters { readonly memoryKiB: number; readonly passes: number; readonly lanes: number }
