@@ -1,0 +1,36 @@
+// What the independent decoder throws: a short class name and a sentence. The classes are those of docs/protocol alone.
+// Nothing in this folder may import another package of this project: the folder proves that the specification suffices.
+
+export type RefusalClass =
+  | "malformed"
+  | "too-large"
+  | "unsupported-version"
+  | "unsupported-suite"
+  | "unsupported-extension"
+  | "key-invalid"
+  | "signature-invalid"
+  | "decryption-failed"
+  | "expired"
+  | "path-invalid"
+  | "mismatch"
+  | "log-not-supported"
+  | "digest-mismatch"
+  | "signature-missing";
+
+export class Refusal extends Error {
+  readonly class: RefusalClass;
+  constructor(refusalClass: RefusalClass, message: string) {
+    super(`${refusalClass}: ${message}`);
+    this.name = "Refusal";
+    this.class = refusalClass;
+  }
+}
+
+export function refuse(refusalClass: RefusalClass, message: string): never {
+  throw new Refusal(refusalClass, message);
+}
+
+/** Refuses as `malformed` unless the condition holds. */
+export function demand(condition: boolean, message: string): asserts condition {
+  if (!condition) refuse("malformed", message);
+}
