@@ -21,6 +21,7 @@ if (binary !== undefined) {
   }
 } else {
   const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
+  // 24.18 is what the package for macOS on Intel brings.
   if (major < 24 || (major === 24 && minor < 18)) {
     process.stderr.write(
       `Talos Keys needs Node 24.21 or newer, and this is ${process.version}: the npm package node-${platform} that brings it was not installed.\n` +

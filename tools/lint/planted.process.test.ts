@@ -111,7 +111,9 @@ const HARMLESS: readonly Omit<Planted, "rule">[] = [
   {
     file: "agent/src/about-secrets.ts",
     text: `export const f = (x: { secret?: string; seed: Uint8Array; passwordFile: string }): boolean =>
-  x.secret === undefined || x.seed.length !== 32 || typeof x.secret === "string" || x.passwordFile === "-";`,
+  x.secret === undefined || x.seed.length !== 32 || typeof x.secret === "string" || x.passwordFile === "-";
+const SEED_BYTES = 32;
+export const g = (bytes: { size: number }): boolean => bytes.size === SEED_BYTES;`,
   },
   {
     file: "agent/src/other-files.ts",

@@ -4,8 +4,9 @@ import { type AstNode, nameOf, nodeIn, nodesIn, type Rule, unwrap } from "./ast.
 
 const SECRET = /secret|private_?key|seed|password|passphrase|vault_?key|message_?key|chain_?key|root_?key/i;
 // What is about a secret and is none: its length, where it comes from, what it is called.
-const ABOUT =
-  /(lengths?|bytes|size|count|source|file|path|option|kind|type|id|ids|name|label|state|slot|policy|index|version|public_?key)$/i;
+const ABOUT = /(lengths?|size|count|source|file|path|option|kind|type|id|ids|name|label|state|slot|policy|index|version|public_?key)$/i;
+// SEED_BYTES: what a constant holds is public.
+const CONSTANT = /^[A-Z][A-Z0-9_]*$/;
 const COMPARISONS: readonly unknown[] = ["==", "===", "!=", "!=="];
 const COMPARERS: readonly string[] = ["compare", "equals", "equalBytes", "compareBytes", "isDeepStrictEqual", "localeCompare"];
 
@@ -21,7 +22,7 @@ function isSecret(node: AstNode): boolean {
     return nameOf(callee) === "revealSecret" || (object !== undefined && isSecret(object));
   }
   const name = nameOf(inner);
-  return name !== undefined && SECRET.test(name) && !ABOUT.test(name);
+  return name !== undefined && SECRET.test(name) && !ABOUT.test(name) && !CONSTANT.test(name);
 }
 
 /** Absence, a kind, a length: no bytes of the secret are looked at. */

@@ -2,6 +2,7 @@
 // The command's entry, in plain JavaScript that an old Node can read: says in one line that the Node is too old, else starts @talos/cli.
 const [major = 0, minor = 0] = process.versions.node.split(".").map(Number);
 
+// 24.18 is what the package for macOS on Intel brings.
 if (major < 24 || (major === 24 && minor < 18)) {
   process.stderr.write(
     `talos: needs Node 24.21 or newer, and this is ${process.version}\n` +
