@@ -45,3 +45,19 @@ export { emptyRoot, leafHash, nodeHash, type TreeHash } from "./merkle/hashes.ts
 export { allInclusionPaths, consistencyProof, inclusionPath, treeRoot } from "./merkle/tree.ts";
 export { verifyConsistency, verifyInclusion, type ConsistencyClaim, type InclusionClaim } from "./merkle/verify.ts";
 export { appendLeaf, decodeEdge, edgeRoot, EMPTY_EDGE, encodeEdge, type TreeEdge } from "./merkle/edge.ts";
+
+export {
+  decodeHandshakeHeader,
+  handshakeId,
+  type AcceptInput,
+  type HandshakeHeader,
+  type HandshakeId,
+  type InitiateInput,
+  type InitiatorFacts,
+  type OwnBatchFacts,
+  type OwnPrekey,
+  type PrekeyUse,
+  type ResponderFacts,
+} from "./handshake/index.ts";
+export { decodeRatchetHeader, RATCHET_BOUNDS, wipeAll, type RatchetBounds, type RatchetHeader } from "./ratchet/index.ts";
+export * from "./session/index.ts";

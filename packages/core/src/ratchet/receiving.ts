@@ -154,26 +154,27 @@ function walk(chain: ReceivingChain, end: number, room: number, ledger: Ledger):
   const runs: SkippedRun[] = [];
   const name: ChainName = { index: chain.index, ratchetKey: chain.ratchetKey };
   const keepFrom = Math.max(chain.counter, end - room);
-  let chainKey = chain.chainKey;
+  // The chain's own key belongs to the state before; only the ones made here are wiped on the way.
+  let made: SecretBytes | undefined;
   const replaceBy = (nextChainKey: SecretBytes): void => {
-    if (chainKey !== chain.chainKey) chainKey.dispose();
-    chainKey = nextChainKey;
+    made?.dispose();
+    made = nextChainKey;
   };
-  for (let counter = chain.counter; counter < keepFrom; counter++) replaceBy(deriveNextChainKey(chainKey, crypto));
+  for (let counter = chain.counter; counter < keepFrom; counter++) replaceBy(deriveNextChainKey(made ?? chain.chainKey, crypto));
   for (let first = keepFrom; first < end; first += MAX_RUN_KEYS) {
     const count = Math.min(MAX_RUN_KEYS, end - first);
     const keys = SecretBytes.take(new Uint8Array(count * RATCHET_SECRET_BYTES));
     ledger.fresh.push(keys);
     for (let i = 0; i < count; i++) {
-      const step = deriveChain(chainKey, crypto);
+      const step = deriveChain(made ?? chain.chainKey, crypto);
       revealSecret(keys).set(revealSecret(step.messageKey), i * RATCHET_SECRET_BYTES);
       step.messageKey.dispose();
       replaceBy(step.chainKey);
     }
     runs.push({ chain: name, first, count, storedAt: now, keys });
   }
-  if (chainKey !== chain.chainKey) ledger.fresh.push(chainKey);
-  return { runs, chainKey };
+  if (made !== undefined) ledger.fresh.push(made);
+  return { runs, chainKey: made ?? chain.chainKey };
 }
 
 function note(change: SkippedChange, ledger: Ledger): SkippedKeys {
