@@ -61,3 +61,11 @@ export {
 } from "./handshake/index.ts";
 export { decodeRatchetHeader, RATCHET_BOUNDS, wipeAll, type RatchetBounds, type RatchetHeader } from "./ratchet/index.ts";
 export * from "./session/index.ts";
+
+export * from "./keys/index.ts";
+export * from "./identity/index.ts";
+export * from "./instance/index.ts";
+export * from "./prekeys/index.ts";
+export * from "./envelope/index.ts";
+export * from "./requests/index.ts";
+export * from "./rotation/index.ts";
