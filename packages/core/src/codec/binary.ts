@@ -67,7 +67,7 @@ export class BinaryReader {
   }
 
   #advance(length: number): number {
-    if (!(length <= this.remaining)) throw this.#malformed("ends early");
+    if (!(length >= 0 && length <= this.remaining && Number.isInteger(length))) throw this.#malformed("ends early");
     const at = this.#offset;
     this.#offset += length;
     return at;
@@ -131,7 +131,8 @@ export class BinaryWriter {
   }
 
   bytes(bytes: Uint8Array): this {
-    this.#buffer.set(bytes, this.#reserve(bytes.length));
+    const at = this.#reserve(bytes.length); // may replace the buffer
+    this.#buffer.set(bytes, at);
     return this;
   }
 
