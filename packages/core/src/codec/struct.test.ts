@@ -134,14 +134,14 @@ test("unknown, missing and mistyped fields are refused by name", () => {
   assert.throws(() => open(0).map(2), refusal("2", "not a map"));
   assert.throws(
     () =>
-      reader(new Map([[1, "x"]]))
+      open(new Map([[1, "x"]]))
         .map(2)
         .uint(1),
     refusal("2.1", "not an unsigned integer"),
   );
   assert.throws(
     () =>
-      reader(new Map([[1, "x"]]))
+      open(new Map([[1, "x"]]))
         .map(2)
         .end(),
     refusal("2.other", "unknown field"),
