@@ -1,0 +1,53 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import fc from "fast-check";
+import { isTalosError } from "../errors/talos-error.ts";
+import { decodeRatchetHeader, encodeRatchetHeader, type RatchetHeader } from "./header.ts";
+
+const bytes = (length: number): fc.Arbitrary<Uint8Array> =>
+  fc.integer({ min: 0, max: 255 }).map((byte) => new Uint8Array(length).fill(byte));
+const plain = { noNullPrototype: true };
+const u32 = fc.integer({ min: 0, max: 0xffff_ffff });
+
+const kemParts = fc.oneof(
+  fc.record({ encapsulationKey: bytes(1184), ciphertext: fc.option(bytes(1088), { nil: undefined }) }, plain),
+  fc.record({ encapsulationKey: fc.constant(undefined), ciphertext: bytes(1088) }, plain),
+);
+const generation = fc.integer({ min: 1, max: Number.MAX_SAFE_INTEGER });
+const headers: fc.Arbitrary<RatchetHeader> = fc.record(
+  {
+    ratchetKey: bytes(32),
+    kem: fc.option(kemParts, { nil: undefined }),
+    previousChainLength: u32,
+    counter: u32,
+    logSeq: u32,
+    generation,
+  },
+  plain,
+);
+
+test("a ratchet header comes back the same, with and without KEM parts", () => {
+  fc.assert(
+    fc.property(headers, (header) => {
+      const encoded = encodeRatchetHeader(header);
+      assert.deepEqual(decodeRatchetHeader(encoded), header);
+      const kemBytes = (header.kem?.encapsulationKey?.length ?? 0) + (header.kem?.ciphertext?.length ?? 0);
+      assert.equal(encoded.length, 53 + kemBytes);
+    }),
+  );
+});
+
+test("a ratchet header that is cut, longer, flagged unknown or of generation 0 is refused", () => {
+  const header = { ratchetKey: new Uint8Array(32), previousChainLength: 1, counter: 2, logSeq: 3, generation: 4 };
+  const encoded = encodeRatchetHeader(header);
+  const refuses = (changed: Uint8Array): void =>
+    assert.throws(
+      () => decodeRatchetHeader(changed),
+      (error) => isTalosError(error, "MALFORMED"),
+    );
+  for (let length = 0; length < encoded.length; length++) refuses(encoded.slice(0, length));
+  refuses(Uint8Array.of(...encoded, 0));
+  refuses(encoded.with(32, 4));
+  refuses(encoded.with(32, 1));
+  refuses(encodeRatchetHeader({ ...header, generation: 0 }));
+});
