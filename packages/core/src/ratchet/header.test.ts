@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { isTalosError } from "../errors/talos-error.ts";
 import { decodeRatchetHeader, encodeRatchetHeader, type RatchetHeader } from "./header.ts";
 
@@ -37,17 +37,19 @@ test("a ratchet header comes back the same, with and without KEM parts", () => {
   );
 });
 
+function refusesHeader(changed: Uint8Array): void {
+  assert.throws(
+    () => decodeRatchetHeader(changed),
+    (error) => isTalosError(error, "MALFORMED"),
+  );
+}
+
 test("a ratchet header that is cut, longer, flagged unknown or of generation 0 is refused", () => {
   const header = { ratchetKey: new Uint8Array(32), previousChainLength: 1, counter: 2, logSeq: 3, generation: 4 };
   const encoded = encodeRatchetHeader(header);
-  const refuses = (changed: Uint8Array): void =>
-    assert.throws(
-      () => decodeRatchetHeader(changed),
-      (error) => isTalosError(error, "MALFORMED"),
-    );
-  for (let length = 0; length < encoded.length; length++) refuses(encoded.slice(0, length));
-  refuses(Uint8Array.of(...encoded, 0));
-  refuses(encoded.with(32, 4));
-  refuses(encoded.with(32, 1));
-  refuses(encodeRatchetHeader({ ...header, generation: 0 }));
+  for (let length = 0; length < encoded.length; length++) refusesHeader(encoded.slice(0, length));
+  refusesHeader(Uint8Array.of(...encoded, 0));
+  refusesHeader(encoded.with(32, 4));
+  refusesHeader(encoded.with(32, 1));
+  refusesHeader(encodeRatchetHeader({ ...header, generation: 0 }));
 });

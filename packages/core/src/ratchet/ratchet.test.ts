@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { absentVectors, readOutsideVectors } from "@talos/testkit";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { fromBase64Url } from "../bytes/base64url.ts";
 import { toHex } from "../bytes/hex.ts";
 import { BinaryReader, BinaryWriter } from "../codec/binary.ts";
@@ -52,6 +52,19 @@ class Side {
       () => advance(this.state, sent.header, nodeCrypto, now),
       (error) => isTalosError(error) && error.code === code,
     );
+    assert.equal(stored(this.state), before);
+  }
+
+  /** Fails, or gives a key that opens nothing: of a chain that is gone nobody can tell that it ever was. Nothing changes. */
+  doesNotOpen(sent: Sent): void {
+    const before = stored(this.state);
+    try {
+      const { messageKey, fresh } = advance(this.state, sent.header, nodeCrypto, NOW);
+      assert.notEqual(keyOf(messageKey), sent.key);
+      wipeAll(fresh);
+    } catch (error) {
+      assert.ok(isTalosError(error, "DECRYPTION_FAILED"));
+    }
     assert.equal(stored(this.state), before);
   }
 
@@ -160,7 +173,7 @@ test("any order, loss, repetition and restarts: what can be opened is opened onc
           const sent = models[me].sent.at(-1 - (happening.which % Math.max(1, models[me].sent.length)));
           if (sent === undefined) continue;
           if (models[me].opens(sent)) assert.equal(sides[me].receive(sent), sent.key);
-          else sides[me].refuses(sent, "DECRYPTION_FAILED");
+          else sides[me].doesNotOpen(sent);
         }
       }
     }),
@@ -310,7 +323,7 @@ test("failure 3: five old chains are kept, the sixth is forgotten; chains with n
   }
   deliver(alice, bob);
   assert.equal(late.length, 6);
-  bob.refuses(late[0] as Sent, "DECRYPTION_FAILED");
+  bob.doesNotOpen(late[0] as Sent);
   for (const one of late.slice(1)) assert.equal(bob.receive(one), one.key);
 });
 
@@ -341,14 +354,16 @@ test("failure 2: a skipped key is there until the transition that used it is kep
   bob.refuses(late, "DECRYPTION_FAILED");
 });
 
+/** Derives on a copy and drops it, as after a wrong tag. */
+function throwAway(side: Side, sent: Sent): void {
+  const { messageKey, fresh } = advance(side.state, sent.header, nodeCrypto, NOW);
+  messageKey.dispose();
+  wipeAll(fresh);
+}
+
 test("a transition that is thrown away can be wiped, and the state before goes on", () => {
   const { alice, bob } = pair();
   const first = alice.send();
-  const throwAway = (side: Side, sent: Sent): void => {
-    const { messageKey, fresh } = advance(side.state, sent.header, nodeCrypto, NOW);
-    messageKey.dispose();
-    wipeAll(fresh);
-  };
   throwAway(bob, first);
   assert.equal(bob.receive(first), first.key);
   alice.send();
@@ -415,6 +430,15 @@ test("KEM parts are refused in a session that did not negotiate them", () => {
   assert.equal(bob.receive(sent), sent.key);
 });
 
+function refusesStored(changed: Uint8Array): void {
+  const reader = new BinaryReader(changed, "test");
+  const read = (): void => {
+    readRatchetState(reader);
+    reader.end();
+  };
+  assert.throws(read, (error) => isTalosError(error, "MALFORMED"));
+}
+
 test("the stored form comes back the same, and is refused when it is cut, longer or impossible", () => {
   const { alice, bob } = pair();
   for (let turn = 0; turn < 3; turn++) {
@@ -428,24 +452,16 @@ test("the stored form comes back the same, and is refused when it is cut, longer
   bob.restart();
   assert.deepEqual(encoded(bob.state), bytes);
 
-  const refuses = (changed: Uint8Array): void => {
-    const read = (): void => {
-      const reader = new BinaryReader(changed, "test");
-      readRatchetState(reader);
-      reader.end();
-    };
-    assert.throws(read, (error) => isTalosError(error, "MALFORMED"));
-  };
-  for (let length = 0; length < bytes.length; length++) refuses(bytes.slice(0, length));
-  refuses(Uint8Array.of(...bytes, 0));
+  for (let length = 0; length < bytes.length; length++) refusesStored(bytes.slice(0, length));
+  refusesStored(Uint8Array.of(...bytes, 0));
   const change = (offset: number, value: number): Uint8Array => bytes.with(offset, value);
-  refuses(change(40, 3)); // turn
-  refuses(change(40 + 1 + 100, 2)); // receiving flag
+  refusesStored(change(40, 3)); // turn
+  refusesStored(change(40 + 1 + 100, 2)); // receiving flag
   const chains = 40 + 1 + 100 + 1 + 72;
   assert.equal(bytes[chains], 3);
-  refuses(change(chains + 1, 1)); // a chain after the newest
-  refuses(change(chains + 1 + 3 * 36 + 2, 1)); // runs out of the order of their chains
-  refuses(change(chains + 1 + 3 * 36 + 2, 9)); // a run of no chain
+  refusesStored(change(chains + 1, 1)); // a chain after the newest
+  refusesStored(change(chains + 1 + 3 * 36 + 2, 1)); // runs out of the order of their chains
+  refusesStored(change(chains + 1 + 3 * 36 + 2, 9)); // a run of no chain
 });
 
 test("the state shows no secret when it is printed", () => {
