@@ -20,7 +20,11 @@ export function writeBinaryExtensions(writer: BinaryWriter, extensions: readonly
   for (const { id, critical, value } of extensions) {
     if (id <= lastId) throw talosError("INVALID_ARGUMENT", "extensions stand in the order of their ids");
     lastId = id;
-    writer.u16(id).u8(critical ? 1 : 0).u16(value.length).bytes(value);
+    writer
+      .u16(id)
+      .u8(critical ? 1 : 0)
+      .u16(value.length)
+      .bytes(value);
   }
 }
 

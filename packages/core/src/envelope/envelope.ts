@@ -107,7 +107,9 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   const clear = bytes.subarray(0, reader.offset);
   if (reader.remaining < TAG_BYTES) throw malformedField({ structure: STRUCTURE, field: "ciphertext" }, "ends early");
   const common = { ratchetHeader, extensions, nonce, clear, ciphertext: reader.view(reader.remaining) };
-  return type === TYPE_CODES.first ? { type: "first", handshakeHeader: start, ...common } : { type: "message", sessionId: start, ...common };
+  return type === TYPE_CODES.first
+    ? { type: "first", handshakeHeader: start, ...common }
+    : { type: "message", sessionId: start, ...common };
 }
 
 /** The id of whatever lies in a mailbox: envelope, event or notice. */

@@ -190,7 +190,8 @@ function readCertificate(reader: BinaryReader): Uint8Array {
 }
 
 function readSignature(reader: BinaryReader, kind: number): FrameSignature | undefined {
-  if (kind === SIGNATURE_KIND_CODES.instance) return { kind: "instance", certificateHash: reader.bytes(32), signature: reader.bytes(SIGNATURE_BYTES) };
+  if (kind === SIGNATURE_KIND_CODES.instance)
+    return { kind: "instance", certificateHash: reader.bytes(32), signature: reader.bytes(SIGNATURE_BYTES) };
   if (kind === SIGNATURE_KIND_CODES.identity) return { kind: "identity", head: readHead(reader), signature: reader.bytes(SIGNATURE_BYTES) };
   return undefined;
 }

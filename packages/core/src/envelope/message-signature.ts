@@ -48,7 +48,9 @@ export function messageSignatureBytes(signer: MessageSigner, facts: MessageFacts
 }
 
 /** Who signed, resolved: the certificate itself instead of its hash. */
-export type ResolvedSigner = { readonly kind: "instance"; readonly certificate: Certificate } | { readonly kind: "identity"; readonly head: LogHead };
+export type ResolvedSigner =
+  | { readonly kind: "instance"; readonly certificate: Certificate }
+  | { readonly kind: "identity"; readonly head: LogHead };
 
 /**
  * Checks a message signature under the sender's log.
@@ -66,6 +68,7 @@ export function verifyMessageSignature(
 ): void {
   const key = signer.kind === "instance" ? signer.certificate.instanceKey : logAt(log, signer.head).identityKey;
   const reference: MessageSigner = signer.kind === "instance" ? { kind: "instance", certificateHash: signer.certificate.hash } : signer;
-  if (!crypto.verifySignature(key.algorithm, key.bytes, messageSignatureBytes(reference, facts), signature)) throw talosError("SIGNATURE_INVALID");
+  if (!crypto.verifySignature(key.algorithm, key.bytes, messageSignatureBytes(reference, facts), signature))
+    throw talosError("SIGNATURE_INVALID");
   if (signer.kind === "instance" && !isWithinSlack(signer.certificate, facts.time)) throw talosError("CERTIFICATE_EXPIRED");
 }

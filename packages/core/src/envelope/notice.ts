@@ -54,7 +54,10 @@ export function prepareNotice(input: NoticeInput): Prepared {
     ]),
     extensions,
   );
-  readBody(body, extensions.map(({ id }) => id));
+  readBody(
+    body,
+    extensions.map(({ id }) => id),
+  );
   return prepareSigned(LABELS.signNotice, body, [ROLE.holder]);
 }
 

@@ -20,7 +20,9 @@ const MAX_PROOF_BYTES = 80_000;
 const STRUCTURE = "message proof";
 
 /** Who signed: with the whole instance certificate, or a head of the sender's log. */
-export type ProofSigner = { readonly kind: "instance"; readonly certificate: Uint8Array } | { readonly kind: "identity"; readonly head: LogHead };
+export type ProofSigner =
+  | { readonly kind: "instance"; readonly certificate: Uint8Array }
+  | { readonly kind: "identity"; readonly head: LogHead };
 
 export interface MessageProof extends MessageFacts {
   readonly signer: ProofSigner;
@@ -50,7 +52,10 @@ export function encodeMessageProof(proof: MessageProof): Uint8Array {
     ]),
     proof.extensions,
   );
-  readProof(bytes, proof.extensions.map(({ id }) => id));
+  readProof(
+    bytes,
+    proof.extensions.map(({ id }) => id),
+  );
   return bytes;
 }
 

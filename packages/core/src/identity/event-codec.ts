@@ -39,23 +39,38 @@ type InstalledInput = Pick<InceptionInput, "identityKey" | "identityProtection" 
 
 /** Throws MALFORMED when a field is outside its bounds. */
 export function encodeInception(input: InceptionInput): Uint8Array {
-  return encodeChecked(new Map<number, CborValue | undefined>([[2, KIND_CODES.inception], [3, input.time], ...installedFields(input)]), input.extensions);
+  return encodeChecked(
+    new Map<number, CborValue | undefined>([[2, KIND_CODES.inception], [3, input.time], ...installedFields(input)]),
+    input.extensions,
+  );
 }
 
 /** Throws MALFORMED when a field is outside its bounds. */
 export function encodeRotation(input: RotationInput): Uint8Array {
-  const fields = [[2, KIND_CODES.rotation], [3, input.time], ...installedFields(input), ...successorFields(input), [14, input.migrationSeconds]] as const;
+  const fields = [
+    [2, KIND_CODES.rotation],
+    [3, input.time],
+    ...installedFields(input),
+    ...successorFields(input),
+    [14, input.migrationSeconds],
+  ] as const;
   return encodeChecked(new Map<number, CborValue | undefined>(fields), input.extensions);
 }
 
 /** Throws MALFORMED when a field is outside its bounds. */
 export function encodeRevocation(input: RevocationInput): Uint8Array {
-  return encodeChecked(new Map<number, CborValue | undefined>([[2, KIND_CODES.revocation], [3, input.time], ...successorFields(input)]), input.extensions);
+  return encodeChecked(
+    new Map<number, CborValue | undefined>([[2, KIND_CODES.revocation], [3, input.time], ...successorFields(input)]),
+    input.extensions,
+  );
 }
 
 function encodeChecked(fields: ReadonlyMap<number, CborValue | undefined>, extensions: readonly Extension[] = []): Uint8Array {
   const body = encodeStruct(fields, extensions);
-  decodeEventBody(body, extensions.map(({ id }) => id));
+  decodeEventBody(
+    body,
+    extensions.map(({ id }) => id),
+  );
   return body;
 }
 
@@ -132,7 +147,8 @@ function readSuccessor(reader: MapReader, reasons: readonly EventReason[]): Succ
   const seq = reader.uint(9, { min: 1, max: MAX_LOG_EVENTS - 1 });
   const previous = reader.bytes(10, { length: 32 });
   const authority = readAuthority(reader);
-  const revealedKey = authority === "online" ? readRemoteKey(reader.array(12), "next-identity") : readRemoteKey(reader.array(12), "recovery");
+  const revealedKey =
+    authority === "online" ? readRemoteKey(reader.array(12), "next-identity") : readRemoteKey(reader.array(12), "recovery");
   const reasonCode = reader.uint(13);
   const reason = reasons.find((name) => REASON_CODES[name] === reasonCode);
   if (reason === undefined) throw malformedField(reader.place(13), "not a reason of this kind of event");

@@ -3,7 +3,17 @@
 import { talosError } from "../errors/talos-error.ts";
 import { labelledHash, LABELS } from "../keys/labels.ts";
 import type { PublicKey, RemoteKey, SigningAlgorithm } from "../keys/public-key.ts";
-import { decodeSigned, encodeSigned, prepareSigned, ROLE, verifySigned, type Prepared, type Role, type SignatureEntry, type Signed } from "../keys/signed.ts";
+import {
+  decodeSigned,
+  encodeSigned,
+  prepareSigned,
+  ROLE,
+  verifySigned,
+  type Prepared,
+  type Role,
+  type SignatureEntry,
+  type Signed,
+} from "../keys/signed.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import type { IdentityEvent } from "./event.ts";
 import {

@@ -10,7 +10,9 @@ import type { IdentityLog, LogState } from "./log.ts";
 import { decodeEvent, verifyEventSignatures, type UnverifiedEvent } from "./signed-event.ts";
 
 /** What a verifier concludes from a log. A log that forks or cuts off what was known gives kinds of its own once such events are accepted. */
-export type LogVerdict = { readonly kind: "accepted"; readonly log: IdentityLog } | { readonly kind: "unchanged"; readonly log: IdentityLog };
+export type LogVerdict =
+  | { readonly kind: "accepted"; readonly log: IdentityLog }
+  | { readonly kind: "unchanged"; readonly log: IdentityLog };
 
 type LogCrypto = Pick<Crypto, "sha256" | "verifySignature">;
 

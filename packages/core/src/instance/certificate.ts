@@ -64,7 +64,10 @@ export function prepareCertificate(input: CertificateInput): Prepared {
     ]),
     extensions,
   );
-  readBody(body, extensions.map(({ id }) => id));
+  readBody(
+    body,
+    extensions.map(({ id }) => id),
+  );
   return prepareSigned(LABELS.signInstanceCertificate, body, [ROLE.holder]);
 }
 

@@ -72,7 +72,8 @@ function decodeSignatures(bytes: Uint8Array): readonly SignatureEntry[] {
     const item = list.array({ length: 3 });
     const role = item.uint({ min: lastRole + 1, max: ROLE.outgoing }) as Role;
     const algorithm = item.uint() as SigningAlgorithm;
-    if (algorithm !== ALGORITHM.ed25519 && algorithm !== ALGORITHM.es256) throw malformedField({ structure: "signatures", field: "algorithm" }, "does not sign");
+    if (algorithm !== ALGORITHM.ed25519 && algorithm !== ALGORITHM.es256)
+      throw malformedField({ structure: "signatures", field: "algorithm" }, "does not sign");
     entries.push({ role, algorithm, signature: item.bytes({ length: SIGNATURE_BYTES }) });
     lastRole = role;
   }

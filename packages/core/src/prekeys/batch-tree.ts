@@ -31,7 +31,8 @@ export interface BatchTree {
  */
 export function batchTree(statements: readonly Uint8Array[], crypto: Pick<Crypto, "sha256">): BatchTree {
   const ordered = statements.map(decodeStatement).sort((a, b) => compareBytes(a.id, b.id));
-  if (ordered.filter(({ kind }) => kind === "signed-prekey").length !== 1) throw talosError("BATCH_INVALID", "a batch has exactly one signed prekey");
+  if (ordered.filter(({ kind }) => kind === "signed-prekey").length !== 1)
+    throw talosError("BATCH_INVALID", "a batch has exactly one signed prekey");
   const leaves = orderedLeaves(ordered.map(({ id, wire }) => ({ id, leafHash: statementLeaf(wire, crypto) })));
   const paths = allInclusionPaths(crypto, leaves);
   return {

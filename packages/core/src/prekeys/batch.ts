@@ -69,7 +69,10 @@ export function prepareBatch(input: BatchInput): Prepared {
     ]),
     extensions,
   );
-  readBody(body, extensions.map(({ id }) => id));
+  readBody(
+    body,
+    extensions.map(({ id }) => id),
+  );
   return prepareSigned(LABELS.signPrekeyBatch, body, [ROLE.holder]);
 }
 
@@ -101,7 +104,8 @@ function readBody(body: Uint8Array, knownExtensions?: readonly number[]): BatchF
     root: reader.bytes(9, { length: 32 }),
   };
   const extensions = reader.finish();
-  if (!isWindow(fields, MAX_PREKEY_MILLISECONDS["signed-prekey"])) throw malformedField(reader.place(7), "not within 45 days after the start");
+  if (!isWindow(fields, MAX_PREKEY_MILLISECONDS["signed-prekey"]))
+    throw malformedField(reader.place(7), "not within 45 days after the start");
   return { ...fields, extensions };
 }
 

@@ -61,7 +61,18 @@ export function verifyBundle(
   if (batch.to > signedPrekey.to) throw talosError("BUNDLE_INVALID", "the batch ends after its signed prekey");
   const { identityKey, encryptionKey } = logAt(log, batch.head);
   const { agentId, head, options, root, to, directories } = batch;
-  const verified = { agentId, head, options, root, to, directories, identityKey, encryptionKey, signedPrekey, ...(oneTimePrekey && { oneTimePrekey }) };
+  const verified = {
+    agentId,
+    head,
+    options,
+    root,
+    to,
+    directories,
+    identityKey,
+    encryptionKey,
+    signedPrekey,
+    ...(oneTimePrekey && { oneTimePrekey }),
+  };
   return Object.freeze(verified) as object as VerifiedBundle;
 }
 

@@ -53,7 +53,8 @@ export function verifyBatchReplacement(
   const batch = verifyBatch(log, replacement.batch, crypto, now);
   if (known.liveFrom !== undefined && batch.from < known.liveFrom) throw talosError("BATCH_STALE");
   const signedPrekey = statementOf("signed-prekey", replacement.signedPrekey);
-  if (batch.to > signedPrekey.to || !isOffered(signedPrekey, now)) throw talosError("BATCH_INVALID", "the batch ends after its signed prekey");
+  if (batch.to > signedPrekey.to || !isOffered(signedPrekey, now))
+    throw talosError("BATCH_INVALID", "the batch ends after its signed prekey");
   const added = replacement.added.map((wire) => statementOf("one-time-prekey", wire));
 
   const leaves = [
@@ -62,7 +63,8 @@ export function verifyBatchReplacement(
     ...replacement.carried.map((id) => carriedLeaf(id, known)),
   ].sort((a, b) => compareBytes(a.id, b.id));
   const root = treeRoot(crypto, orderedLeaves(leaves));
-  if (leaves.length !== batch.size || !equalBytes(root, batch.root)) throw talosError("BATCH_INVALID", "the statements do not give the batch's root");
+  if (leaves.length !== batch.size || !equalBytes(root, batch.root))
+    throw talosError("BATCH_INVALID", "the statements do not give the batch's root");
   return { batch, signedPrekey, added, leaves };
 }
 

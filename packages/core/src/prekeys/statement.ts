@@ -54,7 +54,10 @@ export function encodeStatement(input: StatementInput): Uint8Array {
     ]),
     extensions,
   );
-  readStatement(wire, extensions.map(({ id }) => id));
+  readStatement(
+    wire,
+    extensions.map(({ id }) => id),
+  );
   return wire;
 }
 

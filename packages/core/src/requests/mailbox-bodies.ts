@@ -4,7 +4,14 @@ import { toBase64Url } from "../bytes/base64url.ts";
 import { encodeCbor } from "../codec/cbor.ts";
 import { readCborMap, type ArrayReader } from "../codec/readers.ts";
 import { talosError } from "../errors/talos-error.ts";
-import { ENVELOPE_ID_BYTES, ENVELOPE_KIND_CODES, envelopeIdFrom, MAX_ENVELOPE_BYTES, type EnvelopeId, type EnvelopeKind } from "../envelope/envelope.ts";
+import {
+  ENVELOPE_ID_BYTES,
+  ENVELOPE_KIND_CODES,
+  envelopeIdFrom,
+  MAX_ENVELOPE_BYTES,
+  type EnvelopeId,
+  type EnvelopeKind,
+} from "../envelope/envelope.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { JsonReader, type JsonValue } from "./json-reader.ts";
 
@@ -28,7 +35,10 @@ export function depositAnswerToJson({ envelopeId, receivedAt }: DepositAnswer): 
 /** Throws MALFORMED. */
 export function parseDepositAnswer(json: unknown): DepositAnswer {
   const reader = new JsonReader(json, "deposit answer");
-  const answer = { envelopeId: envelopeIdFrom(reader.bytes("envelopeId", { length: ENVELOPE_ID_BYTES })), receivedAt: reader.uint("receivedAt") };
+  const answer = {
+    envelopeId: envelopeIdFrom(reader.bytes("envelopeId", { length: ENVELOPE_ID_BYTES })),
+    receivedAt: reader.uint("receivedAt"),
+  };
   reader.end();
   return answer;
 }
@@ -83,7 +93,13 @@ export interface MailboxPage {
 }
 
 export function encodeMailboxPage({ items, more }: MailboxPage): Uint8Array {
-  const entries = items.map(({ envelopeId, kind, depositor, receivedAt, item }) => [envelopeId, ENVELOPE_KIND_CODES[kind], depositor, receivedAt, item]);
+  const entries = items.map(({ envelopeId, kind, depositor, receivedAt, item }) => [
+    envelopeId,
+    ENVELOPE_KIND_CODES[kind],
+    depositor,
+    receivedAt,
+    item,
+  ]);
   return encodeCbor(
     new Map<number, number | boolean | typeof entries>([
       [0, 1],

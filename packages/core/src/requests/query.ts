@@ -13,7 +13,10 @@ export function parseAgentQuery(query: string): { readonly after: number | undef
 /** `?wait=S&limit=N` */
 export function parseMailboxQuery(query: string): { readonly waitSeconds: number; readonly limit: number } {
   const values = readQuery(query, ["wait", "limit"]);
-  return { waitSeconds: number(values, "wait", 0, MAX_WAIT_SECONDS) ?? 0, limit: number(values, "limit", 1, MAX_PAGE_ITEMS) ?? DEFAULT_PAGE_ITEMS };
+  return {
+    waitSeconds: number(values, "wait", 0, MAX_WAIT_SECONDS) ?? 0,
+    limit: number(values, "limit", 1, MAX_PAGE_ITEMS) ?? DEFAULT_PAGE_ITEMS,
+  };
 }
 
 /** For endpoints without parameters. Throws MALFORMED when there are any. */
