@@ -1,0 +1,26 @@
+/** Registers instance certificates: the highest (log seq, generation) stands. Source: docs/protocol/directory.md, instance.md. */
+import { verifyCertificate, type AgentId, type Certificate } from "@talos/core";
+import type { DirectoryContext } from "../context.ts";
+import { refuse, underLog } from "../refusal.ts";
+import type { CertificateRecord } from "../storage/contract/index.ts";
+import { readKnownLog } from "./known-log.ts";
+
+/**
+ * Registers a certificate and returns the one that then stands.
+ *
+ * @throws TalosError AGENT_UNKNOWN; IDENTITY_MOVED where its log head is not known here; INSTANCE_SUPERSEDED and
+ *   CERTIFICATE_CONFLICT, with the certificate that stands; CERTIFICATE_EXPIRED, SIGNATURE_INVALID and others of core
+ */
+export async function registerCertificate(context: DirectoryContext, agentId: AgentId, wire: Uint8Array): Promise<CertificateRecord> {
+  const log = await readKnownLog(context, agentId);
+  const now = context.now();
+  const certificate = underLog(log.head, () => verifyCertificate(log, wire, context.crypto, now));
+  const outcome = await context.store.registerCertificate(agentId, recordOf(certificate), now);
+  if (outcome.kind === "superseded") throw refuse("INSTANCE_SUPERSEDED", { certificate: outcome.certificate.wire });
+  if (outcome.kind === "conflict") throw refuse("CERTIFICATE_CONFLICT", { certificate: outcome.certificate.wire });
+  return outcome.certificate;
+}
+
+function recordOf({ head, generation, instanceKey, hash, from, to, wire }: Certificate): CertificateRecord {
+  return { seq: head.seq, generation, instanceKey: instanceKey.bytes, hash, from, to, wire };
+}

@@ -1,0 +1,87 @@
+/** Replaces an agent's prekey batch, verified as a peer would. Source: docs/protocol/directory.md ("Prekeys"), prekeys.md. */
+import {
+  decodeBatch,
+  decodeStatement,
+  equalBytes,
+  isTalosError,
+  toHex,
+  verifyBatchReplacement,
+  type BatchReplacement,
+  type PrekeyStatement,
+  type VerifiedReplacement,
+} from "@talos/core";
+import type { DirectoryContext } from "../context.ts";
+import { readKnownLog } from "../log/known-log.ts";
+import { refuse, underLog } from "../refusal.ts";
+import type {
+  BatchReplacement as BatchReplacementRecord,
+  LiveBatch,
+  PrekeyRecord,
+  ReplaceOutcome,
+  RequestMark,
+  SeenPrekey,
+} from "../storage/contract/index.ts";
+
+export interface BatchStanding {
+  /** Unclaimed ones. */
+  readonly oneTimePrekeys: number;
+  readonly root: Uint8Array;
+}
+
+/**
+ * @throws TalosError PREKEY_ID_REUSED, PREKEY_UNKNOWN, BATCH_STALE, BATCH_INVALID (also: expired); IDENTITY_MOVED where the
+ *   log head of the batch is not known here; SIGNATURE_INVALID, MALFORMED and others of core
+ */
+export async function replaceBatch(context: DirectoryContext, mark: RequestMark, given: BatchReplacement): Promise<BatchStanding> {
+  const { store } = context;
+  const now = context.now();
+  const { root } = decodeBatch(given.batch);
+  const live = await store.readLiveBatch(mark.agentId);
+  if (live !== undefined && equalBytes(live.root, root)) {
+    // The same upload again: answered, not judged, since its new ids are known by now.
+    const { oneTimePrekeys } = await store.readPrekeyStock(mark, now);
+    return { oneTimePrekeys, root };
+  }
+  const verified = await verify(context, mark, given, live, now);
+  const outcome = await store.replaceBatch(mark, { ...recordOf(verified), carried: given.carried }, now);
+  if (!("oneTimePrekeys" in outcome)) throw refuse(CODES[outcome.kind]);
+  return { oneTimePrekeys: outcome.oneTimePrekeys, root };
+}
+
+/** What a concurrent request can still bring about after the verification. */
+const CODES = { stale: "BATCH_STALE", "id-reused": "PREKEY_ID_REUSED", "id-unknown": "PREKEY_UNKNOWN" } as const satisfies Readonly<
+  Record<Exclude<ReplaceOutcome["kind"], "replaced" | "unchanged">, string>
+>;
+
+async function verify(
+  context: DirectoryContext,
+  { agentId }: RequestMark,
+  given: BatchReplacement,
+  live: LiveBatch | undefined,
+  now: number,
+): Promise<VerifiedReplacement> {
+  const log = await readKnownLog(context, agentId);
+  const ids = [given.signedPrekey, ...given.added].map((wire) => decodeStatement(wire).id);
+  const seen = await context.store.readSeenPrekeys(agentId, [...ids, ...given.carried]);
+  const byId = new Map<string, SeenPrekey>(seen.map((prekey) => [toHex(prekey.id), prekey]));
+  const known = { ...(live && { liveFrom: live.from }), find: (id: Uint8Array) => byId.get(toHex(id)) };
+  try {
+    return underLog(log.head, () => verifyBatchReplacement(log, given, known, context.crypto, now));
+  } catch (error) {
+    if (isTalosError(error, "BATCH_EXPIRED")) throw refuse("BATCH_INVALID", {}, "The prekey batch is outside its validity.");
+    throw error;
+  }
+}
+
+function recordOf({ batch, signedPrekey, added, leaves }: VerifiedReplacement): Omit<BatchReplacementRecord, "carried"> {
+  const hashes = new Map(leaves.map(({ id, leafHash }) => [toHex(id), leafHash]));
+  const prekeyOf = ({ id, kind, to, wire }: PrekeyStatement): PrekeyRecord => ({
+    id,
+    kind,
+    to,
+    statement: wire,
+    leafHash: hashes.get(toHex(id)) as Uint8Array,
+  });
+  const { root, wire, from, to } = batch;
+  return { root, wire, from, to, leaves, signedPrekey: prekeyOf(signedPrekey), added: added.map(prekeyOf) };
+}
