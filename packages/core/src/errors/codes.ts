@@ -215,6 +215,11 @@ export const ERROR_CODES = {
     message: "There is no key with this id.",
     hint: "See talos status for the keys there are.",
   },
+  LISTEN_FAILED: {
+    exitCode: 1,
+    message: "The server cannot listen on this address.",
+    hint: "Choose another address or port, or stop what uses it.",
+  },
   LOG_INVALID: {
     exitCode: 5,
     message: "The identity log does not verify.",
