@@ -23,6 +23,7 @@ export default defineConfig({
     "unicorn/no-array-sort": "off",
     "unicorn/no-array-reverse": "off",
     "typescript/require-array-sort-compare": ["error", { ignoreStringArrays: true }],
+    "eslint/no-underscore-dangle": ["error", { allow: ["_handle"] }],
     "eslint/eqeqeq": "error",
     "eslint/no-var": "error",
     "eslint/prefer-const": "error",

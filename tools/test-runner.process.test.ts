@@ -6,7 +6,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
 
-const COPIED = ["tools/test.ts", "tools/test-unit.ts", "packages/testkit/src/outside-vectors.ts", "package.json"];
+const COPIED = ["tools/test.ts", "tools/test-unit.ts", "tools/test-preload.ts", "packages/testkit/src/outside-vectors.ts", "package.json"];
 
 interface Outcome {
   readonly status: number | null;
@@ -64,7 +64,19 @@ test("does not hang on a forgotten timer, and names it", () => {
   const leaks = 'test("leaks", () => { setInterval(() => {}, 1000); });';
   const { status, lines, lastLine } = runTests({ "a.test.ts": leaks, "b.process.test.ts": leaks });
   assert.deepEqual([status, lastLine], [0, "2 passed, 0 failed, 0 skipped"]);
-  assert.ok(lines.some((line) => line.startsWith("note: a unit test left something open: Timeout")));
+  assert.ok(lines.some((line) => line.startsWith("note: a test left something open: Timeout")));
+});
+
+test("waits for files that are slow to import, though the tests of others are done", () => {
+  const slow = `await new Promise((resolve) => setTimeout(resolve, 300));\n${PASSES}`;
+  const { status, lastLine } = runTests({ "a.test.ts": PASSES, "b.test.ts": slow, "c.test.ts": PASSES });
+  assert.deepEqual([status, lastLine], [0, "3 passed, 0 failed, 0 skipped"]);
+});
+
+test("loses no result, however many there are", () => {
+  const many = "for (let i = 0; i < 5000; i += 1) test(`a test whose name has some length ${i}`, () => {});";
+  const { status, lastLine } = runTests({ "a.test.ts": many, "b.process.test.ts": many });
+  assert.deepEqual([status, lastLine], [0, "10000 passed, 0 failed, 0 skipped"]);
 });
 
 test("runs only what lies under the paths given", () => {

@@ -1,15 +1,12 @@
 // The one process of all unit tests: imports the files named on its command line, one after the other, and lets node:test run them.
 // Started by tools/test.ts alone. Knows nothing of what is tested.
 import { relative } from "node:path";
-import { test } from "node:test";
+import { before, test } from "node:test";
 
-const OPEN_HANDLES: readonly string[] = ["Timeout", "TCPServerWrap", "TCPSocketWrap", "ProcessWrap", "FSEventWrap", "MessagePort"];
-
-// The runner ends this process once the results are in, so a forgotten timer cannot hang it; it should still be heard of.
-process.on("exit", () => {
-  const open = process.getActiveResourcesInfo().filter((kind) => OPEN_HANDLES.includes(kind));
-  if (open.length > 0) process.stderr.write(`note: a unit test left something open: ${open.join(", ")}\n`);
-});
+// No test may start before the last file is imported: node:test ends this process as soon as all tests that it knows of are done.
+// (So a test file must not `await test(...)` at its top level: it would wait for itself.)
+const imported = Promise.withResolvers<void>();
+before(() => imported.promise);
 
 for (const file of process.argv.slice(2)) {
   try {
@@ -20,3 +17,4 @@ for (const file of process.argv.slice(2)) {
     });
   }
 }
+imported.resolve();

@@ -9,6 +9,7 @@ import { absentVectorSets } from "../packages/testkit/src/outside-vectors.ts";
 
 const root: string = resolve(import.meta.dirname, "..");
 const UNIT_ENTRY: string = resolve(import.meta.dirname, "test-unit.ts");
+const PRELOAD: string = resolve(import.meta.dirname, "test-preload.ts");
 const PATTERNS: readonly string[] = [
   "packages/*/src/**/*.test.ts",
   "packages/testkit/**/*.test.ts",
@@ -93,7 +94,16 @@ async function main(): Promise<boolean> {
   const counts =
     entries.length > 0
       ? await follow(
-          run({ files: entries, argv: unit, isolation: "process", concurrency: 2, forceExit: true, timeout: HUNG_TEST_MS }),
+          run({
+            files: entries,
+            argv: unit,
+            execArgv: ["--import", PRELOAD],
+
+            isolation: "process",
+            concurrency: 2,
+            forceExit: true,
+            timeout: HUNG_TEST_MS,
+          }),
           entries,
         )
       : { passed: 0, failed: 0, skipped: 0 };
