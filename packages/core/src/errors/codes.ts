@@ -95,6 +95,11 @@ export const ERROR_CODES = {
     message: "The change could not be written to the data directory, and nothing was sent.",
     hint: "Check free space and that the file system is writable, then try again.",
   },
+  COUNTER_REUSE: {
+    exitCode: 5,
+    message: "Two different messages claim one place of one session.",
+    hint: "A copy of the peer or of its data may exist; both messages' ids are kept as evidence.",
+  },
   DECRYPTION_FAILED: {
     exitCode: 1,
     message: "The data could not be decrypted.",
@@ -260,6 +265,11 @@ export const ERROR_CODES = {
     message: "The directory has no valid prekeys of this agent.",
     hint: "The message waits until the peer has published new ones.",
   },
+  OPTION_NOT_AVAILABLE: {
+    exitCode: 2,
+    message: "This option is not available in this release.",
+    hint: "Leave it out, or use a newer version of Talos Keys.",
+  },
   OWNER_FOREIGN: {
     exitCode: 5,
     message: "A file of the data directory belongs to another user.",
@@ -274,6 +284,11 @@ export const ERROR_CODES = {
     exitCode: 2,
     message: "The request is larger than the directory takes.",
     hint: "Send less at once.",
+  },
+  PEER_BLOCKED: {
+    exitCode: 5,
+    message: "This peer is blocked.",
+    hint: "See talos peers show; nothing is sent to a blocked peer or taken from it.",
   },
   PEER_FORKED: {
     exitCode: 5,
