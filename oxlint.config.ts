@@ -23,6 +23,8 @@ export default defineConfig({
     "unicorn/no-array-sort": "off",
     "unicorn/no-array-reverse": "off",
     "typescript/require-array-sort-compare": ["error", { ignoreStringArrays: true }],
+    // A helper beside its only user reads better, also where it captures nothing.
+    "unicorn/consistent-function-scoping": "off",
     "eslint/no-underscore-dangle": ["error", { allow: ["_handle"] }],
     "eslint/eqeqeq": "error",
     "eslint/no-var": "error",

@@ -4,7 +4,8 @@ import { type AstNode, nameOf, nodeIn, nodesIn, type Rule, unwrap } from "./ast.
 
 const SECRET = /secret|private_?key|seed|password|passphrase|vault_?key|message_?key|chain_?key|root_?key/i;
 // What is about a secret and is none: its length, where it comes from, what it is called.
-const ABOUT = /(lengths?|size|count|source|file|path|option|kind|type|id|ids|name|label|state|slot|policy|index|version|public_?key)$/i;
+const ABOUT =
+  /(lengths?|size|count|number|source|file|path|option|kind|type|id|ids|name|label|state|slot|policy|index|version|public_?key)$/i;
 // SEED_BYTES: what a constant holds is public.
 const CONSTANT = /^[A-Z][A-Z0-9_]*$/;
 const COMPARISONS: readonly unknown[] = ["==", "===", "!=", "!=="];
