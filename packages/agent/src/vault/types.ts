@@ -3,7 +3,7 @@ import type { AgentId, Crypto, ErrorCode, KeyId, SecretBytes } from "@talos/core
 import type { LockHolder } from "./lock.ts";
 import type { StoredKeyKind } from "./store/inventory.ts";
 import type { ReadTransaction, Transaction } from "./store/transaction.ts";
-import type { KdfParameters } from "./unlock-slots.ts";
+import type { KdfParameters } from "./kdf-bounds.ts";
 
 /** Kind of a key that is being made: a next identity key is stored as an identity key, under another name. */
 export type NewKeyKind = StoredKeyKind | "next-identity";
@@ -63,7 +63,7 @@ export interface InspectVaultOptions {
 
 /** Something about the folder that an operator should know, and that does not stop the agent. */
 export interface VaultFinding {
-  readonly code: ErrorCode;
+  readonly code: ErrorCode | "QUARANTINED" | "METADATA_REWRITTEN";
   /** Relative to the data directory. */
   readonly file: string;
   readonly keyId?: KeyId | undefined;

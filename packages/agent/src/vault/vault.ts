@@ -1,28 +1,222 @@
-import type { AgentId } from "@talos/core";
-import type { ReadTransaction, Transaction } from "./store/transaction.ts";
-import type { CreateVaultOptions, InspectVaultOptions, KeyFileStore, OpenVaultOptions, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
+/**
+ * An open vault: one process, one generation, one commit point. Everything durable an agent does goes through
+ * `transaction`; the key files follow each commit by themselves. Knows no message and no directory.
+ */
+import type { StatementSync } from "node:sqlite";
+import { type AgentId, talosError } from "@talos/core";
+import { createParts, holdsAgent } from "./create.ts";
+import { inspectVault } from "./inspect.ts";
+import { openParts } from "./open.ts";
+import { settle, type VaultParts } from "./parts.ts";
+import { fromSqlite } from "./sqlite-error.ts";
+import { type ReadTransaction, type Transaction, transactionOver } from "./store/transaction.ts";
+import type {
+  CreateVaultOptions,
+  InspectVaultOptions,
+  KeyFileStore,
+  OpenVaultOptions,
+  VaultFacts,
+  VaultFinding,
+  VaultInspection,
+} from "./types.ts";
 
-/** An open vault: one process, one generation. */
-export declare class Vault implements VaultFacts, Disposable {
-  static create(options: CreateVaultOptions): Promise<Vault>;
-  static open(options: OpenVaultOptions): Promise<Vault>;
-  static inspect(options: InspectVaultOptions): Promise<VaultInspection>;
-  /** Whether a committed agent is in that folder; reads only. */
-  static exists(dataDir: string): boolean;
-  readonly agentId: AgentId;
-  readonly name: string;
-  readonly dataDir: string;
-  readonly createdAt: number;
-  readonly generation: number;
-  readonly vaultKeyNumber: number;
+export class Vault implements VaultFacts, Disposable {
+  readonly #parts: VaultParts;
+  readonly #tx: Transaction;
+  readonly #statements: {
+    readonly begin: StatementSync;
+    readonly fence: StatementSync;
+    readonly commit: StatementSync;
+    readonly rollback: StatementSync;
+  };
+  #inside = false;
+  #unsettled = false;
+  #closed = false;
+
+  private constructor(parts: VaultParts) {
+    this.#parts = parts;
+    this.#tx = transactionOver(parts.store);
+    const { database } = parts;
+    this.#statements = {
+      begin: database.prepare("BEGIN IMMEDIATE"),
+      fence: database.prepare("SELECT generation FROM vault WHERE id = 1"),
+      commit: database.prepare("COMMIT"),
+      rollback: database.prepare("ROLLBACK"),
+    };
+  }
+
+  /**
+   * Makes a vault with its first keys, as one commit, and leaves it open with generation 1.
+   *
+   * @throws as `createParts`
+   */
+  static async create(options: CreateVaultOptions): Promise<Vault> {
+    return new Vault(await createParts(options));
+  }
+
+  /**
+   * Opens a vault: takes the lock, unlocks it with one Argon2id run, raises the generation durably, and brings the key
+   * files in step with the inventory.
+   *
+   * @throws as `openParts`
+   */
+  static async open(options: OpenVaultOptions): Promise<Vault> {
+    return new Vault(openParts(options));
+  }
+
+  /** Looks and changes nothing. @throws as `inspectVault` */
+  static async inspect(options: InspectVaultOptions): Promise<VaultInspection> {
+    return inspectVault(options);
+  }
+
+  /** Whether a committed agent is in that folder; reads only. @throws as `holdsAgent` */
+  static exists(dataDir: string): boolean {
+    return holdsAgent(dataDir);
+  }
+
+  get agentId(): AgentId {
+    return this.#parts.facts.agentId;
+  }
+
+  get name(): string {
+    return this.#parts.facts.name;
+  }
+
+  get dataDir(): string {
+    return this.#parts.facts.dataDir;
+  }
+
+  get createdAt(): number {
+    return this.#parts.facts.createdAt;
+  }
+
+  /** Of this opening; the number in its instance certificate. */
+  get generation(): number {
+    return this.#parts.facts.generation;
+  }
+
+  get vaultKeyNumber(): number {
+    return this.#parts.facts.vaultKeyNumber;
+  }
+
   /** What opening noticed and did not stop at. */
-  readonly findings: readonly VaultFinding[];
-  readonly files: KeyFileStore;
-  /** Synchronous; commits durably or throws and changes nothing. COMMIT_FAILED, GENERATION_FENCED, or what `fn` threw. Key files are placed and cleared after it. */
-  transaction<T>(fn: (tx: Transaction) => T): T;
-  read<T>(fn: (tx: ReadTransaction) => T): T;
-  /** Truncates the WAL, which keeps old rows; for idle times. */
-  checkpoint(): void;
-  close(): void;
-  [Symbol.dispose](): void;
+  get findings(): readonly VaultFinding[] {
+    return this.#parts.findings;
+  }
+
+  get files(): KeyFileStore {
+    return this.#parts.folder;
+  }
+
+  /**
+   * Runs `fn` as one change, durable when this returns. Synchronous: nothing else runs meanwhile, and `fn` must not
+   * return a promise. Where the inventory changed, key files are placed and cleared and `metadata.json` is rewritten
+   * afterwards.
+   *
+   * @throws TalosError COMMIT_FAILED, GENERATION_FENCED, VAULT_CORRUPT, CLIENT_CLOSED, or what `fn` threw; then nothing
+   *   has changed
+   */
+  transaction<T>(fn: (tx: Transaction) => T): T {
+    const { store, folder } = this.#parts;
+    const { result, inventoryChanged } = this.#atomically(() => {
+      this.#checkFence();
+      store.beginWriting();
+      const value = fn(this.#tx);
+      if (value instanceof Promise) throw talosError("INTERNAL", "A transaction cannot wait for anything.");
+      const changed = store.endWriting();
+      if (changed) folder.syncStaged();
+      return { result: value, inventoryChanged: changed };
+    });
+    if (inventoryChanged || this.#unsettled) this.#settle();
+    return result;
+  }
+
+  /** Reads one state of the store. @throws TalosError VAULT_CORRUPT, CLIENT_CLOSED, or what `fn` threw */
+  read<T>(fn: (tx: ReadTransaction) => T): T {
+    this.#checkOpen();
+    try {
+      return fn(this.#tx);
+    } catch (error) {
+      throw fromSqlite(error, "STORAGE_FAILED");
+    }
+  }
+
+  /** Moves the write-ahead log into the database and truncates it, since it keeps old rows. For idle times; never fails. */
+  checkpoint(): void {
+    this.#checkOpen();
+    try {
+      this.#parts.database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
+    } catch {
+      // Somebody reads just now, or the disk is full: the log is still valid and is truncated another time.
+    }
+  }
+
+  /** Truncates the write-ahead log, frees the lock, and wipes the vault key. May be called again. */
+  close(): void {
+    if (this.#closed) return;
+    const { database, folder, lock, sealer } = this.#parts;
+    using cleanup = new DisposableStack();
+    cleanup.use(sealer);
+    cleanup.use(lock);
+    cleanup.defer(() => {
+      database.close();
+    });
+    cleanup.defer(() => {
+      folder.dropUncommitted();
+    });
+    this.checkpoint();
+    this.#closed = true;
+  }
+
+  [Symbol.dispose](): void {
+    this.close();
+  }
+
+  #atomically<T>(work: () => T): T {
+    this.#checkOpen();
+    if (this.#inside) throw talosError("INTERNAL", "A transaction was begun inside another.");
+    this.#inside = true;
+    try {
+      this.#statements.begin.run();
+      const result = work();
+      this.#statements.commit.run();
+      return result;
+    } catch (error) {
+      this.#parts.store.endWriting();
+      this.#rollBack();
+      throw fromSqlite(error, "COMMIT_FAILED");
+    } finally {
+      this.#inside = false;
+    }
+  }
+
+  #rollBack(): void {
+    // Some errors have rolled back already.
+    if (!this.#parts.database.isTransaction) return;
+    try {
+      this.#statements.rollback.run();
+    } catch {
+      // The error that led here says more; the next transaction fails if this one is stuck.
+    }
+  }
+
+  /** A process that was stopped, and whose lock fell on a shared volume, wakes up here. */
+  #checkFence(): void {
+    const row = this.#statements.fence.get();
+    if (row?.["generation"] !== this.#parts.facts.generation) throw talosError("GENERATION_FENCED");
+  }
+
+  /** The commit stands whatever happens here; what fails is repeated after the next commit and at the next opening. */
+  #settle(): void {
+    try {
+      settle(this.#parts);
+      this.#unsettled = false;
+    } catch {
+      this.#unsettled = true;
+    }
+  }
+
+  #checkOpen(): void {
+    if (this.#closed) throw talosError("CLIENT_CLOSED");
+  }
 }

@@ -80,6 +80,9 @@ function toBatch(row: SqlRow): OwnBatch {
     createdAt: number(row, "created_at"),
     to: number(row, "valid_to"),
     publishedAt: optionalNumber(row, "published_at"),
-    ids: Array.from({ length: ids.length / KEY_ID_CHARACTERS }, (_, i) => ids.slice(i * KEY_ID_CHARACTERS, (i + 1) * KEY_ID_CHARACTERS) as KeyId),
+    ids: Array.from(
+      { length: ids.length / KEY_ID_CHARACTERS },
+      (_, i) => ids.slice(i * KEY_ID_CHARACTERS, (i + 1) * KEY_ID_CHARACTERS) as KeyId,
+    ),
   };
 }

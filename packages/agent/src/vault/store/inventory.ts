@@ -79,6 +79,21 @@ export class InventoryReader {
     return row && toEntry(row);
   }
 
+  /** Everything that has not ended, without statements: what may be shown. In order of creation. */
+  listPublic(): InventoryEntry[] {
+    return this.store
+      .all(
+        `SELECT key_id, kind, role, state, algorithm, public_key, created_at, due_at, expires_at, retired_at, ended_at, backend,
+           protection, NULL AS statement FROM inventory WHERE state <> 'ended' ORDER BY created_at, key_id`,
+      )
+      .map(toEntry);
+  }
+
+  /** The places of all keys that have a key file. */
+  inKeyFiles(): Pick<InventoryEntry, "keyId" | "kind" | "role" | "state">[] {
+    return this.store.all("SELECT key_id, kind, role, state FROM inventory WHERE state <> 'ended' AND backend = 'software'").map(toPlace);
+  }
+
   /** Live one-time prekeys: those whose private part is here. */
   countOneTime(): number {
     const row = this.store.get("SELECT count(*) AS n FROM inventory WHERE kind = 'one-time-prekey' AND state = 'live'");
@@ -155,13 +170,19 @@ export class Inventory extends InventoryReader {
 
 const RANK = "CASE state WHEN 'staged' THEN 0 WHEN 'live' THEN 1 WHEN 'retired' THEN 2 ELSE 3 END";
 
-function toEntry(row: SqlRow): InventoryEntry {
+function toPlace(row: SqlRow): Pick<InventoryEntry, "keyId" | "kind" | "role" | "state"> {
   const role = optionalText(row, "role");
   return {
     keyId: text(row, "key_id") as KeyId,
     kind: word(row, "kind", STORED_KEY_KINDS),
     role: role === undefined ? undefined : word(row, "role", ROLES),
     state: word(row, "state", KEY_STATES),
+  };
+}
+
+function toEntry(row: SqlRow): InventoryEntry {
+  return {
+    ...toPlace(row),
     algorithm: number(row, "algorithm") as Algorithm,
     publicKey: bytes(row, "public_key"),
     createdAt: number(row, "created_at"),

@@ -235,7 +235,8 @@ export class Outbox extends OutboxReader {
   /** The same bytes once more: deposited -> ready. */
   againToReady(order: number, nextAttemptAt: number): boolean {
     return (
-      this.store.run("UPDATE outbox SET state = 'ready', next_attempt_at = ? WHERE ord = ? AND state = 'deposited'", nextAttemptAt, order) > 0
+      this.store.run("UPDATE outbox SET state = 'ready', next_attempt_at = ? WHERE ord = ? AND state = 'deposited'", nextAttemptAt, order) >
+      0
     );
   }
 
@@ -297,7 +298,12 @@ export class Outbox extends OutboxReader {
   #finish(order: number, state: "delivered" | "expired", at: number): void {
     dropLarge(this.store, "outbox-body", order);
     dropLarge(this.store, "outbox-envelope", order);
-    this.store.run("UPDATE outbox SET state = ?, finished_at = ?, reason = NULL, body = NULL, envelope = NULL WHERE ord = ?", state, at, order);
+    this.store.run(
+      "UPDATE outbox SET state = ?, finished_at = ?, reason = NULL, body = NULL, envelope = NULL WHERE ord = ?",
+      state,
+      at,
+      order,
+    );
   }
 }
 

@@ -84,15 +84,13 @@ export class PeersReader {
   }
 
   conflicts(id?: AgentId): Conflict[] {
-    return this.store
-      .all("SELECT * FROM peer_conflicts WHERE ?1 IS NULL OR agent_id = ?1 ORDER BY ord", id)
-      .map((row) => ({
-        agentId: agentId(bytes(row, "agent_id")),
-        kind: text(row, "kind"),
-        first: bytes(row, "first"),
-        second: bytes(row, "second"),
-        seenAt: number(row, "seen_at"),
-      }));
+    return this.store.all("SELECT * FROM peer_conflicts WHERE ?1 IS NULL OR agent_id = ?1 ORDER BY ord", id).map((row) => ({
+      agentId: agentId(bytes(row, "agent_id")),
+      kind: text(row, "kind"),
+      first: bytes(row, "first"),
+      second: bytes(row, "second"),
+      seenAt: number(row, "seen_at"),
+    }));
   }
 }
 

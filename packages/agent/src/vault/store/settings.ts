@@ -19,6 +19,11 @@ export class Settings extends SettingsReader {
   /** Undefined removes it. */
   set(name: string, value: string | undefined): void {
     if (value === undefined) this.store.run("DELETE FROM settings WHERE name = ?", name);
-    else this.store.run("INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value", name, value);
+    else
+      this.store.run(
+        "INSERT INTO settings (name, value) VALUES (?, ?) ON CONFLICT (name) DO UPDATE SET value = excluded.value",
+        name,
+        value,
+      );
   }
 }

@@ -1,0 +1,106 @@
+/** Making a vault. Until its one commit the folder counts as empty, and the next attempt starts anew. */
+import { join } from "node:path";
+import { talosError } from "@talos/core";
+import { atomically, openForWriting, readFacts, readOnce, writeFirst } from "./database.ts";
+import { listFolder, makeFolder, statPath, syncFolder, unlinkFile } from "./files.ts";
+import { KeyFolder } from "./key-folder.ts";
+import { DATABASE_FILE, METADATA_FILE, parseName, PREKEYS_FOLDER } from "./layout.ts";
+import { Lock } from "./lock.ts";
+import { settle, type VaultParts } from "./parts.ts";
+import { checkPermissions } from "./permissions.ts";
+import { Sealer } from "./sealer.ts";
+import { Store } from "./store/store.ts";
+import { transactionOver } from "./store/transaction.ts";
+import type { CreateVaultOptions, FirstContent, VaultFinding } from "./types.ts";
+import { makePasswordSlot } from "./unlock-slots.ts";
+
+const VAULT_KEY_BYTES = 32;
+const FIRST_VAULT_KEY = 1;
+
+/**
+ * @throws TalosError VAULT_EXISTS, VAULT_LOCKED, VAULT_CORRUPT where key files lie without their database;
+ *   PASSWORD_REQUIRED, KDF_PARAMETERS_REFUSED, SYMLINK_REFUSED, OWNER_FOREIGN, PERMISSIONS_TOO_OPEN, STORAGE_FAILED,
+ *   COMMIT_FAILED, or what `build` threw
+ */
+export async function createParts(options: CreateVaultOptions): Promise<VaultParts> {
+  const { dataDir, crypto, now } = options;
+  if (options.password.length === 0) throw talosError("PASSWORD_REQUIRED");
+  if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");
+  refuseOrphans(dataDir);
+  makeFolder(dataDir);
+  using cleanup = new DisposableStack();
+  const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
+  const database = openForWriting(dataDir);
+  cleanup.defer(() => {
+    database.close();
+  });
+  if (readFacts(database) !== undefined) throw talosError("VAULT_EXISTS");
+  startAnew(dataDir);
+  const folder = new KeyFolder(dataDir, crypto);
+  cleanup.defer(() => {
+    folder.dropUncommitted();
+  });
+  const content = await options.build(folder);
+
+  const vaultKey = crypto.randomSecret(VAULT_KEY_BYTES);
+  const sealer = cleanup.use(new Sealer(vaultKey, content.agentId, FIRST_VAULT_KEY, crypto));
+  const slot = makePasswordSlot(options.password, vaultKey, FIRST_VAULT_KEY, content.agentId, now, crypto, options.kdf);
+  folder.sealHeld(sealer);
+  folder.syncStaged();
+  syncFolder(dataDir);
+
+  const store = new Store(database, sealer);
+  const facts = atomically(database, () => {
+    const first = writeFirst(database, { agentId: content.agentId, name: options.name, createdAt: now }, slot);
+    writeContent(store, content);
+    return { ...first, dataDir };
+  });
+  cleanup.move();
+  const findings = settleQuietly({ facts, database, store, folder });
+  return { facts, database, store, sealer, folder, lock, findings, crypto };
+}
+
+/** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT, STORAGE_FAILED */
+export function holdsAgent(dataDir: string): boolean {
+  if (statPath(dataDir) === undefined) return false;
+  checkPermissions(dataDir);
+  if ((statPath(join(dataDir, DATABASE_FILE))?.size ?? 0) === 0 && statPath(join(dataDir, `${DATABASE_FILE}-wal`)) === undefined)
+    return false;
+  return readOnce(dataDir, readFacts) !== undefined;
+}
+
+/** Key files under final names exist only after a commit: without their database something is lost, and nothing may be made over it. */
+export function refuseOrphans(dataDir: string): void {
+  const names = [...listFolder(dataDir), ...listFolder(join(dataDir, PREKEYS_FOLDER)).map((name) => `${PREKEYS_FOLDER}/${name}`)];
+  if (names.includes(METADATA_FILE) || names.some((name) => parseName(name)?.type === "final")) {
+    throw talosError("VAULT_CORRUPT", "The data directory has key files, but its database state.db is missing or empty.", {
+      hint: "Put back state.db from an untouched copy, or recover from a backup; nothing was deleted.",
+    });
+  }
+}
+
+/** Clears what an attempt left that never came to its commit. */
+function startAnew(dataDir: string): void {
+  const prekeys = join(dataDir, PREKEYS_FOLDER);
+  for (const name of listFolder(dataDir)) if (parseName(name)?.type === "staged") unlinkFile(join(dataDir, name));
+  for (const name of listFolder(prekeys)) if (parseName(`${PREKEYS_FOLDER}/${name}`)?.type === "staged") unlinkFile(join(prekeys, name));
+  makeFolder(prekeys);
+}
+
+function writeContent(store: Store, content: FirstContent): void {
+  store.beginWriting();
+  try {
+    content.write(transactionOver(store));
+  } finally {
+    store.endWriting();
+  }
+}
+
+/** The commit stands; what could not be placed now is placed at the next opening, and found under its staged name until then. */
+function settleQuietly(parts: Parameters<typeof settle>[0]): VaultFinding[] {
+  try {
+    return settle(parts).filter(({ code }) => code !== "METADATA_REWRITTEN");
+  } catch {
+    return [];
+  }
+}

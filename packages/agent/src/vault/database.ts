@@ -1,0 +1,162 @@
+/**
+ * `state.db`: how it is opened, for writing and for looking, and the one way to commit to it. Knows the tables `vault`
+ * and `slots`; everything else in it belongs to the store. Nothing opens this file but SQLite.
+ */
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
+import { pathToFileURL } from "node:url";
+import { type AgentId, agentId, talosError } from "@talos/core";
+import { createEmptyFile, statPath, syncFolder } from "./files.ts";
+import { DATABASE_FILE } from "./layout.ts";
+import { fromSqlite } from "./sqlite-error.ts";
+import { bytes, number, text } from "./store/columns.ts";
+import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./store/schema.ts";
+import type { VaultFacts } from "./types.ts";
+
+/** A checkpoint of somebody who looks, or a look during ours, takes milliseconds. */
+const BUSY_TIMEOUT_MS = 5000;
+
+export type StoredFacts = Omit<VaultFacts, "dataDir">;
+
+/** Creates the file unless it is there; returns a connection for writing. @throws TalosError STORAGE_FAILED, VAULT_CORRUPT */
+export function openForWriting(dataDir: string): DatabaseSync {
+  const path = join(dataDir, DATABASE_FILE);
+  if (createEmptyFile(path)) syncFolder(dataDir);
+  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  try {
+    // Temporary tables may hold what sealed columns hold; they stay in memory.
+    database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;
+      PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF`);
+    return database;
+  } catch (error) {
+    database.close();
+    throw fromSqlite(error, "STORAGE_FAILED");
+  }
+}
+
+/**
+ * A connection that changes no byte of the folder, also beside a running agent or after a crash. Without `-wal` and
+ * `-shm` the database is at rest and opened as immutable, since SQLite would create both; otherwise with a read-only
+ * `-shm`. Only a `-wal` whose `-shm` is lost makes SQLite create one.
+ */
+export function openForReading(dataDir: string): DatabaseSync {
+  const url = pathToFileURL(join(dataDir, DATABASE_FILE));
+  if (isAtRest(dataDir)) url.search = "immutable=1";
+  else if (statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
+  const database = new DatabaseSync(url, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  try {
+    database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
+    return database;
+  } catch (error) {
+    database.close();
+    throw fromSqlite(error, "STORAGE_FAILED");
+  }
+}
+
+/** Nobody has the database open, and everything committed is in the main file. */
+export function isAtRest(dataDir: string): boolean {
+  return ["-wal", "-shm"].every((suffix) => statPath(join(dataDir, DATABASE_FILE + suffix)) === undefined);
+}
+
+/**
+ * Reads from one consistent state and closes again. Read anew when an agent opened an immutable database meanwhile.
+ *
+ * @throws TalosError VAULT_CORRUPT, STORAGE_FAILED, or what `read` threw
+ */
+export function readOnce<T>(dataDir: string, read: (database: DatabaseSync) => T): T {
+  for (let attempt = 1; ; attempt++) {
+    const immutable = isAtRest(dataDir);
+    const disturbed = (): boolean => immutable && !isAtRest(dataDir) && attempt < 5;
+    const database = openForReading(dataDir);
+    try {
+      database.exec("BEGIN");
+      const result = read(database);
+      if (!disturbed()) return result;
+    } catch (error) {
+      if (!disturbed()) throw fromSqlite(error, "STORAGE_FAILED");
+    } finally {
+      database.close();
+    }
+  }
+}
+
+/** All or nothing, durable on return. @throws TalosError COMMIT_FAILED, VAULT_CORRUPT, or what `work` threw */
+export function atomically<T>(database: DatabaseSync, work: () => T): T {
+  try {
+    database.exec("BEGIN IMMEDIATE");
+    const result = work();
+    database.exec("COMMIT");
+    return result;
+  } catch (error) {
+    rollBack(database);
+    throw fromSqlite(error, "COMMIT_FAILED");
+  }
+}
+
+function rollBack(database: DatabaseSync): void {
+  // Some errors have rolled back already.
+  if (!database.isTransaction) return;
+  try {
+    database.exec("ROLLBACK");
+  } catch {
+    // The error that led here says more; the next transaction fails if this one is stuck.
+  }
+}
+
+/**
+ * What the database says of its vault; undefined where nothing was ever committed.
+ *
+ * @throws TalosError UNSUPPORTED_VERSION for a newer format; VAULT_CORRUPT
+ */
+export function readFacts(database: DatabaseSync): StoredFacts | undefined {
+  const application = number(database.prepare("PRAGMA application_id").get() ?? {}, "application_id");
+  const version = number(database.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+  const tables = number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() ?? {}, "n");
+  if (tables === 0) return undefined;
+  if (application !== APPLICATION_ID) throw talosError("VAULT_CORRUPT", "state.db is not a database of Talos Keys.");
+  if (version > SCHEMA_VERSION) {
+    throw talosError("UNSUPPORTED_VERSION", "The data directory has a newer format than this version knows.", { details: { version } });
+  }
+  const row = database.prepare("SELECT agent_id, name, created_at, generation, vault_key_number FROM vault WHERE id = 1").get();
+  if (row === undefined) throw talosError("VAULT_CORRUPT");
+  return {
+    agentId: agentId(bytes(row, "agent_id")),
+    name: text(row, "name"),
+    createdAt: number(row, "created_at"),
+    generation: number(row, "generation"),
+    vaultKeyNumber: number(row, "vault_key_number"),
+  };
+}
+
+/** The stored unlock slots, in order. */
+export function readSlots(database: DatabaseSync): Uint8Array[] {
+  return database
+    .prepare("SELECT record FROM slots ORDER BY slot")
+    .all()
+    .map((row) => bytes(row, "record"));
+}
+
+/** Inside a transaction: the tables, the vault's row and its first slot. */
+export function writeFirst(
+  database: DatabaseSync,
+  facts: { agentId: AgentId; name: string; createdAt: number },
+  slot: Uint8Array,
+): StoredFacts {
+  database.exec(SCHEMA);
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+  const first: StoredFacts = { ...facts, generation: 1, vaultKeyNumber: 1 };
+  database
+    .prepare("INSERT INTO vault (id, agent_id, name, created_at, generation, vault_key_number) VALUES (1, ?, ?, ?, ?, ?)")
+    .run(first.agentId, first.name, first.createdAt, first.generation, first.vaultKeyNumber);
+  database.prepare("INSERT INTO slots (slot, record) VALUES (1, ?)").run(slot);
+  return first;
+}
+
+/** Durably one more; returns the new generation. */
+export function raiseGeneration(database: DatabaseSync): number {
+  return atomically(database, () => {
+    const row = database.prepare("UPDATE vault SET generation = generation + 1 WHERE id = 1 RETURNING generation").get();
+    if (row === undefined) throw talosError("VAULT_CORRUPT");
+    return number(row, "generation");
+  });
+}

@@ -1,0 +1,159 @@
+/**
+ * The few file operations of the vault: exclusive creation with 0600, fsync of file and folder, rename, unlink. Every
+ * failure is STORAGE_FAILED with the system's code. Knows no format; never opens `lock` or `state.db` once they exist.
+ */
+import {
+  closeSync,
+  existsSync,
+  fsyncSync,
+  lstatSync,
+  mkdirSync,
+  openSync,
+  readdirSync,
+  readFileSync,
+  readSync,
+  renameSync,
+  type Stats,
+  unlinkSync,
+  writeSync,
+} from "node:fs";
+import { dirname } from "node:path";
+import { talosError, type TalosError } from "@talos/core";
+
+export const FILE_MODE = 0o600;
+export const FOLDER_MODE = 0o700;
+
+/** Creates, writes and syncs a file that must not exist. A file that could not be written whole is removed again. */
+export function writeNewFile(path: string, content: Uint8Array): void {
+  attempt("write", () => {
+    const file = openSync(path, "wx", FILE_MODE);
+    try {
+      let written = 0;
+      while (written < content.length) written += writeSync(file, content, written);
+      fsyncSync(file);
+    } catch (error) {
+      unlinkQuietly(path);
+      throw error;
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/** Creates an empty file with 0600 unless it exists; true when it was created. */
+export function createEmptyFile(path: string): boolean {
+  return attempt("create", () => {
+    try {
+      closeSync(openSync(path, "wx", FILE_MODE));
+      return true;
+    } catch (error) {
+      if (systemCode(error) === "EEXIST") return false;
+      throw error;
+    }
+  });
+}
+
+/** Makes a folder, and the ones above it, with 0700 unless it exists; the new entry is synced. */
+export function makeFolder(path: string): void {
+  if (existsSync(path)) return;
+  attempt("create", () => mkdirSync(path, { recursive: true, mode: FOLDER_MODE }));
+  syncFolder(dirname(path));
+}
+
+/** Makes the entries of a folder durable. */
+export function syncFolder(path: string): void {
+  attempt("sync", () => {
+    const folder = openSync(path, "r");
+    try {
+      fsyncSync(folder);
+    } finally {
+      closeSync(folder);
+    }
+  });
+}
+
+export function renameFile(from: string, to: string): void {
+  attempt("rename", () => {
+    renameSync(from, to);
+  });
+}
+
+/** Gone already is as good. */
+export function unlinkFile(path: string): void {
+  attempt("remove", () => {
+    try {
+      unlinkSync(path);
+    } catch (error) {
+      if (systemCode(error) !== "ENOENT") throw error;
+    }
+  });
+}
+
+/** Undefined where there is no such file. */
+export function readFile(path: string): Uint8Array | undefined {
+  return attempt("read", () => {
+    try {
+      return new Uint8Array(readFileSync(path));
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return undefined;
+      throw error;
+    }
+  });
+}
+
+/** At most so many bytes from the start. */
+export function readStart(path: string, length: number): Uint8Array {
+  return attempt("read", () => {
+    const file = openSync(path, "r");
+    try {
+      const buffer = new Uint8Array(length);
+      return buffer.subarray(0, readSync(file, buffer, 0, length, 0));
+    } finally {
+      closeSync(file);
+    }
+  });
+}
+
+/** The names in a folder, sorted; none where the folder is absent. */
+export function listFolder(path: string): string[] {
+  return attempt("read", () => {
+    try {
+      return readdirSync(path).sort();
+    } catch (error) {
+      if (systemCode(error) === "ENOENT") return [];
+      throw error;
+    }
+  });
+}
+
+/** Of the path itself, not of what a link points to; undefined where there is nothing. */
+export function statPath(path: string): Stats | undefined {
+  return attempt("read", () => lstatSync(path, { throwIfNoEntry: false }));
+}
+
+/** `ENOSPC` and the like; undefined for an error that is none of the system's. */
+export function systemCode(error: unknown): string | undefined {
+  return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
+}
+
+export function storageFailed(operation: string, cause: unknown): TalosError {
+  const code = systemCode(cause);
+  return talosError("STORAGE_FAILED", undefined, { cause, details: { operation, ...(code === undefined ? {} : { system: code }) } });
+}
+
+function attempt<T>(operation: string, action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    if (systemCode(error) === undefined) throw error;
+    throw storageFailed(operation, error);
+  }
+}
+
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // What cannot be removed now is removed at the next opening.
+  }
+}

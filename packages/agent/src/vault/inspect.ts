@@ -1,0 +1,69 @@
+/**
+ * Looking at a vault: no lock, no generation, no repair, no byte of the folder changed; works beside a running agent.
+ * Each read opens the database anew, so it never sees an older state than there is.
+ */
+import { readFacts, readOnce, readSlots } from "./database.ts";
+import { KeyFolder } from "./key-folder.ts";
+import { type LockHolder, mayBeRunning, readHolder } from "./lock.ts";
+import { compareMetadata, renderMetadata } from "./metadata.ts";
+import { checkKeyFiles, findWayIn, openSealer } from "./open.ts";
+import { planFor } from "./parts.ts";
+import type { Sealer } from "./sealer.ts";
+import { Inventory } from "./store/inventory.ts";
+import { Store } from "./store/store.ts";
+import { type ReadTransaction, transactionOver } from "./store/transaction.ts";
+import type { InspectVaultOptions, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
+import { unlock } from "./unlock-slots.ts";
+
+/**
+ * @throws TalosError VAULT_NOT_FOUND, VAULT_CORRUPT, UNSUPPORTED_VERSION, SYMLINK_REFUSED, OWNER_FOREIGN,
+ *   PERMISSIONS_TOO_OPEN, STORAGE_FAILED; with a password also WRONG_PASSWORD, KDF_PARAMETERS_REFUSED
+ */
+export function inspectVault(options: InspectVaultOptions): VaultInspection {
+  const { dataDir, password, crypto } = options;
+  const { facts, slots } = findWayIn(dataDir);
+  const sealer = password === undefined ? undefined : openSealer(unlock(slots, password, facts.agentId, crypto), facts, options);
+  const read = <T>(fn: (tx: ReadTransaction) => T): T => readOnce(dataDir, (database) => fn(transactionOver(new Store(database, sealer))));
+  const holder = livingHolder(dataDir);
+  let findings = examine({ ...facts, dataDir }, options, sealer);
+  // A running agent may have been moving files just then.
+  if (findings.length > 0 && holder !== undefined) findings = examine({ ...facts, dataDir }, options, sealer);
+  const close = (): void => {
+    sealer?.[Symbol.dispose]();
+  };
+  return { ...facts, dataDir, holder, findings, read, close, [Symbol.dispose]: close };
+}
+
+function livingHolder(dataDir: string): LockHolder | undefined {
+  const holder = readHolder(dataDir);
+  return holder !== undefined && mayBeRunning(holder) ? holder : undefined;
+}
+
+/** What opening would notice. Without the password the contents of key files are not looked at. */
+function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer | undefined): VaultFinding[] {
+  return readOnce(facts.dataDir, (database) => {
+    const store = new Store(database, sealer);
+    const folder = new KeyFolder(facts.dataDir, options.crypto, sealer);
+    const current = readFacts(database) ?? facts;
+    const placement = planFor(folder, store, current.vaultKeyNumber);
+    folder.adopt(placement);
+    const damaged = sealer === undefined ? [] : checkKeyFiles(folder, store, placement.findings);
+    const unknown: VaultFinding[] = placement.quarantine.map((file) => ({
+      code: "QUARANTINED",
+      file,
+      message: `${file} is no key of this agent; the next opening puts it aside.`,
+    }));
+    const metadata = compareMetadata(facts.dataDir, renderMetadata(current, new Inventory(store).listPublic(), readSlots(database)));
+    const stale: VaultFinding[] =
+      metadata === "as it should be"
+        ? []
+        : [
+            {
+              code: "METADATA_REWRITTEN",
+              file: "metadata.json",
+              message: `metadata.json is ${metadata}; the next opening writes it anew.`,
+            },
+          ];
+    return [...placement.findings, ...damaged, ...unknown, ...stale];
+  });
+}

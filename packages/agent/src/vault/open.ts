@@ -1,0 +1,123 @@
+/** Opening a vault. A password that is wrong changes no byte: it is tried before the lock is taken. */
+import { join } from "node:path";
+import { type AgentId, equalBytes, isTalosError, talosError } from "@talos/core";
+import { refuseOrphans } from "./create.ts";
+import { openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
+import { statPath } from "./files.ts";
+import { KeyFolder } from "./key-folder.ts";
+import { DATABASE_FILE } from "./layout.ts";
+import { Lock } from "./lock.ts";
+import { planFor, settle, type VaultParts } from "./parts.ts";
+import { checkPermissions } from "./permissions.ts";
+import { Sealer } from "./sealer.ts";
+import { fromSqlite } from "./sqlite-error.ts";
+import { Inventory } from "./store/inventory.ts";
+import { Store } from "./store/store.ts";
+import type { OpenVaultOptions, VaultFinding } from "./types.ts";
+import { unlock, type UnlockedSlot } from "./unlock-slots.ts";
+
+export interface WayIn {
+  readonly facts: StoredFacts;
+  readonly slots: readonly Uint8Array[];
+}
+
+/**
+ * @throws TalosError VAULT_NOT_FOUND, VAULT_FOREIGN, WRONG_PASSWORD, PASSWORD_REQUIRED, VAULT_LOCKED, VAULT_CORRUPT,
+ *   KDF_PARAMETERS_REFUSED, UNSUPPORTED_VERSION, SYMLINK_REFUSED, OWNER_FOREIGN, PERMISSIONS_TOO_OPEN; KEY_FILE_MISSING,
+ *   KEY_FILE_CORRUPT, KEY_FILE_SWAPPED for a key that the agent cannot do without; STORAGE_FAILED, COMMIT_FAILED
+ */
+export function openParts(options: OpenVaultOptions): VaultParts {
+  const { dataDir, password, crypto, now } = options;
+  const before = findWayIn(dataDir, options.expectAgentId);
+  using cleanup = new DisposableStack();
+  let unlocked = unlock(before.slots, password, before.facts.agentId, crypto);
+  cleanup.defer(() => {
+    unlocked.vaultKey.dispose();
+  });
+  const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
+  const database = openForWriting(dataDir);
+  cleanup.defer(() => {
+    database.close();
+  });
+  const current = onDatabase(() => readWayIn(database, options.expectAgentId));
+  if (!sameWayIn(before, current)) {
+    const again: UnlockedSlot = unlock(current.slots, password, current.facts.agentId, crypto);
+    unlocked.vaultKey.dispose();
+    unlocked = again;
+  }
+  const sealer = openSealer(unlocked, current.facts, options);
+  const store = new Store(database, sealer);
+  const folder = new KeyFolder(dataDir, crypto, sealer);
+  const placement = onDatabase(() => planFor(folder, store, sealer.vaultKeyNumber));
+  refuseLost(placement.findings);
+  folder.adopt(placement);
+  const damaged = checkKeyFiles(folder, store, placement.findings);
+  refuseLost(damaged);
+
+  const generation = raiseGeneration(database);
+  const facts = { ...current.facts, generation, dataDir };
+  const findings = [...damaged, ...settle({ facts, database, store, folder }, placement)];
+  cleanup.move();
+  return { facts, database, store, sealer, folder, lock, findings, crypto };
+}
+
+/** Checks the folder and reads how it is unlocked; changes nothing. */
+export function findWayIn(dataDir: string, expectAgentId?: AgentId): WayIn {
+  checkPermissions(dataDir);
+  if ((statPath(join(dataDir, DATABASE_FILE))?.size ?? 0) === 0 && statPath(join(dataDir, `${DATABASE_FILE}-wal`)) === undefined) {
+    refuseOrphans(dataDir);
+    throw talosError("VAULT_NOT_FOUND");
+  }
+  return readOnce(dataDir, (database) => readWayIn(database, expectAgentId));
+}
+
+function readWayIn(database: Parameters<typeof readFacts>[0], expectAgentId?: AgentId): WayIn {
+  const facts = readFacts(database);
+  if (facts === undefined) throw talosError("VAULT_NOT_FOUND");
+  if (expectAgentId !== undefined && !equalBytes(expectAgentId, facts.agentId)) throw talosError("VAULT_FOREIGN");
+  return { facts, slots: readSlots(database) };
+}
+
+function sameWayIn(a: WayIn, b: WayIn): boolean {
+  return (
+    equalBytes(a.facts.agentId, b.facts.agentId) &&
+    a.slots.length === b.slots.length &&
+    a.slots.every((slot, i) => equalBytes(slot, b.slots[i] ?? new Uint8Array()))
+  );
+}
+
+/** @throws TalosError VAULT_CORRUPT where the slot wraps another vault key than the database was sealed under */
+export function openSealer(unlocked: UnlockedSlot, facts: StoredFacts, options: Pick<OpenVaultOptions, "crypto">): Sealer {
+  if (unlocked.vaultKeyNumber !== facts.vaultKeyNumber) throw talosError("VAULT_CORRUPT");
+  return new Sealer(unlocked.vaultKey, facts.agentId, facts.vaultKeyNumber, options.crypto);
+}
+
+/** Opens every key file but those of one-time prekeys, which are opened when used, and says which do not. */
+export function checkKeyFiles(folder: KeyFolder, store: Store, known: readonly VaultFinding[]): VaultFinding[] {
+  const findings: VaultFinding[] = [];
+  for (const { keyId, kind } of new Inventory(store).inKeyFiles()) {
+    if (kind === "one-time-prekey" || known.some((finding) => finding.keyId === keyId)) continue;
+    try {
+      folder.load(kind, keyId).dispose();
+    } catch (error) {
+      if (!isTalosError(error) || typeof error.details["file"] !== "string") throw error;
+      findings.push({ code: error.code, file: error.details["file"], keyId, kind, message: error.message });
+    }
+  }
+  return findings;
+}
+
+/** One-time prekeys and retired keys may be lost: the agent works on, and says so. The others it cannot do without. */
+function refuseLost(findings: readonly VaultFinding[]): void {
+  const lost = findings.find(({ kind, file }) => kind !== undefined && kind !== "one-time-prekey" && !/\.[0-9a-f]{16}\./.test(file));
+  if (lost === undefined || lost.code === "QUARANTINED" || lost.code === "METADATA_REWRITTEN") return;
+  throw talosError(lost.code, undefined, { details: { file: lost.file, ...(lost.keyId === undefined ? {} : { keyId: lost.keyId }) } });
+}
+
+function onDatabase<T>(action: () => T): T {
+  try {
+    return action();
+  } catch (error) {
+    throw fromSqlite(error, "STORAGE_FAILED");
+  }
+}

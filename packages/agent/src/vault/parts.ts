@@ -1,0 +1,55 @@
+/**
+ * What an open vault is made of, and how the files follow a commit. Shared by creating, opening and the vault itself,
+ * so that the last two of the four steps exist once.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import type { Crypto } from "@talos/core";
+import { readSlots } from "./database.ts";
+import type { KeyFolder } from "./key-folder.ts";
+import type { Lock } from "./lock.ts";
+import { renderMetadata, writeMetadata } from "./metadata.ts";
+import { type InventoryView, type Placement, planPlacement } from "./placement.ts";
+import type { Sealer } from "./sealer.ts";
+import { Inventory } from "./store/inventory.ts";
+import type { Store } from "./store/store.ts";
+import type { VaultFacts, VaultFinding } from "./types.ts";
+
+export interface VaultParts {
+  readonly facts: VaultFacts;
+  readonly database: DatabaseSync;
+  readonly store: Store;
+  readonly sealer: Sealer;
+  readonly folder: KeyFolder;
+  readonly lock: Lock;
+  readonly findings: readonly VaultFinding[];
+  readonly crypto: Crypto;
+}
+
+/** What the placement of files needs to know of the inventory. */
+export function viewOf(store: Store, vaultKeyNumber: number): InventoryView {
+  const inventory = new Inventory(store);
+  return {
+    places: inventory.inKeyFiles(),
+    vaultKeyNumber,
+    hasEnded: (keyId) => inventory.get(keyId)?.state === "ended",
+  };
+}
+
+export function planFor(folder: KeyFolder, store: Store, vaultKeyNumber: number): Placement {
+  return planPlacement(folder.list(), viewOf(store, vaultKeyNumber));
+}
+
+/** Place, clear, and the public projection, after a commit or at opening. @returns what an operator should know */
+export function settle(
+  parts: Pick<VaultParts, "facts" | "database" | "store" | "folder">,
+  placement: Placement = planFor(parts.folder, parts.store, parts.facts.vaultKeyNumber),
+): VaultFinding[] {
+  const aside = parts.folder.apply(placement);
+  const keys = new Inventory(parts.store).listPublic();
+  const before = writeMetadata(parts.facts.dataDir, renderMetadata(parts.facts, keys, readSlots(parts.database)));
+  const rewritten: VaultFinding[] =
+    before === "as it should be"
+      ? []
+      : [{ code: "METADATA_REWRITTEN", file: "metadata.json", message: `metadata.json was ${before} and has been written anew.` }];
+  return [...placement.findings, ...aside, ...rewritten];
+}

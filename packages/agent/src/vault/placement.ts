@@ -1,0 +1,104 @@
+/**
+ * Compares the key files that are there with the inventory and says what must be placed, cleared and put aside, and
+ * what is missing or wrong. Pure: touches no file. Running it again after a crash at any point ends in the same place.
+ */
+import type { KeyId } from "@talos/core";
+import type { KeyFileHeader } from "./key-file.ts";
+import { finalName, type KeyPlace, parseName, type ParsedName } from "./layout.ts";
+import type { VaultFinding } from "./types.ts";
+
+/** A file as it lies in the folder; one-time prekeys are known by name and size alone, so that opening stays quick. */
+export interface SeenFile {
+  /** Relative to the data directory. */
+  readonly name: string;
+  readonly header: KeyFileHeader | "unreadable" | "not-read";
+}
+
+export interface InventoryView {
+  /** Every key in the vault's files that has not ended. */
+  readonly places: readonly KeyPlace[];
+  readonly vaultKeyNumber: number;
+  /** Whether the inventory knows this id as ended. */
+  hasEnded(keyId: KeyId): boolean;
+}
+
+export interface Placement {
+  /** Where each key's file lies before anything is moved. */
+  readonly locations: ReadonlyMap<KeyId, string>;
+  readonly moves: readonly { readonly keyId: KeyId; readonly from: string; readonly to: string }[];
+  /** Of ended keys, and staged files that were never committed. */
+  readonly clear: readonly string[];
+  /** Under final names that the inventory does not know. */
+  readonly quarantine: readonly string[];
+  readonly findings: readonly VaultFinding[];
+}
+
+export function planPlacement(files: readonly SeenFile[], inventory: InventoryView): Placement {
+  const byId = new Map(inventory.places.map((place) => [place.keyId, place]));
+  const wanted = new Map(inventory.places.filter(({ state }) => state !== "staged").map((place) => [finalName(place), place]));
+  const found = new Map<KeyId, { final?: string; former?: string; staged?: string }>();
+  const wrong = new Map<KeyId, "KEY_FILE_CORRUPT" | "KEY_FILE_SWAPPED">();
+  const clear: string[] = [];
+  const quarantine: string[] = [];
+
+  const note = (keyId: KeyId, as: "final" | "former" | "staged", name: string): void => {
+    found.set(keyId, { ...found.get(keyId), [as]: name });
+  };
+
+  for (const file of files) {
+    const parsed = parseName(file.name);
+    if (parsed === undefined) continue;
+    if (parsed.type === "staged") {
+      const ours = byId.get(parsed.keyId)?.kind === parsed.kind && parsed.vaultKeyNumber === inventory.vaultKeyNumber;
+      if (ours) note(parsed.keyId, "staged", file.name);
+      else clear.push(file.name);
+      continue;
+    }
+    const owner = wanted.get(file.name);
+    const keyId = keyInside(file, parsed);
+    const place = keyId === undefined ? undefined : byId.get(keyId);
+    if (keyId !== undefined && owner?.keyId === keyId) note(keyId, "final", file.name);
+    else if (keyId !== undefined && place !== undefined && isFormerName(place, file.name)) note(keyId, "former", file.name);
+    else if (keyId !== undefined && place === undefined && inventory.hasEnded(keyId)) clear.push(file.name);
+    else if (owner !== undefined) wrong.set(owner.keyId, keyId === undefined ? "KEY_FILE_CORRUPT" : "KEY_FILE_SWAPPED");
+    else if (place !== undefined) wrong.set(place.keyId, "KEY_FILE_SWAPPED");
+    else quarantine.push(file.name);
+  }
+
+  const locations = new Map<KeyId, string>();
+  const moves: { keyId: KeyId; from: string; to: string }[] = [];
+  const findings: VaultFinding[] = [];
+  for (const place of inventory.places) {
+    const { final, former, staged } = found.get(place.keyId) ?? {};
+    const location = final ?? former ?? staged;
+    if (location === undefined) {
+      findings.push(lost(place, wrong.get(place.keyId) ?? "KEY_FILE_MISSING"));
+      continue;
+    }
+    locations.set(place.keyId, location);
+    if (final !== undefined && staged !== undefined) clear.push(staged);
+    if (final === undefined && place.state !== "staged") moves.push({ keyId: place.keyId, from: location, to: finalName(place) });
+  }
+  return { locations, moves, clear, quarantine, findings };
+}
+
+/** The key that a file under a final name holds, as far as can be told: from its header, of a one-time prekey from its name. */
+function keyInside(file: SeenFile, parsed: Extract<ParsedName, { type: "final" }>): KeyId | undefined {
+  if (file.header === "not-read") return parsed.keyId;
+  if (file.header === "unreadable") return undefined;
+  return file.header.keyId;
+}
+
+/** A name that this key's file had before its role changed; so a crash between commit and place leaves it there. */
+function isFormerName(place: KeyPlace, name: string): boolean {
+  if (place.kind === "identity" && place.role === "current" && place.state === "live") {
+    return name === finalName({ ...place, role: "next" });
+  }
+  return place.state === "retired" && name === finalName({ ...place, state: "live" });
+}
+
+function lost(place: KeyPlace, code: "KEY_FILE_CORRUPT" | "KEY_FILE_SWAPPED" | "KEY_FILE_MISSING"): VaultFinding {
+  const file = finalName(place);
+  const what = { KEY_FILE_CORRUPT: "is damaged", KEY_FILE_SWAPPED: "holds another key", KEY_FILE_MISSING: "is missing" }[code];
+  return { code, file, keyId: place.keyId, kind: place.kind, message: `${file} ${what}.` };
+}
