@@ -4,19 +4,8 @@
  */
 import { nodeCrypto, revealSecret, toHex, type Crypto, type SecretBytes } from "@talos/core";
 
+import { findSecrets, type FoundSecret, type RecordedSecret } from "./find-secrets.ts";
 import { observeAgreementKey, observeKemKey, observeSigningKey } from "./wrapped-keys.ts";
-
-export interface RecordedSecret {
-  /** What it was made as, for the failure message. */
-  readonly kind: string;
-  readonly bytes: Uint8Array;
-}
-
-export interface FoundSecret {
-  readonly kind: string;
-  readonly form: "raw" | "hex" | "base64" | "base64url";
-  readonly offset: number;
-}
 
 export interface RecordingCrypto extends Crypto {
   /** Each secret once, in the order of making. */
@@ -57,7 +46,7 @@ export function recordingCrypto({ inner = nodeCrypto, publicInfos = PUBLIC_INFOS
   return {
     secrets,
     remember,
-    findSecretsIn: (haystack) => secrets.flatMap((secret) => findSecret(secret, haystack)),
+    findSecretsIn: (haystack) => findSecrets(secrets, haystack),
 
     randomBytes: (length) => inner.randomBytes(length),
     randomSecret: (length) => observe("random secret", inner.randomSecret(length)),
@@ -97,32 +86,4 @@ export function recordingCrypto({ inner = nodeCrypto, publicInfos = PUBLIC_INFOS
 /** The readable beginning of an info string. */
 function label(info: Uint8Array): string {
   return /^[\x20-\x7e]*/.exec(Buffer.from(info).toString("latin1"))?.[0] ?? "";
-}
-
-function findSecret({ kind, bytes }: RecordedSecret, haystack: Uint8Array): FoundSecret[] {
-  const buffer = Buffer.from(haystack.buffer, haystack.byteOffset, haystack.length);
-  const found: FoundSecret[] = [];
-  const look = (form: FoundSecret["form"], needle: Uint8Array | string): void => {
-    const offset = buffer.indexOf(needle);
-    if (offset >= 0) found.push({ kind, form, offset });
-  };
-  look("raw", bytes);
-  look("hex", toHex(bytes));
-  look("hex", toHex(bytes).toUpperCase());
-  for (const inner of base64Forms(bytes)) look("base64", inner);
-  for (const inner of base64Forms(bytes)) look("base64url", inner.replaceAll("+", "-").replaceAll("/", "_"));
-  return found;
-}
-
-/**
- * The characters that a secret gives inside a longer base64 text: it may begin at any of three positions, and the
- * characters at its ends depend on its neighbours.
- */
-function base64Forms(bytes: Uint8Array): string[] {
-  return [0, 1, 2].map((position) => {
-    const padded = Buffer.concat([Buffer.alloc(position), bytes]);
-    const from = position === 0 ? 0 : 4;
-    const wholeBits = Math.floor((padded.length * 8) / 6);
-    return padded.toString("base64").slice(from, wholeBits);
-  });
 }
