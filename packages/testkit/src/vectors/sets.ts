@@ -1,0 +1,37 @@
+// All vector files that are made here, and how a file is written. Handshakes, ratchets and sessions have files of their own.
+import { addressVectors, keyVectors, seedVectors } from "./agent-id.ts";
+import { certificateVectors } from "./certificate.ts";
+import { bodyVectors, errorVectors, pageVectors } from "./directory.ts";
+import type { VectorFile, VectorSet } from "./format.ts";
+import { eventVectors, logVectors } from "./identity.ts";
+import { envelopeVectors, frameVectors, messageSignatureVectors, noticeVectors, proofVectors } from "./messages.ts";
+import { batchVectors, bundleVectors, statementVectors } from "./prekeys.ts";
+import { requestVectors } from "./signed-requests.ts";
+
+/** By file name without its ending. */
+export const VECTOR_SETS: readonly VectorSet[] = [
+  seedVectors,
+  addressVectors,
+  keyVectors,
+  eventVectors,
+  logVectors,
+  certificateVectors,
+  statementVectors,
+  batchVectors,
+  bundleVectors,
+  envelopeVectors,
+  frameVectors,
+  messageSignatureVectors,
+  proofVectors,
+  noticeVectors,
+  pageVectors,
+  bodyVectors,
+  errorVectors,
+  requestVectors,
+];
+
+/** `vectors/<structure>.json`, as text. The same in every run. */
+export function vectorFileText(set: VectorSet): string {
+  const file: VectorFile = { structure: set.structure, specification: set.specification, cases: set.cases() };
+  return `${JSON.stringify(file, null, 2)}\n`;
+}
