@@ -14,11 +14,11 @@ export function binaryExtensionsLength(extensions: readonly Extension[]): number
 /** `u16 length`, then `u16 id || u8 critical || len16(value)` each. Throws INVALID_ARGUMENT for ids out of order or more than 4,096 bytes. */
 export function writeBinaryExtensions(writer: BinaryWriter, extensions: readonly Extension[]): void {
   const length = binaryExtensionsLength(extensions) - 2;
-  if (length > MAX_TOTAL_BYTES) throw talosError("INVALID_ARGUMENT", "the extensions are too large");
+  if (length > MAX_TOTAL_BYTES) throw talosError("INVALID_ARGUMENT", "The extensions are too large.");
   writer.u16(length);
   let lastId = -1;
   for (const { id, critical, value } of extensions) {
-    if (id <= lastId) throw talosError("INVALID_ARGUMENT", "extensions stand in the order of their ids");
+    if (id <= lastId) throw talosError("INVALID_ARGUMENT", "Extensions stand in the order of their ids.");
     lastId = id;
     writer
       .u16(id)

@@ -64,7 +64,7 @@ export function encodeEnvelopeHeader(header: EnvelopeHeader): Uint8Array {
   const start = header.type === "first" ? header.handshakeHeader : header.sessionId;
   const startBytes = header.type === "first" ? HANDSHAKE_HEADER_BYTES : SESSION_ID_BYTES;
   if (start.length !== startBytes || nonce.length !== NONCE_BYTES || ratchetHeader.length !== ratchetHeaderLength(ratchetHeader)) {
-    throw talosError("INVALID_ARGUMENT", "a part of the envelope has a wrong length");
+    throw talosError("INVALID_ARGUMENT", "A part of the envelope has a wrong length.");
   }
   const writer = new BinaryWriter(4 + startBytes + ratchetHeader.length + binaryExtensionsLength(extensions) + NONCE_BYTES);
   writer.u8(1).u8(1).u8(TYPE_CODES[header.type]).u8(0).bytes(start).bytes(ratchetHeader);
@@ -119,6 +119,6 @@ export function envelopeId(bytes: Uint8Array, crypto: Pick<Crypto, "sha256">): E
 
 /** Types 16 bytes as an envelope id. Throws MALFORMED at another length. */
 export function envelopeIdFrom(bytes: Uint8Array): EnvelopeId {
-  if (bytes.length !== ENVELOPE_ID_BYTES) throw talosError("MALFORMED", "an envelope id has 16 bytes");
+  if (bytes.length !== ENVELOPE_ID_BYTES) throw talosError("MALFORMED", "An envelope id has 16 bytes.");
   return bytes as EnvelopeId;
 }

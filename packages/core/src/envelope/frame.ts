@@ -124,7 +124,7 @@ function checkFrame(frame: Frame, contentType: Uint8Array): void {
     (signature === undefined || signature.signature.length === SIGNATURE_BYTES) &&
     (signature?.kind !== "instance" || signature.certificateHash.length === 32) &&
     (signature?.kind !== "identity" || signature.head.hash.length === 32);
-  if (!wellFormed) throw talosError("INVALID_ARGUMENT", "a field of the frame is outside its bounds");
+  if (!wellFormed) throw talosError("INVALID_ARGUMENT", "A field of the frame is outside its bounds.");
 }
 
 /** Reads a plaintext. The body is a view of it, every other field a copy. Throws MALFORMED, UNSUPPORTED_VERSION, UNSUPPORTED_EXTENSION. */

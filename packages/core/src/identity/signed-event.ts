@@ -109,7 +109,7 @@ function signersOf(event: IdentityEvent, outgoing: RemoteKey<"identity"> | undef
   if (event.kind !== "revocation") signers.set(ROLE.holder, event.identityKey);
   if (event.kind !== "inception") signers.set(ROLE.revealed, event.revealedKey);
   if (event.kind === "rotation" && event.reason === "planned") {
-    if (outgoing === undefined) throw talosError("SIGNATURE_INVALID", "a planned rotation needs the outgoing key to be verified");
+    if (outgoing === undefined) throw talosError("SIGNATURE_INVALID", "A planned rotation needs the outgoing key to be verified.");
     signers.set(ROLE.outgoing, outgoing);
   }
   return signers;

@@ -17,7 +17,7 @@ const MAX_HOST_CHARACTERS = 247;
 
 /** Types 32 bytes as an agent id. Throws MALFORMED at another length. */
 export function agentId(bytes: Uint8Array): AgentId {
-  if (bytes.length !== 32) throw talosError("MALFORMED", "an agent id has 32 bytes");
+  if (bytes.length !== 32) throw talosError("MALFORMED", "An agent id has 32 bytes.");
   return bytes as AgentId;
 }
 
@@ -45,7 +45,7 @@ export function parseAddress(text: string): Address {
   const at = text.indexOf("@");
   if (at < 0) return { agentId: didToAgentId(text) };
   const directory = text.slice(at + 1);
-  if (!isHostAndPort(directory)) throw talosError("MALFORMED", "what follows @ in an address is not host[:port]");
+  if (!isHostAndPort(directory)) throw talosError("MALFORMED", "What follows @ in an address is not host[:port].");
   return { agentId: didToAgentId(text.slice(0, at)), directory };
 }
 
@@ -57,5 +57,5 @@ export function isHostAndPort(text: string): boolean {
 }
 
 function malformedDid(): Error {
-  return talosError("MALFORMED", "not a DID of the form did:talos:z...");
+  return talosError("MALFORMED", "Not a DID of the form did:talos:z...");
 }

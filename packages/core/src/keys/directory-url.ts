@@ -10,14 +10,14 @@ export const MAX_DIRECTORY_URL_BYTES = 255;
 export function checkDirectoryUrl(url: string): string {
   const host = /^https?:\/\/(.*)$/s.exec(url)?.[1];
   if (host === undefined || url.length > MAX_DIRECTORY_URL_BYTES || !isHostAndPort(host)) {
-    throw talosError("MALFORMED", "a directory's URL is http:// or https://, a host and optionally a port");
+    throw talosError("MALFORMED", "A directory's URL is http:// or https://, a host and optionally a port.");
   }
   return url;
 }
 
 /** Checks a list of at most 4 URLs. Throws MALFORMED. */
 export function checkDirectories(urls: readonly string[]): readonly string[] {
-  if (urls.length > MAX_HOME_DIRECTORIES) throw talosError("MALFORMED", "more than 4 home directories");
+  if (urls.length > MAX_HOME_DIRECTORIES) throw talosError("MALFORMED", "More than 4 home directories.");
   return urls.map(checkDirectoryUrl);
 }
 

@@ -60,6 +60,6 @@ export function headToBinary(head: LogHead): Uint8Array {
 /** Reads 36 bytes. Throws MALFORMED. */
 export function readHead(reader: BinaryReader): LogHead {
   const seq = reader.u32();
-  if (seq >= MAX_LOG_EVENTS) throw talosError("MALFORMED", "the log head is beyond the longest log");
+  if (seq >= MAX_LOG_EVENTS) throw talosError("MALFORMED", "The log head is beyond the longest log.");
   return { seq, hash: reader.bytes(32) };
 }

@@ -15,6 +15,6 @@ export function protectionCode(level: ProtectionLevel): number {
 /** Throws MALFORMED for a number that names no level. */
 export function protectionLevel(code: number): ProtectionLevel {
   const level = PROTECTION_LEVELS[code];
-  if (level === undefined) throw talosError("MALFORMED", "no such protection level");
+  if (level === undefined) throw talosError("MALFORMED", "No such protection level.");
   return level;
 }

@@ -92,7 +92,7 @@ function checkKey(kind: KeyKind, algorithm: Algorithm, bytes: Uint8Array): void 
 }
 
 function malformedKey(kind: KeyKind, reason: string): Error {
-  return talosError("MALFORMED", `the ${kind} key is not well formed`, { details: { reason } });
+  return talosError("MALFORMED", `The ${kind} key is not well formed.`, { details: { reason } });
 }
 
 /** True when algorithm and bytes are the same; of public data only. */
@@ -129,12 +129,12 @@ export function keyId(key: PublicKey, crypto: Pick<Crypto, "sha256">): KeyId {
 
 /** The key id of a prekey from its 8 random bytes. Throws MALFORMED at another length. */
 export function prekeyKeyId(id: Uint8Array): KeyId {
-  if (id.length !== 8) throw talosError("MALFORMED", "a prekey id has 8 bytes");
+  if (id.length !== 8) throw talosError("MALFORMED", "A prekey id has 8 bytes.");
   return toHex(id) as KeyId;
 }
 
 /** Checks a key id that comes as text. Throws MALFORMED. */
 export function parseKeyId(text: string): KeyId {
-  if (!/^[0-9a-f]{16}$/.test(text)) throw talosError("MALFORMED", "a key id has 16 lower-case hexadecimal characters");
+  if (!/^[0-9a-f]{16}$/.test(text)) throw talosError("MALFORMED", "A key id has 16 lower-case hexadecimal characters.");
   return text as KeyId;
 }

@@ -32,7 +32,7 @@ export interface BatchTree {
 export function batchTree(statements: readonly Uint8Array[], crypto: Pick<Crypto, "sha256">): BatchTree {
   const ordered = statements.map(decodeStatement).sort((a, b) => compareBytes(a.id, b.id));
   if (ordered.filter(({ kind }) => kind === "signed-prekey").length !== 1)
-    throw talosError("BATCH_INVALID", "a batch has exactly one signed prekey");
+    throw talosError("BATCH_INVALID", "A batch has exactly one signed prekey.");
   const leaves = orderedLeaves(ordered.map(({ id, wire }) => ({ id, leafHash: statementLeaf(wire, crypto) })));
   const paths = allInclusionPaths(crypto, leaves);
   return {
@@ -41,7 +41,7 @@ export function batchTree(statements: readonly Uint8Array[], crypto: Pick<Crypto
     place(index) {
       const statement = ordered[index];
       const path = paths[index];
-      if (statement === undefined || path === undefined) throw talosError("INVALID_ARGUMENT", "no statement has this index");
+      if (statement === undefined || path === undefined) throw talosError("INVALID_ARGUMENT", "No statement has this index.");
       return { statement: statement.wire, index, path };
     },
   };
@@ -54,11 +54,11 @@ export interface BatchLeaf {
 
 /** The leaf hashes in the order of their ids. Throws BATCH_INVALID for none, too many, or an id that occurs twice. */
 export function orderedLeaves(leaves: readonly BatchLeaf[]): readonly Uint8Array[] {
-  if (leaves.length === 0 || leaves.length > MAX_BATCH_STATEMENTS) throw talosError("BATCH_INVALID", "a batch has 1 to 1,001 statements");
+  if (leaves.length === 0 || leaves.length > MAX_BATCH_STATEMENTS) throw talosError("BATCH_INVALID", "A batch has 1 to 1,001 statements.");
   const ordered = leaves.toSorted((a, b) => compareBytes(a.id, b.id));
   ordered.forEach(({ id }, index) => {
     const next = ordered[index + 1];
-    if (next !== undefined && compareBytes(id, next.id) === 0) throw talosError("BATCH_INVALID", "an id occurs twice in the batch");
+    if (next !== undefined && compareBytes(id, next.id) === 0) throw talosError("BATCH_INVALID", "An id occurs twice in the batch.");
   });
   return ordered.map(({ leafHash }) => leafHash);
 }

@@ -58,7 +58,7 @@ export function verifyBundle(
   const batch = verifyBatch(log, bundle.batch, crypto, now);
   const signedPrekey = verifyPlaced("signed-prekey", bundle.signedPrekey, batch, crypto, now);
   const oneTimePrekey = bundle.oneTimePrekey && verifyPlaced("one-time-prekey", bundle.oneTimePrekey, batch, crypto, now);
-  if (batch.to > signedPrekey.to) throw talosError("BUNDLE_INVALID", "the batch ends after its signed prekey");
+  if (batch.to > signedPrekey.to) throw talosError("BUNDLE_INVALID", "The batch ends after its signed prekey.");
   const { identityKey, encryptionKey } = logAt(log, batch.head);
   const { agentId, head, options, root, to, directories } = batch;
   const verified = {
@@ -84,8 +84,8 @@ function verifyPlaced<K extends PrekeyKind>(
   now: number,
 ): PrekeyStatement<K> {
   const statement = decodeStatement(placed.statement);
-  if (!isPrekeyOf(statement, kind)) throw talosError("BUNDLE_INVALID", "a prekey of another kind than it is offered as");
-  if (!isOffered(statement, now)) throw talosError("BATCH_EXPIRED", "a prekey is outside its validity");
+  if (!isPrekeyOf(statement, kind)) throw talosError("BUNDLE_INVALID", "A prekey of another kind than it is offered as.");
+  if (!isOffered(statement, now)) throw talosError("BATCH_EXPIRED", "A prekey is outside its validity.");
   const { index, path } = placed;
   const claim = { leafHash: statementLeaf(placed.statement, crypto), index, size: batch.size, path, root: batch.root };
   if (!verifyInclusion(crypto, claim)) throw talosError("BUNDLE_INVALID");

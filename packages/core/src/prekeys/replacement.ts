@@ -54,7 +54,7 @@ export function verifyBatchReplacement(
   if (known.liveFrom !== undefined && batch.from < known.liveFrom) throw talosError("BATCH_STALE");
   const signedPrekey = statementOf("signed-prekey", replacement.signedPrekey);
   if (batch.to > signedPrekey.to || !isOffered(signedPrekey, now))
-    throw talosError("BATCH_INVALID", "the batch ends after its signed prekey");
+    throw talosError("BATCH_INVALID", "The batch ends after its signed prekey.");
   const added = replacement.added.map((wire) => statementOf("one-time-prekey", wire));
 
   const leaves = [
@@ -64,13 +64,13 @@ export function verifyBatchReplacement(
   ].sort((a, b) => compareBytes(a.id, b.id));
   const root = treeRoot(crypto, orderedLeaves(leaves));
   if (leaves.length !== batch.size || !equalBytes(root, batch.root))
-    throw talosError("BATCH_INVALID", "the statements do not give the batch's root");
+    throw talosError("BATCH_INVALID", "The statements do not give the batch's root.");
   return { batch, signedPrekey, added, leaves };
 }
 
 function statementOf<K extends PrekeyKind>(kind: K, wire: Uint8Array): PrekeyStatement<K> {
   const statement = decodeStatement(wire);
-  if (!isPrekeyOf(statement, kind)) throw talosError("BATCH_INVALID", "a prekey of another kind than it is published as");
+  if (!isPrekeyOf(statement, kind)) throw talosError("BATCH_INVALID", "A prekey of another kind than it is published as.");
   return statement;
 }
 

@@ -44,5 +44,5 @@ function number(values: ReadonlyMap<string, string>, name: string, min: number, 
 }
 
 function malformedQuery(): Error {
-  return talosError("MALFORMED", "a parameter of the request is unknown, repeated or outside its bounds");
+  return talosError("MALFORMED", "A parameter of the request is unknown, repeated or outside its bounds.");
 }

@@ -100,7 +100,7 @@ export function signRequest(
   instanceKey: Pick<SigningKey, "sign">,
   crypto: Pick<Crypto, "sha256">,
 ): SignatureHeaders {
-  if (parameters.nonce.length !== REQUEST_NONCE_BYTES) throw talosError("INVALID_ARGUMENT", "the nonce of a request has 16 bytes");
+  if (parameters.nonce.length !== REQUEST_NONCE_BYTES) throw talosError("INVALID_ARGUMENT", "The nonce of a request has 16 bytes.");
   const digest = crypto.sha256(body);
   const signature = instanceKey.sign(signatureBase(request, parameters, digest));
   return {
@@ -144,7 +144,7 @@ function headerOf(headers: Readonly<Record<string, string | readonly string[] | 
 }
 
 function malformedHeaders(): Error {
-  return talosError("MALFORMED", "a header of the request's signature is not well formed");
+  return talosError("MALFORMED", "A header of the request's signature is not well formed.");
 }
 
 /** Checks the body against the digest. Throws DIGEST_MISMATCH. */

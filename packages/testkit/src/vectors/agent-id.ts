@@ -89,8 +89,21 @@ export const seedVectors: VectorSet = {
   structure: "cast",
   specification: "vectors/README.md",
   cases(): readonly VectorCase[] {
-    const names = ["alice identity", "alice next", "alice recovery", "alice instance", "alice encryption", "bob identity", "carol identity"];
-    return names.map((name) => ({ name: name.replace(" ", "-"), description: `The 32-byte seed of "${name}".`, wire: name, ...readSeed(name) }));
+    const names = [
+      "alice identity",
+      "alice next",
+      "alice recovery",
+      "alice instance",
+      "alice encryption",
+      "bob identity",
+      "carol identity",
+    ];
+    return names.map((name) => ({
+      name: name.replace(" ", "-"),
+      description: `The 32-byte seed of "${name}".`,
+      wire: name,
+      ...readSeed(name),
+    }));
   },
   read: readSeed,
 };

@@ -32,7 +32,12 @@ export function brokenStructures(body: Uint8Array): Broken[] {
   const afterHead = body.subarray(5);
   const head = Uint8Array.of(body[0] as number);
   const longer = Uint8Array.of((body[0] as number) + 1);
-  const malformed = (name: string, description: string, bytes: Uint8Array): Broken => ({ name, description, body: bytes, error: "MALFORMED" });
+  const malformed = (name: string, description: string, bytes: Uint8Array): Broken => ({
+    name,
+    description,
+    body: bytes,
+    error: "MALFORMED",
+  });
   return [
     { name: "version-2", description: "A later version.", body: withFields(body, { 0: 2 }), error: "UNSUPPORTED_VERSION" },
     { name: "suite-2", description: "A later suite.", body: withFields(body, { 1: 2 }), error: "UNSUPPORTED_SUITE" },
@@ -45,7 +50,11 @@ export function brokenStructures(body: Uint8Array): Broken[] {
     malformed("extensions-empty", "An empty list of extensions.", withFields(body, { 99: [] })),
     malformed("extensions-unordered", "Extensions out of order.", withFields(body, { 99: [extension(2, false), extension(1, false)] })),
     malformed("extension-twice", "One extension twice.", withFields(body, { 99: [extension(1, false), extension(1, false)] })),
-    malformed("extensions-17", "More than 16 extensions.", withFields(body, { 99: Array.from({ length: 17 }, (_, id) => extension(id, false)) })),
+    malformed(
+      "extensions-17",
+      "More than 16 extensions.",
+      withFields(body, { 99: Array.from({ length: 17 }, (_, id) => extension(id, false)) }),
+    ),
     malformed("unknown-field", "A field that the structure does not name.", withFields(body, { 98: 0 })),
     malformed("field-missing", `Field ${lastKey} is missing.`, withFields(body, { [lastKey]: undefined })),
     malformed("field-null", `Field ${lastKey} is null.`, withFields(body, { [lastKey]: null })),
@@ -53,7 +62,11 @@ export function brokenStructures(body: Uint8Array): Broken[] {
     malformed("integer-long-form", "The version in two bytes.", concatBytes(head, Uint8Array.of(0, 0x18, 1, 1, 1), afterHead)),
     malformed("keys-unordered", "Suite before version.", concatBytes(head, Uint8Array.of(1, 1, 0, 1), afterHead)),
     malformed("key-twice", "The version twice.", concatBytes(longer, Uint8Array.of(0, 1, 0, 1, 1, 1), afterHead)),
-    malformed("version-float", "The version as a floating point number.", concatBytes(head, Uint8Array.of(0, 0xf9, 0x3c, 0, 1, 1), afterHead)),
+    malformed(
+      "version-float",
+      "The version as a floating point number.",
+      concatBytes(head, Uint8Array.of(0, 0xf9, 0x3c, 0, 1, 1), afterHead),
+    ),
     malformed("version-tagged", "The version with a tag.", concatBytes(head, Uint8Array.of(0, 0xc1, 1, 1, 1), afterHead)),
     malformed("indefinite-map", "A map of indefinite length.", concatBytes(Uint8Array.of(0xbf), body.subarray(1), Uint8Array.of(0xff))),
     malformed("trailing-byte", "A byte after the end.", concatBytes(body, Uint8Array.of(0))),

@@ -153,7 +153,9 @@ export interface CastBatch {
 
 /** A batch of one signed prekey and that many one-time prekeys. */
 export function batchOf(member: CastMember, oneTimePrekeys: number, changes: Partial<BatchInput> = {}): CastBatch {
-  const oneTime = Array.from({ length: oneTimePrekeys }, (_, index) => statementOf(`${member.name} one-time prekey ${index}`, "one-time-prekey"));
+  const oneTime = Array.from({ length: oneTimePrekeys }, (_, index) =>
+    statementOf(`${member.name} one-time prekey ${index}`, "one-time-prekey"),
+  );
   const tree = batchTree([statementOf(`${member.name} signed prekey`, "signed-prekey"), ...oneTime], nodeCrypto);
   const input: BatchInput = {
     agentId: member.log.agentId,

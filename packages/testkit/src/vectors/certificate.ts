@@ -50,7 +50,9 @@ function certificateCases(): VectorCase[] {
   const context = logContext(alice);
   const { body } = prepareCertificate(certificateInput(alice));
   const signature = (changed: Uint8Array, signer: Signer = alice.identity, role: 1 | 2 = 1): Uint8Array =>
-    encodeSigned(changed, [{ role, algorithm: signer.key.algorithm, signature: signer.sign(signedBytes(LABELS.signInstanceCertificate, role, changed)) }]);
+    encodeSigned(changed, [
+      { role, algorithm: signer.key.algorithm, signature: signer.sign(signedBytes(LABELS.signInstanceCertificate, role, changed)) },
+    ]);
   const valid = (name: string, description: string, wire: Uint8Array, extra: object = {}): VectorCase => {
     const full = { ...context, ...extra };
     return { name, description, context: full, wire: toHex(wire), ...readCertificate(toHex(wire), full) };
@@ -75,9 +77,17 @@ function certificateCases(): VectorCase[] {
     valid("plain", "For one day, of an empty audit tree.", plain),
     valid("four-directories", "With the most home directories there can be.", certificateOf(alice, { directories }).wire),
     valid("no-directory", "Without a home directory.", certificateOf(alice, { directories: [] }).wire),
-    valid("generation-largest", "With the largest generation, and an audit head.", certificateOf(alice, { generation: Number.MAX_SAFE_INTEGER, auditHead: { size: 12, root: alice.log.head.hash } }).wire),
+    valid(
+      "generation-largest",
+      "With the largest generation, and an audit head.",
+      certificateOf(alice, { generation: Number.MAX_SAFE_INTEGER, auditHead: { size: 12, root: alice.log.head.hash } }).wire,
+    ),
     valid("es256", "Signed by an ES256 identity key; the instance key is Ed25519 as always.", carols, logContext(carol)),
-    valid("extensions", "With an extension that is unknown and not critical: kept.", signature(withFields(body, { 99: [extension(4, false)] }))),
+    valid(
+      "extensions",
+      "With an extension that is unknown and not critical: kept.",
+      signature(withFields(body, { 99: [extension(4, false)] })),
+    ),
     valid("at-start-minus-slack", "10 minutes before its start.", plain, { now: STORY_START - slack }),
     valid("at-end-plus-slack", "10 minutes after its end.", plain, { now: STORY_START + DAY + slack }),
     refused("too-early", "More than 10 minutes before its start.", plain, "CERTIFICATE_EXPIRED", { now: STORY_START - slack - 1 }),
@@ -103,7 +113,12 @@ function certificateCases(): VectorCase[] {
     refused("signed-by-instance-key", "Signed by the instance key itself.", signature(body, alice.instance), "SIGNATURE_INVALID"),
     refused("signed-in-other-role", "Signed in another role.", signature(body, alice.identity, 2), "SIGNATURE_INVALID"),
     refused("signature-changed", "One bit of the signature is changed.", withFlippedBit(plain, -1), "SIGNATURE_INVALID"),
-    refused("body-changed", "The end is changed after signing.", bodyReplaced(plain, body, withFields(body, { 9: STORY_START + HOUR })), "SIGNATURE_INVALID"),
+    refused(
+      "body-changed",
+      "The end is changed after signing.",
+      bodyReplaced(plain, body, withFields(body, { 9: STORY_START + HOUR })),
+      "SIGNATURE_INVALID",
+    ),
     refused("too-large", "More than 4,096 bytes.", signature(withFields(body, { 99: [[1, false, new Uint8Array(4000)]] })), "MALFORMED"),
   ];
 }

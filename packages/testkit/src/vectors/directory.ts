@@ -69,7 +69,12 @@ const PARSERS: Readonly<Record<string, (json: unknown) => unknown>> = {
   "acknowledgements answer": parseAcknowledgementsAnswer,
 };
 
-export const bodyVectors: VectorSet = { structure: "directory-body", specification: "directory.md, Endpoints", cases: bodyCases, read: readBody };
+export const bodyVectors: VectorSet = {
+  structure: "directory-body",
+  specification: "directory.md, Endpoints",
+  cases: bodyCases,
+  read: readBody,
+};
 
 function readBody(wire: Json, context: Json): Reading {
   const parse = PARSERS[field(context, "body") as string] as (json: unknown) => unknown;
@@ -84,15 +89,32 @@ function bodyCases(): VectorCase[] {
   const statements = tree.ordered.map((statement, index) => ({ statement, placed: tree.place(index) }));
   const signedPrekey = statements.filter(({ statement }) => statement.kind === "signed-prekey").map(({ placed }) => placed);
   const oneTime = statements.filter(({ statement }) => statement.kind === "one-time-prekey");
-  const bundle: UnverifiedBundle = { log: bob.log.events, certificate: certificateOf(bob).wire, batch: batch.wire, signedPrekey: signedPrekey[0] as UnverifiedBundle["signedPrekey"] };
+  const bundle: UnverifiedBundle = {
+    log: bob.log.events,
+    certificate: certificateOf(bob).wire,
+    batch: batch.wire,
+    signedPrekey: signedPrekey[0] as UnverifiedBundle["signedPrekey"],
+  };
   const carried = oneTime.slice(0, 2).map(({ statement }) => statement.id);
   const added = oneTime.slice(2).map(({ statement }) => statement.wire);
   const root = batch.root;
   const id = envelopeId(utf8("an envelope"), nodeCrypto);
   const prekeys = { batch: batch.wire, signedPrekey: bundle.signedPrekey.statement, carried, added };
 
-  const valid = (name: string, body: string, wire: Json): VectorCase => ({ name, description: `A ${body}.`, context: { body }, wire, ...readBody(wire, { body }) });
-  const refused = (name: string, description: string, body: string, wire: Json): VectorCase => ({ name, description, context: { body }, wire, error: "MALFORMED" });
+  const valid = (name: string, body: string, wire: Json): VectorCase => ({
+    name,
+    description: `A ${body}.`,
+    context: { body },
+    wire,
+    ...readBody(wire, { body }),
+  });
+  const refused = (name: string, description: string, body: string, wire: Json): VectorCase => ({
+    name,
+    description,
+    context: { body },
+    wire,
+    error: "MALFORMED",
+  });
   const json = (value: unknown): Record<string, Json> => value as Record<string, Json>;
   const agent = json(agentAnswerToJson({ log, certificate, time: STORY_START }));
   const claim = json(bundleToJson({ ...bundle, oneTimePrekey: (oneTime[0] as { placed: UnverifiedBundle["signedPrekey"] }).placed }));
@@ -118,8 +140,15 @@ function bodyCases(): VectorCase[] {
     refused("status-other-name", "Not a directory of this kind.", "status answer", { name: "other", version: 1, time: 0 }),
     refused("status-version-2", "A later version.", "status answer", { name: "talos-directory", version: 2, time: 0 }),
     refused("agent-unknown-field", "A field that is not specified.", "agent answer", { ...agent, extra: 1 }),
-    refused("agent-field-missing", "Without the certificate's field: null and absent are not the same.", "agent answer", { log: [], time: 0 }),
-    refused("agent-event-too-large", "An event of more than 4,096 bytes.", "agent answer", { log: ["A".repeat(5464)], certificate: null, time: 0 }),
+    refused("agent-field-missing", "Without the certificate's field: null and absent are not the same.", "agent answer", {
+      log: [],
+      time: 0,
+    }),
+    refused("agent-event-too-large", "An event of more than 4,096 bytes.", "agent answer", {
+      log: ["A".repeat(5464)],
+      certificate: null,
+      time: 0,
+    }),
     refused("agent-time-fraction", "A time that is not whole.", "agent answer", { ...agent, time: 0.5 }),
     refused("agent-time-negative", "A time before 1970.", "agent answer", { ...agent, time: -1 }),
     refused("agent-time-text", "A time as text.", "agent answer", { ...agent, time: "0" }),
@@ -130,17 +159,36 @@ function bodyCases(): VectorCase[] {
     refused("certificate-padded", "Base64url with padding.", "certificate request", { certificate: "AA==" }),
     refused("certificate-not-canonical", "Base64url with bits that say nothing.", "certificate request", { certificate: "AB" }),
     refused("certificate-other-alphabet", "Base64 of the other alphabet.", "certificate request", { certificate: "++++" }),
-    refused("prekeys-carried-short", "A carried id of 7 bytes.", "prekeys request", { ...json(prekeysRequestToJson(prekeys)), carried: ["AAAAAAAAAA"] }),
+    refused("prekeys-carried-short", "A carried id of 7 bytes.", "prekeys request", {
+      ...json(prekeysRequestToJson(prekeys)),
+      carried: ["AAAAAAAAAA"],
+    }),
     refused("claim-with-field", "A claim request with a field.", "claim request", { count: 2 }),
-    refused("claim-answer-path-string", "A path that is not a list.", "claim answer", { ...claim, signedPrekey: { ...json(claim["signedPrekey"]), path: "" } }),
-    refused("claim-answer-index-1001", "An index that no batch has.", "claim answer", { ...claim, signedPrekey: { ...json(claim["signedPrekey"]), index: 1001 } }),
-    refused("claim-answer-unknown-field", "A field inside that is not specified.", "claim answer", { ...claim, signedPrekey: { ...json(claim["signedPrekey"]), extra: null } }),
+    refused("claim-answer-path-string", "A path that is not a list.", "claim answer", {
+      ...claim,
+      signedPrekey: { ...json(claim["signedPrekey"]), path: "" },
+    }),
+    refused("claim-answer-index-1001", "An index that no batch has.", "claim answer", {
+      ...claim,
+      signedPrekey: { ...json(claim["signedPrekey"]), index: 1001 },
+    }),
+    refused("claim-answer-unknown-field", "A field inside that is not specified.", "claim answer", {
+      ...claim,
+      signedPrekey: { ...json(claim["signedPrekey"]), extra: null },
+    }),
     refused("deposit-answer-id-short", "An envelope id of 15 bytes.", "deposit answer", { ...deposit, envelopeId: "AAAAAAAAAAAAAAAAAAAA" }),
-    refused("acknowledgements-257", "More than 256 ids.", "acknowledgements request", { envelopeIds: Array.from({ length: 257 }, () => "AAAAAAAAAAAAAAAAAAAAAA") }),
+    refused("acknowledgements-257", "More than 256 ids.", "acknowledgements request", {
+      envelopeIds: Array.from({ length: 257 }, () => "AAAAAAAAAAAAAAAAAAAAAA"),
+    }),
   ];
 }
 
-export const errorVectors: VectorSet = { structure: "directory-error", specification: "directory.md, Errors", cases: errorCases, read: readError };
+export const errorVectors: VectorSet = {
+  structure: "directory-error",
+  specification: "directory.md, Errors",
+  cases: errorCases,
+  read: readError,
+};
 
 function readError(wire: Json): Reading {
   const body = parseErrorBody(wire);
@@ -150,14 +198,21 @@ function readError(wire: Json): Reading {
 
 function errorCases(): VectorCase[] {
   const base = { message: "One sentence.", hint: "Another sentence.", time: STORY_START };
-  const wireOf = (code: string, extra: Partial<Parameters<typeof errorBodyToJson>[0]> = {}): Json => errorBodyToJson({ code, ...base, ...extra }) as Json;
+  const wireOf = (code: string, extra: Partial<Parameters<typeof errorBodyToJson>[0]> = {}): Json =>
+    errorBodyToJson({ code, ...base, ...extra });
   const valid = (name: string, description: string, wire: Json): VectorCase => ({ name, description, wire, ...readError(wire) });
   const refused = (name: string, description: string, wire: Json): VectorCase => ({ name, description, wire, error: "MALFORMED" });
   const inner = field(wireOf("MALFORMED"), "error") as Record<string, Json>;
   const { time: _time, ...withoutTime } = inner;
   return [
-    ...Object.keys(DIRECTORY_ERROR_STATUS).map((code) => valid(code.toLowerCase().replaceAll("_", "-"), `The code ${code} and its HTTP status.`, wireOf(code))),
-    valid("superseded-with-certificate", "With the registered certificate.", wireOf("INSTANCE_SUPERSEDED", { certificate: certificateOf(alice, { generation: 2 }).wire })),
+    ...Object.keys(DIRECTORY_ERROR_STATUS).map((code) =>
+      valid(code.toLowerCase().replaceAll("_", "-"), `The code ${code} and its HTTP status.`, wireOf(code)),
+    ),
+    valid(
+      "superseded-with-certificate",
+      "With the registered certificate.",
+      wireOf("INSTANCE_SUPERSEDED", { certificate: certificateOf(alice, { generation: 2 }).wire }),
+    ),
     valid("moved-with-head", "With the head of the log.", wireOf("IDENTITY_MOVED", { head: alice.log.head })),
     valid("later-code", "A code of a later release has no status here.", wireOf("SOMETHING_LATER")),
     refused("code-lower-case", "Not a code.", { error: { ...inner, code: "malformed" } }),
@@ -170,7 +225,12 @@ function errorCases(): VectorCase[] {
   ];
 }
 
-export const pageVectors: VectorSet = { structure: "mailbox-page", specification: "directory.md, Mailbox page", cases: pageCases, read: readPage };
+export const pageVectors: VectorSet = {
+  structure: "mailbox-page",
+  specification: "directory.md, Mailbox page",
+  cases: pageCases,
+  read: readPage,
+};
 
 function readPage(wire: Json): Reading {
   return { fields: toJson(decodeMailboxPage(fromHex(wire as string))) };
@@ -184,10 +244,20 @@ function pageCases(): VectorCase[] {
     receivedAt: STORY_START,
     item,
   });
-  const items = [itemOf("message", "an envelope"), itemOf("event", "", alice.log.events[0] as Uint8Array), itemOf("notice", "a notice")];
+  const items = [itemOf("message", "an envelope"), itemOf("event", "", alice.log.events[0]), itemOf("notice", "a notice")];
   const page = encodeMailboxPage({ items, more: true });
-  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({ name, description, wire: toHex(wire), ...readPage(toHex(wire)) });
-  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({ name, description, wire: toHex(wire), error });
+  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    ...readPage(toHex(wire)),
+  });
+  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    error,
+  });
   const one: CborValue[] = [bytesOf("envelope id", 16), 1, alice.log.agentId, STORY_START, utf8("an envelope")];
   const withItem = (...item: readonly CborValue[]): Uint8Array => withFields(page, { 1: [item] });
   return [

@@ -79,15 +79,26 @@ function wireOf(prepared: Prepared, signers: Signers): Uint8Array {
 
 /** Signs whatever the body holds, in these roles. */
 function resigned(body: Uint8Array, signers: Signers): Uint8Array {
-  const toSign = Object.keys(signers).map((role) => ({ role: Number(role) as Role, bytes: signedBytes(LABELS.signIdentityEvent, Number(role) as Role, body) }));
+  const toSign = Object.keys(signers).map((role) => ({
+    role: Number(role) as Role,
+    bytes: signedBytes(LABELS.signIdentityEvent, Number(role) as Role, body),
+  }));
   return wireOf({ body, toSign }, signers);
 }
 
-export const eventVectors: VectorSet = { structure: "identity-event", specification: "identity.md, Identity events", cases: eventCases, read: readEvent };
+export const eventVectors: VectorSet = {
+  structure: "identity-event",
+  specification: "identity.md, Identity events",
+  cases: eventCases,
+  read: readEvent,
+};
 
 function readEvent(wire: Json, context: Json): Reading {
   const outgoing = field(context ?? {}, "outgoing");
-  const key = outgoing === null ? undefined : remoteKey("identity", field(outgoing, "algorithm") as SigningAlgorithm, fromHex(field(outgoing, "bytes") as string));
+  const key =
+    outgoing === null
+      ? undefined
+      : remoteKey("identity", field(outgoing, "algorithm") as SigningAlgorithm, fromHex(field(outgoing, "bytes") as string));
   const unverified = decodeEvent(fromHex(wire as string), nodeCrypto);
   const event = verifyEventSignatures(unverified, nodeCrypto, key);
   return { fields: toJson(event), derived: { eventHash: toHex(unverified.hash) } };
@@ -117,7 +128,11 @@ function validInceptions(): VectorCase[] {
     valid("inception", "Of alice, with a recovery kit. Its event hash is alice's agent id.", wireOf(plain, { 1: alice.identity })),
     valid("inception-bob", "Of bob.", bob.log.events[0] as Uint8Array),
     valid("inception-without-recovery", "Without a recovery kit.", wireOf(withoutKit, { 1: alice.identity })),
-    valid("inception-es256", "With an ES256 identity key of a token; the signature was made once and recorded.", wireOf(hardware, { 1: carol })),
+    valid(
+      "inception-es256",
+      "With an ES256 identity key of a token; the signature was made once and recorded.",
+      wireOf(hardware, { 1: carol }),
+    ),
     valid("inception-extensions", "With extensions that are unknown and not critical: kept.", resigned(extended, { 1: alice.identity })),
   ];
 }
@@ -128,14 +143,51 @@ function validSuccessors(): VectorCase[] {
   const online = { 1: alice.next, 2: alice.next };
   const outgoing = alice.identity.key;
   return [
-    valid("rotation-online-planned", "By the committed online key, with the outgoing key's continuity proof.", wireOf(prepareRotation(rotation), { ...online, 3: alice.identity }), outgoing),
-    valid("rotation-online-lost", "By the committed online key, the old one being lost.", wireOf(prepareRotation({ ...rotation, reason: "lost" }), online)),
+    valid(
+      "rotation-online-planned",
+      "By the committed online key, with the outgoing key's continuity proof.",
+      wireOf(prepareRotation(rotation), { ...online, 3: alice.identity }),
+      outgoing,
+    ),
+    valid(
+      "rotation-online-lost",
+      "By the committed online key, the old one being lost.",
+      wireOf(prepareRotation({ ...rotation, reason: "lost" }), online),
+    ),
     valid("rotation-online-compromise", "With suspectFrom and without an audit head.", wireOf(prepareRotation(compromised()), online)),
-    valid("rotation-to-es256", "To an ES256 key: two recorded signatures and one Ed25519 signature.", wireOf(prepareRotation(toToken), { 1: es256Next, 2: es256Next, 3: alice.identity }), outgoing),
-    valid("rotation-recovery", "By the recovery key, to a fresh identity key, with every optional field.", wireOf(prepareRotation(recovery), { 1: later, 2: alice.recovery })),
-    valid("rotation-recovery-planned", "By the recovery key, planned: three signatures by three keys.", wireOf(prepareRotation({ ...recovery, reason: "planned" }), { 1: later, 2: alice.recovery, 3: alice.identity }), outgoing),
+    valid(
+      "rotation-to-es256",
+      "To an ES256 key: two recorded signatures and one Ed25519 signature.",
+      wireOf(prepareRotation(toToken), { 1: es256Next, 2: es256Next, 3: alice.identity }),
+      outgoing,
+    ),
+    valid(
+      "rotation-recovery",
+      "By the recovery key, to a fresh identity key, with every optional field.",
+      wireOf(prepareRotation(recovery), { 1: later, 2: alice.recovery }),
+    ),
+    valid(
+      "rotation-recovery-planned",
+      "By the recovery key, planned: three signatures by three keys.",
+      wireOf(prepareRotation({ ...recovery, reason: "planned" }), { 1: later, 2: alice.recovery, 3: alice.identity }),
+      outgoing,
+    ),
     valid("revocation-online", "By the committed online key.", wireOf(prepareRevocation(revocation), { 2: alice.next })),
-    valid("revocation-recovery", "By the recovery key, with every optional field.", wireOf(prepareRevocation({ ...revocation, authority: "recovery", revealedKey: alice.recovery.key, reason: "compromise", suspectFrom: 0, auditHead: AUDIT }), { 2: alice.recovery })),
+    valid(
+      "revocation-recovery",
+      "By the recovery key, with every optional field.",
+      wireOf(
+        prepareRevocation({
+          ...revocation,
+          authority: "recovery",
+          revealedKey: alice.recovery.key,
+          reason: "compromise",
+          suspectFrom: 0,
+          auditHead: AUDIT,
+        }),
+        { 2: alice.recovery },
+      ),
+    ),
     valid("revocation-lost", "Because the key is lost.", wireOf(prepareRevocation({ ...revocation, reason: "lost" }), { 2: alice.next })),
   ];
 }
@@ -148,44 +200,109 @@ function compromised(): RotationInput {
 function refusedInceptions(): VectorCase[] {
   const { body } = prepareInception(alice.inception);
   const wire = resigned(body, { 1: alice.identity });
-  const refused = (name: string, description: string, bytes: Uint8Array, error: string): VectorCase => ({ name, description, wire: toHex(bytes), error });
+  const refused = (name: string, description: string, bytes: Uint8Array, error: string): VectorCase => ({
+    name,
+    description,
+    wire: toHex(bytes),
+    error,
+  });
   const signed = (name: string, description: string, changes: Parameters<typeof withFields>[1], error = "MALFORMED"): VectorCase =>
     refused(name, description, resigned(withFields(body, changes), { 1: alice.identity }), error);
   const signature = alice.identity.sign(signedBytes(LABELS.signIdentityEvent, 1, body));
   const entries = (list: readonly (readonly [number, number, Uint8Array])[]): Uint8Array => encodeCbor([body, encodeCbor(list)]);
   const es256 = es256SignerOf("carol identity");
-  const hardware = prepareInception({ ...alice.inception, identityKey: es256.key, identityProtection: "hardware", next: { online: keyCommitment(es256SignerOf("carol next").key, nodeCrypto) } });
+  const hardware = prepareInception({
+    ...alice.inception,
+    identityKey: es256.key,
+    identityProtection: "hardware",
+    next: { online: keyCommitment(es256SignerOf("carol next").key, nodeCrypto) },
+  });
   const highS = withOtherS(es256.sign((hardware.toSign[0] as { bytes: Uint8Array }).bytes));
   return [
-    ...brokenStructures(body).map((broken) => refused(`inception-${broken.name}`, broken.description, resigned(broken.body, { 1: alice.identity }), broken.error)),
+    ...brokenStructures(body).map((broken) =>
+      refused(`inception-${broken.name}`, broken.description, resigned(broken.body, { 1: alice.identity }), broken.error),
+    ),
     signed("kind-unknown", "A kind of event that does not exist.", { 2: 3 }),
     signed("identity-key-x25519", "An identity key that cannot sign.", { 4: [2, alice.inception.encryptionKey.bytes] }),
     signed("identity-key-short", "An identity key of 31 bytes.", { 4: [1, alice.identity.key.bytes.slice(1)] }),
-    signed("identity-key-small-order", "An Ed25519 key of small order, under which fixed signatures verify.", { 4: [1, fromHex(`01${"00".repeat(31)}`)] }, "WEAK_PUBLIC_KEY"),
+    signed(
+      "identity-key-small-order",
+      "An Ed25519 key of small order, under which fixed signatures verify.",
+      { 4: [1, fromHex(`01${"00".repeat(31)}`)] },
+      "WEAK_PUBLIC_KEY",
+    ),
     signed("encryption-key-small-order", "An X25519 key of small order.", { 6: [2, new Uint8Array(32)] }, "WEAK_PUBLIC_KEY"),
     signed("encryption-key-non-canonical", "An X25519 key that is not reduced.", { 6: [2, fromHex("ff".repeat(32))] }, "WEAK_PUBLIC_KEY"),
     signed("encryption-key-es256", "An encryption key of another algorithm.", { 6: [4, es256.key.bytes] }),
     signed("protection-5", "A protection level that does not exist.", { 5: 5 }),
     signed("next-empty", "No commitment at all.", { 8: new Map() }),
-    signed("next-organisation", "A commitment of the authority that is reserved.", { 8: new Map([[1, alice.inception.next.online], [2, alice.inception.next.online]]) }),
+    signed("next-organisation", "A commitment of the authority that is reserved.", {
+      8: new Map([
+        [1, alice.inception.next.online],
+        [2, alice.inception.next.online],
+      ]),
+    }),
     signed("next-short", "A commitment of 31 bytes.", { 8: new Map([[1, new Uint8Array(31)]]) }),
     signed("seq-in-inception", "An inception event with a seq.", { 9: 0 }),
     signed("time-too-large", "A time above 2^53 - 1.", { 3: 2n ** 53n }),
-    refused("too-large", "More than 4,096 bytes.", resigned(withFields(body, { 99: [[1, false, new Uint8Array(4000)]] }), { 1: alice.identity }), "MALFORMED"),
+    refused(
+      "too-large",
+      "More than 4,096 bytes.",
+      resigned(withFields(body, { 99: [[1, false, new Uint8Array(4000)]] }), { 1: alice.identity }),
+      "MALFORMED",
+    ),
     refused("signature-changed", "One bit of the signature is changed.", withFlippedBit(wire, -1), "SIGNATURE_INVALID"),
-    refused("body-changed", "The time is changed after signing.", entriesOf(withFields(body, { 3: STORY_START + 1 }), [[1, 1, signature]]), "SIGNATURE_INVALID"),
+    refused(
+      "body-changed",
+      "The time is changed after signing.",
+      entriesOf(withFields(body, { 3: STORY_START + 1 }), [[1, 1, signature]]),
+      "SIGNATURE_INVALID",
+    ),
     refused("signed-by-another", "Signed by another key.", resigned(body, { 1: bob.identity }), "SIGNATURE_INVALID"),
     refused("role-not-signed", "The role is changed after signing.", entries([[2, 1, signature]]), "SIGNATURE_INVALID"),
-    refused("role-surplus", "A signature in a role that the event does not name.", resigned(body, { 1: alice.identity, 2: alice.identity }), "SIGNATURE_INVALID"),
+    refused(
+      "role-surplus",
+      "A signature in a role that the event does not name.",
+      resigned(body, { 1: alice.identity, 2: alice.identity }),
+      "SIGNATURE_INVALID",
+    ),
     refused("role-4", "A role that does not exist.", entries([[4, 1, signature]]), "MALFORMED"),
-    refused("role-twice", "One role twice.", entries([[1, 1, signature], [1, 1, signature]]), "MALFORMED"),
+    refused(
+      "role-twice",
+      "One role twice.",
+      entries([
+        [1, 1, signature],
+        [1, 1, signature],
+      ]),
+      "MALFORMED",
+    ),
     refused("signatures-empty", "No signature.", entries([]), "MALFORMED"),
     refused("signature-short", "A signature of 63 bytes.", entries([[1, 1, signature.slice(1)]]), "MALFORMED"),
-    refused("algorithm-not-the-keys", "The signature says another algorithm than its key.", entries([[1, 4, signature]]), "SIGNATURE_INVALID"),
+    refused(
+      "algorithm-not-the-keys",
+      "The signature says another algorithm than its key.",
+      entries([[1, 4, signature]]),
+      "SIGNATURE_INVALID",
+    ),
     refused("algorithm-x25519", "An algorithm that does not sign.", entries([[1, 2, signature]]), "MALFORMED"),
-    refused("es256-high-s", "An ES256 signature with the other, higher s: it would verify under plain ECDSA.", encodeSigned(hardware.body, [{ role: 1, algorithm: 4, signature: highS }]), "SIGNATURE_INVALID"),
-    refused("signed-under-another-label", "A signature over a certificate's label: no signature serves two purposes.", entries([[1, 1, alice.identity.sign(signedBytes(LABELS.signInstanceCertificate, 1, body))]]), "SIGNATURE_INVALID"),
-    refused("signed-bare", "A signature over the body without label and role.", entries([[1, 1, alice.identity.sign(body)]]), "SIGNATURE_INVALID"),
+    refused(
+      "es256-high-s",
+      "An ES256 signature with the other, higher s: it would verify under plain ECDSA.",
+      encodeSigned(hardware.body, [{ role: 1, algorithm: 4, signature: highS }]),
+      "SIGNATURE_INVALID",
+    ),
+    refused(
+      "signed-under-another-label",
+      "A signature over a certificate's label: no signature serves two purposes.",
+      entries([[1, 1, alice.identity.sign(signedBytes(LABELS.signInstanceCertificate, 1, body))]]),
+      "SIGNATURE_INVALID",
+    ),
+    refused(
+      "signed-bare",
+      "A signature over the body without label and role.",
+      entries([[1, 1, alice.identity.sign(body)]]),
+      "SIGNATURE_INVALID",
+    ),
     refused("wire-trailing-byte", "A byte after the end.", concatBytes(wire, Uint8Array.of(0)), "MALFORMED"),
     refused("wire-three-items", "Three items instead of two.", encodeCbor([body, encodeCbor([[1, 1, signature]]), body]), "MALFORMED"),
   ];
@@ -212,11 +329,27 @@ function refusedSuccessors(): VectorCase[] {
   const all = { ...online, 3: alice.identity };
   return [
     refused("rotation-without-continuity", "Planned, without the outgoing key's signature.", planned, online, "SIGNATURE_INVALID"),
-    refused("rotation-outgoing-other", "Planned, with another key's signature as the outgoing one's.", planned, { ...online, 3: bob.identity }, "SIGNATURE_INVALID"),
+    refused(
+      "rotation-outgoing-other",
+      "Planned, with another key's signature as the outgoing one's.",
+      planned,
+      { ...online, 3: bob.identity },
+      "SIGNATURE_INVALID",
+    ),
     refused("rotation-revealed-other", "The revealed key did not sign.", planned, { ...all, 2: alice.identity }, "SIGNATURE_INVALID"),
     refused("rotation-lost-with-outgoing", "Not planned, with the signature of the outgoing key.", lost, all, "SIGNATURE_INVALID"),
-    refused("rotation-online-other-key", "Online, but the new identity key is not the revealed one.", withFields(planned, { 4: [1, later.key.bytes] }), { 1: later, 2: alice.next, 3: alice.identity }),
-    refused("rotation-recovery-same-key", "Recovery, but the recovery key is put to daily use.", withFields(recovered, { 4: [1, alice.recovery.key.bytes] }), { 1: alice.recovery, 2: alice.recovery }),
+    refused(
+      "rotation-online-other-key",
+      "Online, but the new identity key is not the revealed one.",
+      withFields(planned, { 4: [1, later.key.bytes] }),
+      { 1: later, 2: alice.next, 3: alice.identity },
+    ),
+    refused(
+      "rotation-recovery-same-key",
+      "Recovery, but the recovery key is put to daily use.",
+      withFields(recovered, { 4: [1, alice.recovery.key.bytes] }),
+      { 1: alice.recovery, 2: alice.recovery },
+    ),
     refused("rotation-decommissioned", "A reason that only a revocation has.", withFields(planned, { 13: 3 }), online),
     refused("rotation-authority-2", "The authority that is reserved.", withFields(planned, { 11: 2 }), all),
     refused("rotation-seq-0", "Seq 0 is the inception.", withFields(planned, { 9: 0 }), all),
@@ -225,9 +358,17 @@ function refusedSuccessors(): VectorCase[] {
     refused("rotation-without-migration", "No migrationSeconds.", withFields(planned, { 14: undefined }), all),
     refused("rotation-audit-head-malformed", "An audit head without a root.", withFields(planned, { 16: [12] }), all),
     refused("revocation-planned", "A reason that only a rotation has.", withFields(revoked, { 13: 0 }), { 2: alice.next }),
-    refused("revocation-with-key", "A revocation that installs a key.", withFields(revoked, { 4: [1, alice.next.key.bytes] }), { 2: alice.next }),
+    refused("revocation-with-key", "A revocation that installs a key.", withFields(revoked, { 4: [1, alice.next.key.bytes] }), {
+      2: alice.next,
+    }),
     refused("revocation-by-holder", "A revocation signed in the role of the holder.", revoked, { 1: alice.next }, "SIGNATURE_INVALID"),
-    refused("revocation-by-live-key", "A revocation signed by the live key, which reveals nothing.", revoked, { 2: alice.identity }, "SIGNATURE_INVALID"),
+    refused(
+      "revocation-by-live-key",
+      "A revocation signed by the live key, which reveals nothing.",
+      revoked,
+      { 2: alice.identity },
+      "SIGNATURE_INVALID",
+    ),
   ];
 }
 
@@ -236,14 +377,25 @@ export const logVectors: VectorSet = { structure: "identity-log", specification:
 function readLog(wire: Json, context: Json): Reading {
   const events = (wire as readonly string[]).map(fromHex);
   const expected = field(context ?? {}, "expected");
-  const { log } = verifyLog(undefined, events, STORY_START, nodeCrypto, expected === null ? undefined : (fromHex(expected as string) as typeof alice.log.agentId));
+  const { log } = verifyLog(
+    undefined,
+    events,
+    STORY_START,
+    nodeCrypto,
+    expected === null ? undefined : (fromHex(expected as string) as typeof alice.log.agentId),
+  );
   return { fields: toJson({ agentId: log.agentId, head: log.head, identityKey: log.identityKey, encryptionKey: log.encryptionKey }) };
 }
 
 function logCases(): VectorCase[] {
   const inception = alice.log.events[0] as Uint8Array;
   const planned = prepareRotation(rotation);
-  const next = assembleEvent(planned.body, signAll(planned, { 1: alice.next, 2: alice.next, 3: alice.identity }), nodeCrypto, alice.log.identityKey);
+  const next = assembleEvent(
+    planned.body,
+    signAll(planned, { 1: alice.next, 2: alice.next, 3: alice.identity }),
+    nodeCrypto,
+    alice.log.identityKey,
+  );
   const expected = { expected: toHex(alice.log.agentId) };
   const wire = [toHex(inception)];
   const es256 = castMember("carol", es256SignerOf("carol identity"));
@@ -257,7 +409,12 @@ function logCases(): VectorCase[] {
   const otherSignature = encodeSigned(planned.body, signAll(planned, { 1: bob.identity, 2: alice.next, 3: alice.identity }));
   return [
     { name: "inception", description: "A log of one event.", context: expected, wire, ...readLog(wire, expected) },
-    { name: "inception-es256", description: "A log of an agent with an ES256 key.", wire: es256.log.events.map(toHex), ...readLog(es256.log.events.map(toHex), null) },
+    {
+      name: "inception-es256",
+      description: "A log of an agent with an ES256 key.",
+      wire: es256.log.events.map(toHex),
+      ...readLog(es256.log.events.map(toHex), null),
+    },
     refused("other-agent", "The inception does not hash to the expected agent id.", bob.log.events, "LOG_INVALID"),
     refused("empty", "No event.", [], "LOG_INVALID"),
     refused("starts-with-rotation", "The first event is not an inception.", [next], "LOG_INVALID"),
@@ -266,4 +423,3 @@ function logCases(): VectorCase[] {
     refused("with-forged-rotation", "A rotation with a signature by another key.", [inception, otherSignature], "SIGNATURE_INVALID"),
   ];
 }
-

@@ -56,7 +56,12 @@ function ratchetHeader(kemFlags: number): Uint8Array {
   return concatBytes(...parts, fromHex("0000000500000007000000000000000000000001"));
 }
 
-export const envelopeVectors: VectorSet = { structure: "envelope", specification: "envelope.md, Envelope", cases: envelopeCases, read: readEnvelope };
+export const envelopeVectors: VectorSet = {
+  structure: "envelope",
+  specification: "envelope.md, Envelope",
+  cases: envelopeCases,
+  read: readEnvelope,
+};
 
 function readEnvelope(wire: Json): Reading {
   const bytes = fromHex(wire as string);
@@ -64,7 +69,12 @@ function readEnvelope(wire: Json): Reading {
   const associatedData = messageAssociatedData(transcriptHash, clear);
   return {
     fields: toJson(fields),
-    derived: toJson({ envelopeId: envelopeId(bytes, nodeCrypto), clearBytes: clear.length, transcriptHash, associatedDataHash: nodeCrypto.sha256(associatedData) }),
+    derived: toJson({
+      envelopeId: envelopeId(bytes, nodeCrypto),
+      clearBytes: clear.length,
+      transcriptHash,
+      associatedDataHash: nodeCrypto.sha256(associatedData),
+    }),
   };
 }
 
@@ -74,8 +84,18 @@ function envelopeCases(): VectorCase[] {
   const handshakeHeader = filler("handshake header", 1275);
   const ciphertext = filler("ciphertext", 272);
   const build = (header: EnvelopeHeader): Uint8Array => concatBytes(encodeEnvelopeHeader(header), ciphertext);
-  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({ name, description, wire: toHex(wire), ...readEnvelope(toHex(wire)) });
-  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({ name, description, wire: toHex(wire), error });
+  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    ...readEnvelope(toHex(wire)),
+  });
+  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    error,
+  });
   const plain = build({ ...message, ratchetHeader: ratchetHeader(0) });
   const set = (index: number, value: number): Uint8Array => {
     const copy = plain.slice();
@@ -83,15 +103,27 @@ function envelopeCases(): VectorCase[] {
     return copy;
   };
   const extensionsAt = 4 + 16 + 53;
-  const withExtensions = (hex: string): Uint8Array => concatBytes(plain.subarray(0, extensionsAt), fromHex(hex), plain.subarray(extensionsAt + 2));
-  const kept = [{ id: 1, critical: false, value: utf8("later") }, { id: 65535, critical: false, value: new Uint8Array(0) }];
+  const withExtensions = (hex: string): Uint8Array =>
+    concatBytes(plain.subarray(0, extensionsAt), fromHex(hex), plain.subarray(extensionsAt + 2));
+  const kept = [
+    { id: 1, critical: false, value: utf8("later") },
+    { id: 65535, critical: false, value: new Uint8Array(0) },
+  ];
   return [
     valid("message", "Of a session.", plain),
     valid("message-kem-key", "With a KEM encapsulation key in the ratchet header.", build({ ...message, ratchetHeader: ratchetHeader(1) })),
     valid("message-kem-ciphertext", "With a KEM ciphertext in the ratchet header.", build({ ...message, ratchetHeader: ratchetHeader(2) })),
     valid("message-kem-both", "With both KEM parts.", build({ ...message, ratchetHeader: ratchetHeader(3) })),
-    valid("first", "A first message, with a handshake header.", build({ type: "first", handshakeHeader, ...common, ratchetHeader: ratchetHeader(0) })),
-    valid("extensions", "With extensions that are unknown and not critical: kept, and authenticated.", build({ ...message, ratchetHeader: ratchetHeader(0), extensions: kept })),
+    valid(
+      "first",
+      "A first message, with a handshake header.",
+      build({ type: "first", handshakeHeader, ...common, ratchetHeader: ratchetHeader(0) }),
+    ),
+    valid(
+      "extensions",
+      "With extensions that are unknown and not critical: kept, and authenticated.",
+      build({ ...message, ratchetHeader: ratchetHeader(0), extensions: kept }),
+    ),
     valid("smallest", "A ciphertext that is nothing but a tag.", plain.subarray(0, extensionsAt + 2 + 12 + 16)),
     refused("version-2", "A later version.", set(0, 2), "UNSUPPORTED_VERSION"),
     refused("suite-2", "A later suite.", set(1, 2), "UNSUPPORTED_SUITE"),
@@ -151,8 +183,18 @@ function frameCases(): VectorCase[] {
     return { name, description, wire, ...readFrame(wire) };
   };
   const unpadded = plain.subarray(0, 4 + 16 + 8 + 12 + 1 + 10 + 1 + 2 + 4 + BODY.length);
-  const raw = (name: string, description: string, bytes: Uint8Array): VectorCase => ({ name, description, wire: toHex(bytes), ...readFrame(toHex(bytes)) });
-  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({ name, description, wire: toHex(wire), error });
+  const raw = (name: string, description: string, bytes: Uint8Array): VectorCase => ({
+    name,
+    description,
+    wire: toHex(bytes),
+    ...readFrame(toHex(bytes)),
+  });
+  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    error,
+  });
   const set = (index: number, ...values: readonly number[]): Uint8Array => {
     const copy = plain.slice();
     copy.set(values, index);
@@ -161,20 +203,42 @@ function frameCases(): VectorCase[] {
   const contentTypeAt = 40;
   const acknowledgedAt = contentTypeAt + 1 + 10;
   const extensionsAt = acknowledgedAt + 1;
-  const withExtensions = (hex: string): Uint8Array => concatBytes(plain.subarray(0, extensionsAt), fromHex(hex), plain.subarray(extensionsAt + 2));
+  const withExtensions = (hex: string): Uint8Array =>
+    concatBytes(plain.subarray(0, extensionsAt), fromHex(hex), plain.subarray(extensionsAt + 2));
   return [
     valid("content", "Without signature, acknowledgements or certificate: padded to 256 bytes.", baseFrame),
     valid("content-signed-instance", "Signed by the instance key, with its certificate.", { ...signed, certificate: certificate.wire }),
-    valid("content-signed-identity", "Signed by the identity key.", { ...baseFrame, signature: { ...identitySigner, signature: identitySignature(baseFrame) } }),
+    valid("content-signed-identity", "Signed by the identity key.", {
+      ...baseFrame,
+      signature: { ...identitySigner, signature: identitySignature(baseFrame) },
+    }),
     valid("content-resent", "Sent again, acknowledging two messages.", { ...baseFrame, resent: true, acknowledged: ids }),
     valid("content-empty", "No body and no content type.", { ...control, type: "content" }),
-    valid("content-257", "One byte beyond the smallest frame: padded to 264.", { ...baseFrame, body: filler("body", 257 - unpadded.length + BODY.length) }),
+    valid("content-257", "One byte beyond the smallest frame: padded to 264.", {
+      ...baseFrame,
+      body: filler("body", 257 - unpadded.length + BODY.length),
+    }),
     valid("content-2000", "A longer body.", { ...baseFrame, body: filler("body", 2000) }),
-    valid("content-type-127", "The longest content type, with characters of several bytes.", { ...baseFrame, contentType: "é".repeat(63) + "x" }),
-    valid("extensions", "With an extension that is unknown and not critical: kept.", { ...baseFrame, extensions: [{ id: 3, critical: false, value: utf8("later") }] }),
-    valid("acknowledgement", "A control frame with the most ids.", { ...control, type: "acknowledgement", acknowledged: Array.from({ length: 64 }, (_, index) => messageId(bytesOf(`acknowledged ${index}`, 16))) }),
+    valid("content-type-127", "The longest content type, with characters of several bytes.", {
+      ...baseFrame,
+      contentType: "é".repeat(63) + "x",
+    }),
+    valid("extensions", "With an extension that is unknown and not critical: kept.", {
+      ...baseFrame,
+      extensions: [{ id: 3, critical: false, value: utf8("later") }],
+    }),
+    valid("acknowledgement", "A control frame with the most ids.", {
+      ...control,
+      type: "acknowledgement",
+      acknowledged: Array.from({ length: 64 }, (_, index) => messageId(bytesOf(`acknowledged ${index}`, 16))),
+    }),
     valid("empty-turn", "A control frame that only turns the ratchet.", { ...control, type: "empty-turn" }),
-    valid("empty-turn-signed", "A control frame of a first chain is signed too.", { ...control, type: "empty-turn", signature: { ...instanceSigner, signature: instanceSignature({ ...control, type: "empty-turn" }) }, certificate: certificate.wire }),
+    valid("empty-turn-signed", "A control frame of a first chain is signed too.", {
+      ...control,
+      type: "empty-turn",
+      signature: { ...instanceSigner, signature: instanceSignature({ ...control, type: "empty-turn" }) },
+      certificate: certificate.wire,
+    }),
     raw("unpadded", "Without padding: a receiver does not check the length rule.", unpadded),
     refused("version-2", "A later version.", set(0, 2), "UNSUPPORTED_VERSION"),
     refused("type-0", "No such type.", set(1, 0)),
@@ -187,7 +251,11 @@ function frameCases(): VectorCase[] {
     refused("content-type-128", "A content type that is too long.", set(contentTypeAt, 128)),
     refused("content-type-not-utf8", "A content type that is not UTF-8.", set(contentTypeAt + 1, 0xff)),
     refused("acknowledged-65", "More than 64 ids.", set(acknowledgedAt, 65)),
-    refused("certificate-missing", "A flag without its certificate: what follows is read as one and does not fit.", set(2, 2).subarray(0, 60)),
+    refused(
+      "certificate-missing",
+      "A flag without its certificate: what follows is read as one and does not fit.",
+      set(2, 2).subarray(0, 60),
+    ),
     refused("critical-extension", "A critical extension that is unknown.", withExtensions("00050002010000"), "UNSUPPORTED_EXTENSION"),
     refused("extensions-unordered", "Extensions out of order.", withExtensions("000a00020000000001000000")),
     refused("body-too-large", "A body of more than 10,000,000 bytes, as its length says.", set(extensionsAt + 2, 0, 0x98, 0x96, 0x81)),
@@ -232,20 +300,46 @@ function readSignatureBytes(wire: Json): Reading {
 
 function signatureCases(): VectorCase[] {
   const facts = messageFacts(baseFrame, bob.log.agentId, transcriptHash, nodeCrypto);
-  const make = (name: string, description: string, fields: SignatureFields): VectorCase => ({ name, description, wire: toJson(fields), ...readSignatureBytes(toJson(fields)) });
+  const make = (name: string, description: string, fields: SignatureFields): VectorCase => ({
+    name,
+    description,
+    wire: toJson(fields),
+    ...readSignatureBytes(toJson(fields)),
+  });
   return [
     make("instance", "By alice's instance key.", { signer: instanceSigner, ...facts }),
     make("identity", "By alice's identity key.", { signer: identitySigner, ...facts }),
-    make("acknowledgement", "Of a control frame: no content type, no body.", { signer: instanceSigner, ...facts, frameType: "acknowledgement", contentType: "", bodyHash: nodeCrypto.sha256(new Uint8Array(0)) }),
-    make("empty-turn", "Of the other control frame.", { signer: instanceSigner, ...facts, frameType: "empty-turn", contentType: "", bodyHash: nodeCrypto.sha256(new Uint8Array(0)) }),
+    make("acknowledgement", "Of a control frame: no content type, no body.", {
+      signer: instanceSigner,
+      ...facts,
+      frameType: "acknowledgement",
+      contentType: "",
+      bodyHash: nodeCrypto.sha256(new Uint8Array(0)),
+    }),
+    make("empty-turn", "Of the other control frame.", {
+      signer: instanceSigner,
+      ...facts,
+      frameType: "empty-turn",
+      contentType: "",
+      bodyHash: nodeCrypto.sha256(new Uint8Array(0)),
+    }),
   ];
 }
 
-export const proofVectors: VectorSet = { structure: "message-proof", specification: "envelope.md, Message proof", cases: proofCases, read: readProof };
+export const proofVectors: VectorSet = {
+  structure: "message-proof",
+  specification: "envelope.md, Message proof",
+  cases: proofCases,
+  read: readProof,
+};
 
 function readProof(wire: Json, context: Json): Reading {
   const body = field(context, "body");
-  return { fields: toJson(verifyMessageProof(logOf(context), fromHex(wire as string), nodeCrypto, body === null ? undefined : fromHex(body as string))) };
+  return {
+    fields: toJson(
+      verifyMessageProof(logOf(context), fromHex(wire as string), nodeCrypto, body === null ? undefined : fromHex(body as string)),
+    ),
+  };
 }
 
 function proofOf(signer: ProofSigner, changes: Partial<MessageFacts> = {}, sender = alice): MessageProof {
@@ -281,14 +375,32 @@ function proofCases(): VectorCase[] {
   return [
     valid("instance", "Signed by the instance key.", plain),
     valid("identity", "Signed by the identity key.", encodeMessageProof(proofOf(byIdentity))),
-    valid("identity-es256", "Signed by an ES256 identity key; the signature was made once and recorded.", encodeMessageProof(proofOf({ kind: "identity", head: carol.log.head }, {}, carol)), { ...logContext(carol), body: toHex(BODY) }),
+    valid(
+      "identity-es256",
+      "Signed by an ES256 identity key; the signature was made once and recorded.",
+      encodeMessageProof(proofOf({ kind: "identity", head: carol.log.head }, {}, carol)),
+      { ...logContext(carol), body: toHex(BODY) },
+    ),
     valid("without-body", "Verified without the plaintext.", plain, context),
-    valid("time-in-slack", "10 minutes after the certificate's end.", encodeMessageProof(proofOf(byInstance, { time: certificate.to + 600_000 }))),
-    valid("extensions", "With an extension that is unknown and not critical: kept; a proof is not signed as a whole.", withFields(plain, { 99: [extension(1, false)] })),
+    valid(
+      "time-in-slack",
+      "10 minutes after the certificate's end.",
+      encodeMessageProof(proofOf(byInstance, { time: certificate.to + 600_000 })),
+    ),
+    valid(
+      "extensions",
+      "With an extension that is unknown and not critical: kept; a proof is not signed as a whole.",
+      withFields(plain, { 99: [extension(1, false)] }),
+    ),
     ...brokenStructures(plain).map((broken) => refused(broken.name, broken.description, broken.body, broken.error)),
     refused("other-body", "With another plaintext.", plain, "DIGEST_MISMATCH", { ...context, body: toHex(utf8("Meet me never.")) }),
     refused("other-log", "Under the log of another agent.", plain, "LOG_INVALID", logContext(bob)),
-    refused("time-outside", "The message is more than 10 minutes younger than its certificate.", encodeMessageProof(late), "CERTIFICATE_EXPIRED"),
+    refused(
+      "time-outside",
+      "The message is more than 10 minutes younger than its certificate.",
+      encodeMessageProof(late),
+      "CERTIFICATE_EXPIRED",
+    ),
     changed("message-id-changed", "Another message id.", { 7: bytesOf("other message id", 16) }),
     changed("time-changed", "Another time.", { 9: baseFrame.time + 1 }),
     changed("type-changed", "Another frame type.", { 8: 2 }),
@@ -297,7 +409,9 @@ function proofCases(): VectorCase[] {
     changed("transcript-changed", "Another session.", { 11: seedOf("other transcript hash") }),
     changed("body-hash-changed", "Another body.", { 12: seedOf("other body hash") }),
     changed("signature-changed", "One bit of the signature is changed.", { 13: withFlippedBit(proofOf(byInstance).signature, 0) }),
-    changed("certificate-other", "Another certificate of the same agent and key: its hash is signed.", { 4: certificateOf(alice, { to: STORY_START + DAY - 1 }).wire }),
+    changed("certificate-other", "Another certificate of the same agent and key: its hash is signed.", {
+      4: certificateOf(alice, { to: STORY_START + DAY - 1 }).wire,
+    }),
     changed("certificate-forged", "A certificate with a changed signature.", { 4: withFlippedBit(certificate.wire, -1) }),
     changed("both-signers", "A certificate and a log head.", { 5: [0, alice.log.head.hash] }, "MALFORMED"),
     changed("kind-3", "No such kind of signature.", { 2: 3 }, "MALFORMED"),
@@ -311,26 +425,51 @@ export const noticeVectors: VectorSet = { structure: "notice", specification: "e
 
 function readNotice(wire: Json, context: Json): Reading {
   const { certificate: verified, ...fields } = verifyNotice(logOf(context), fromHex(wire as string), nodeCrypto);
-  return { fields: toJson({ ...fields, certificate: verified.wire }), derived: { envelopeId: toHex(envelopeId(fromHex(wire as string), nodeCrypto)) } };
+  return {
+    fields: toJson({ ...fields, certificate: verified.wire }),
+    derived: { envelopeId: toHex(envelopeId(fromHex(wire as string), nodeCrypto)) },
+  };
 }
 
 function noticeCases(): VectorCase[] {
   const context = logContext(bob);
   const bobs = certificateOf(bob);
   const about = envelopeId(utf8("an envelope"), nodeCrypto);
-  const input = { certificate: bobs.wire, recipient: alice.log.agentId, envelopeId: about, reason: "session-unknown", time: STORY_START + HOUR } as const;
+  const input = {
+    certificate: bobs.wire,
+    recipient: alice.log.agentId,
+    envelopeId: about,
+    reason: "session-unknown",
+    time: STORY_START + HOUR,
+  } as const;
   const signed = (body: Uint8Array, signer = bob.instance): Uint8Array =>
     encodeSigned(body, [{ role: 1, algorithm: 1, signature: signer.sign(signedBytes(LABELS.signNotice, 1, body)) }]);
   const { body } = prepareNotice(input);
-  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({ name, description, context, wire: toHex(wire), ...readNotice(toHex(wire), context) });
-  const refused = (name: string, description: string, wire: Uint8Array, error: string): VectorCase => ({ name, description, context, wire: toHex(wire), error });
+  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({
+    name,
+    description,
+    context,
+    wire: toHex(wire),
+    ...readNotice(toHex(wire), context),
+  });
+  const refused = (name: string, description: string, wire: Uint8Array, error: string): VectorCase => ({
+    name,
+    description,
+    context,
+    wire: toHex(wire),
+    error,
+  });
   const changed = (name: string, description: string, changes: Parameters<typeof withFields>[1], error = "MALFORMED"): VectorCase =>
     refused(name, description, signed(withFields(body, changes)), error);
   return [
     valid("session-unknown", "From bob to alice.", signed(body)),
     valid("prekey-gone", "Because the prekey is gone.", signed(prepareNotice({ ...input, reason: "prekey-gone" }).body)),
     valid("unspecified", "Without a reason.", signed(prepareNotice({ ...input, reason: "unspecified" }).body)),
-    valid("extensions", "With an extension that is unknown and not critical: kept.", signed(withFields(body, { 99: [extension(1, false)] }))),
+    valid(
+      "extensions",
+      "With an extension that is unknown and not critical: kept.",
+      signed(withFields(body, { 99: [extension(1, false)] })),
+    ),
     ...brokenStructures(body).map((broken) => refused(broken.name, broken.description, signed(broken.body), broken.error)),
     changed("type-2", "No such notice.", { 2: 2 }),
     changed("reason-3", "No such reason.", { 6: 3 }),
@@ -341,6 +480,18 @@ function noticeCases(): VectorCase[] {
     refused("signed-by-identity-key", "Signed by the identity key.", signed(body, bob.identity), "SIGNATURE_INVALID"),
     refused("signed-by-another", "Signed by another agent's instance key.", signed(body, alice.instance), "SIGNATURE_INVALID"),
     refused("signature-changed", "One bit of the signature is changed.", withFlippedBit(signed(body), -1), "SIGNATURE_INVALID"),
-    refused("too-large", "More than 8,192 bytes.", signed(withFields(body, { 99: [[1, false, new Uint8Array(4096)], [2, false, new Uint8Array(4096)]] })), "MALFORMED"),
+    refused(
+      "too-large",
+      "More than 8,192 bytes.",
+      signed(
+        withFields(body, {
+          99: [
+            [1, false, new Uint8Array(4096)],
+            [2, false, new Uint8Array(4096)],
+          ],
+        }),
+      ),
+      "MALFORMED",
+    ),
   ];
 }

@@ -36,38 +36,76 @@ function readStatement(wire: Json): Reading {
 }
 
 function statementCases(): VectorCase[] {
-  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({ name, description, wire: toHex(wire), ...readStatement(toHex(wire)) });
-  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({ name, description, wire: toHex(wire), error });
+  const valid = (name: string, description: string, wire: Uint8Array): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    ...readStatement(toHex(wire)),
+  });
+  const refused = (name: string, description: string, wire: Uint8Array, error = "MALFORMED"): VectorCase => ({
+    name,
+    description,
+    wire: toHex(wire),
+    error,
+  });
   const oneTime = statementOf("bob one-time prekey 0", "one-time-prekey");
-  const signed = statementOf("bob signed prekey", "signed-prekey");
+  const signedPrekey = statementOf("bob signed prekey", "signed-prekey");
   return [
-    valid("signed-prekey", "Of bob.", signed),
+    valid("signed-prekey", "Of bob.", signedPrekey),
     valid("one-time-prekey", "Of bob.", oneTime),
-    valid("extensions", "With an extension that is unknown and not critical: kept, and part of the leaf.", withFields(oneTime, { 99: [extension(3, false)] })),
+    valid(
+      "extensions",
+      "With an extension that is unknown and not critical: kept, and part of the leaf.",
+      withFields(oneTime, { 99: [extension(3, false)] }),
+    ),
     ...brokenStructures(oneTime).map(({ name, description, body, error }) => refused(name, description, body, error)),
     refused("kind-2", "A kind that does not exist.", withFields(oneTime, { 2: 2 })),
     refused("id-short", "An id of 7 bytes.", withFields(oneTime, { 3: new Uint8Array(7) })),
-    refused("agreement-key-zero", "An agreement key of small order.", withFields(oneTime, { 4: [2, new Uint8Array(32)] }), "WEAK_PUBLIC_KEY"),
+    refused(
+      "agreement-key-zero",
+      "An agreement key of small order.",
+      withFields(oneTime, { 4: [2, new Uint8Array(32)] }),
+      "WEAK_PUBLIC_KEY",
+    ),
     refused("agreement-key-ed25519", "An agreement key of another algorithm.", withFields(oneTime, { 4: [1, bob.identity.key.bytes] })),
     refused("kem-key-short", "A KEM key that is too short.", withFields(oneTime, { 5: [3, new Uint8Array(1183)] })),
     refused("kem-key-x25519", "A KEM key of another algorithm.", withFields(oneTime, { 5: [2, bob.encryption.publicKey] })),
-    refused("signed-prekey-46-days", "A signed prekey that is valid for more than 45 days.", withFields(signed, { 7: STORY_START + 45 * DAY + 1 })),
-    refused("one-time-prekey-91-days", "A one-time prekey that is valid for more than 90 days.", withFields(oneTime, { 7: STORY_START + 90 * DAY + 1 })),
+    refused(
+      "signed-prekey-46-days",
+      "A signed prekey that is valid for more than 45 days.",
+      withFields(signedPrekey, { 7: STORY_START + 45 * DAY + 1 }),
+    ),
+    refused(
+      "one-time-prekey-91-days",
+      "A one-time prekey that is valid for more than 90 days.",
+      withFields(oneTime, { 7: STORY_START + 90 * DAY + 1 }),
+    ),
     refused("ends-at-start", "It ends when it begins.", withFields(oneTime, { 7: STORY_START })),
     refused("too-large", "More than 2,048 bytes.", withFields(oneTime, { 99: [[1, false, new Uint8Array(1000)]] })),
   ];
 }
 
-export const batchVectors: VectorSet = { structure: "prekey-batch", specification: "prekeys.md, Batch", cases: batchCases, read: readBatch };
+export const batchVectors: VectorSet = {
+  structure: "prekey-batch",
+  specification: "prekeys.md, Batch",
+  cases: batchCases,
+  read: readBatch,
+};
 
 function readBatch(wire: Json, context: Json): Reading {
   const now = field(context, "now");
-  const { wire: _wire, hash, ...fields } = verifyBatch(logOf(context), fromHex(wire as string), nodeCrypto, now === null ? undefined : (now as number));
+  const {
+    wire: _wire,
+    hash,
+    ...fields
+  } = verifyBatch(logOf(context), fromHex(wire as string), nodeCrypto, now === null ? undefined : (now as number));
   return { fields: toJson(fields), derived: { batchHash: toHex(hash) } };
 }
 
 function signed(body: Uint8Array, member: CastMember): Uint8Array {
-  return encodeSigned(body, [{ role: 1, algorithm: member.identity.key.algorithm, signature: member.identity.sign(signedBytes(LABELS.signPrekeyBatch, 1, body)) }]);
+  return encodeSigned(body, [
+    { role: 1, algorithm: member.identity.key.algorithm, signature: member.identity.sign(signedBytes(LABELS.signPrekeyBatch, 1, body)) },
+  ]);
 }
 
 function batchCases(): VectorCase[] {
@@ -91,7 +129,11 @@ function batchCases(): VectorCase[] {
     valid("four-statements", "One signed prekey and three one-time prekeys.", batch.wire),
     valid("one-statement", "A signed prekey alone.", batchOf(bob, 0).batch.wire),
     valid("no-options", "Offering no options.", batchOf(bob, 0, { options: 0, directories: [] }).batch.wire),
-    valid("extensions", "With an extension that is unknown and not critical: kept.", signed(withFields(body, { 99: [extension(3, false)] }), bob)),
+    valid(
+      "extensions",
+      "With an extension that is unknown and not critical: kept.",
+      signed(withFields(body, { 99: [extension(3, false)] }), bob),
+    ),
     valid("before-end", "In the last millisecond.", batch.wire, { now: batch.to - 1 }),
     refused("at-end", "At its end, to the millisecond: no slack.", batch.wire, "BATCH_EXPIRED", { now: batch.to }),
     refused("too-early", "More than 10 minutes before its start.", batch.wire, "BATCH_EXPIRED", { now: batch.from - 600_001 }),
@@ -106,11 +148,21 @@ function batchCases(): VectorCase[] {
     changed("head-unknown", "A log head that is not in the log.", { 3: [0, alice.log.head.hash] }, "HEAD_UNKNOWN"),
     refused("signed-by-another", "Signed by another agent.", signed(body, alice), "SIGNATURE_INVALID"),
     refused("signature-changed", "One bit of the signature is changed.", withFlippedBit(batch.wire, -1), "SIGNATURE_INVALID"),
-    refused("signed-as-certificate", "A signature over a certificate's label.", encodeSigned(body, [{ role: 1, algorithm: 1, signature: bob.identity.sign(signedBytes(LABELS.signInstanceCertificate, 1, body)) }]), "SIGNATURE_INVALID"),
+    refused(
+      "signed-as-certificate",
+      "A signature over a certificate's label.",
+      encodeSigned(body, [{ role: 1, algorithm: 1, signature: bob.identity.sign(signedBytes(LABELS.signInstanceCertificate, 1, body)) }]),
+      "SIGNATURE_INVALID",
+    ),
   ];
 }
 
-export const bundleVectors: VectorSet = { structure: "prekey-bundle", specification: "prekeys.md, Bundle", cases: bundleCases, read: readBundle };
+export const bundleVectors: VectorSet = {
+  structure: "prekey-bundle",
+  specification: "prekeys.md, Bundle",
+  cases: bundleCases,
+  read: readBundle,
+};
 
 function placedFrom(json: Json): PlacedStatement {
   return {
@@ -169,23 +221,64 @@ function bundleCases(): VectorCase[] {
   const staleBatch = rebatched({ size: 1, root: stale.root, to: STORY_START + 44 * DAY });
   const shortTree = batchTree([withFields(signedPrekey.statement, { 7: STORY_START + 2 * DAY })], nodeCrypto);
   return [
-    ...others.map((oneTimePrekey, index) => valid(`one-time-prekey-${index}`, `With the one-time prekey at index ${oneTimePrekey.index} of 7.`, { ...whole, oneTimePrekey })),
+    ...others.map((oneTimePrekey, index) =>
+      valid(`one-time-prekey-${index}`, `With the one-time prekey at index ${oneTimePrekey.index} of 7.`, { ...whole, oneTimePrekey }),
+    ),
     valid("no-one-time-prekey", "The stock is used up.", { ...whole, oneTimePrekey: null }),
-    valid("tree-of-one", "A batch of one statement: the path is empty.", { batch: small.batch.wire, signedPrekey: small.tree.place(0), oneTimePrekey: null }),
+    valid("tree-of-one", "A batch of one statement: the path is empty.", {
+      batch: small.batch.wire,
+      signedPrekey: small.tree.place(0),
+      oneTimePrekey: null,
+    }),
     refused("expired", "The batch has ended: a directory cannot serve a stale one.", {}, "BATCH_EXPIRED", batch.to),
     refused("too-early", "The batch begins more than 10 minutes from now.", {}, "BATCH_EXPIRED", batch.from - 600_001),
-    refused("prekey-expired", "The signed prekey has ended; the batch claims to be valid for longer.", { batch: staleBatch, signedPrekey: stale.place(0), oneTimePrekey: null }, "BATCH_EXPIRED"),
-    refused("batch-outlives-prekey", "The batch ends after its signed prekey.", { batch: rebatched({ size: 1, root: shortTree.root }), signedPrekey: shortTree.place(0), oneTimePrekey: null }, "BUNDLE_INVALID"),
+    refused(
+      "prekey-expired",
+      "The signed prekey has ended; the batch claims to be valid for longer.",
+      { batch: staleBatch, signedPrekey: stale.place(0), oneTimePrekey: null },
+      "BATCH_EXPIRED",
+    ),
+    refused(
+      "batch-outlives-prekey",
+      "The batch ends after its signed prekey.",
+      { batch: rebatched({ size: 1, root: shortTree.root }), signedPrekey: shortTree.place(0), oneTimePrekey: null },
+      "BUNDLE_INVALID",
+    ),
     refused("index-other", "The index of another statement.", { oneTimePrekey: { ...first, index: second.index } }, "BUNDLE_INVALID"),
     refused("path-other", "The path of another statement.", { oneTimePrekey: { ...first, path: second.path } }, "BUNDLE_INVALID"),
-    refused("path-short", "A path without its last hash.", { oneTimePrekey: { ...first, path: first.path.slice(0, -1) } }, "BUNDLE_INVALID"),
-    refused("path-long", "A path with one more hash.", { oneTimePrekey: { ...first, path: [...first.path, batch.root] } }, "BUNDLE_INVALID"),
+    refused(
+      "path-short",
+      "A path without its last hash.",
+      { oneTimePrekey: { ...first, path: first.path.slice(0, -1) } },
+      "BUNDLE_INVALID",
+    ),
+    refused(
+      "path-long",
+      "A path with one more hash.",
+      { oneTimePrekey: { ...first, path: [...first.path, batch.root] } },
+      "BUNDLE_INVALID",
+    ),
     refused("index-outside", "An index beyond the size.", { oneTimePrekey: { ...first, index: batch.size } }, "BUNDLE_INVALID"),
-    refused("foreign-statement", "A statement that is not in the batch.", { oneTimePrekey: { ...first, statement: statementOf("mallory prekey", "one-time-prekey") } }, "BUNDLE_INVALID"),
+    refused(
+      "foreign-statement",
+      "A statement that is not in the batch.",
+      { oneTimePrekey: { ...first, statement: statementOf("mallory prekey", "one-time-prekey") } },
+      "BUNDLE_INVALID",
+    ),
     refused("kinds-swapped", "A one-time prekey in the place of the signed prekey.", { signedPrekey: first }, "BUNDLE_INVALID"),
     refused("signed-prekey-twice", "The signed prekey also as a one-time prekey.", { oneTimePrekey: signedPrekey }, "BUNDLE_INVALID"),
     refused("batch-of-another", "A batch of another agent.", { batch: batchOf(alice, 0).batch.wire }, "BATCH_INVALID"),
-    refused("batch-signature-changed", "One bit of the batch's signature is changed.", { batch: withFlippedBit(batch.wire, -1) }, "SIGNATURE_INVALID"),
-    refused("batch-signed-by-another", "The batch is signed by another key.", { batch: signed(prepareBatch(input).body, alice) }, "SIGNATURE_INVALID"),
+    refused(
+      "batch-signature-changed",
+      "One bit of the batch's signature is changed.",
+      { batch: withFlippedBit(batch.wire, -1) },
+      "SIGNATURE_INVALID",
+    ),
+    refused(
+      "batch-signed-by-another",
+      "The batch is signed by another key.",
+      { batch: signed(prepareBatch(input).body, alice) },
+      "SIGNATURE_INVALID",
+    ),
   ];
 }

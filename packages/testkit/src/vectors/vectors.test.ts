@@ -21,7 +21,8 @@ for (const set of VECTOR_SETS) {
     assert.equal(new Set(names).size, names.length);
     for (const { name, error, fields } of file.cases) {
       assert.equal((error === undefined) !== (fields === undefined), true, name);
-      if (error !== undefined) assert.equal(isErrorCode(error), true, `${name}: ${error} is none of ${Object.keys(ERROR_CODES).length} codes`);
+      if (error !== undefined)
+        assert.equal(isErrorCode(error), true, `${name}: ${error} is none of ${Object.keys(ERROR_CODES).length} codes`);
     }
   });
 
