@@ -169,6 +169,21 @@ test("a tree with one changed leaf is not consistent with the old one", () => {
   assert.ok(!verifyConsistency(crypto, { ...claim, proof: consistencyProof(crypto, changed, 6) }));
 });
 
+test("a proof that goes on above the claimed root is refused: the size counts, not only the hashes", () => {
+  const hashes = leaves(8);
+  const [left, right] = hashes as [Uint8Array, Uint8Array];
+  const root = treeRoot(crypto, [left, right]);
+  assert.ok(verifyInclusion(crypto, { leafHash: right, index: 1, size: 2, path: [left], root }));
+  assert.ok(!verifyInclusion(crypto, { leafHash: right, index: 0, size: 1, path: [left], root }));
+  const claim = {
+    oldRoot: treeRoot(crypto, hashes.slice(0, 7)),
+    root: treeRoot(crypto, hashes),
+    proof: consistencyProof(crypto, hashes, 7),
+  };
+  assert.ok(verifyConsistency(crypto, { ...claim, oldSize: 7, size: 8 }));
+  assert.ok(!verifyConsistency(crypto, { ...claim, oldSize: 3, size: 4 }));
+});
+
 test("a leaf and a node never hash alike", () => {
   const [left, right] = leaves(2) as [Uint8Array, Uint8Array];
   assert.notDeepEqual(leafHash(crypto, left, right), nodeHash(crypto, left, right));

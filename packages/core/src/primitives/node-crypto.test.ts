@@ -148,6 +148,23 @@ test("a sealed text opens only whole, with its key, nonce and associated data", 
   }
 });
 
+test("what a forged text decrypts to is wiped before the error leaves", (t) => {
+  const key = nodeCrypto.randomSecret(32);
+  const nonce = nodeCrypto.randomBytes(12);
+  const empty = new Uint8Array(0);
+  const forged = nodeCrypto.aeadSeal("chacha20-poly1305", key, nonce, utf8("plaintext"), empty);
+  forged[forged.length - 1] = (forged.at(-1) as number) ^ 1;
+  let released: Uint8Array | undefined;
+  const { createDecipheriv } = openssl;
+  t.mock.method(openssl, "createDecipheriv", (...input: Parameters<typeof createDecipheriv>) => {
+    const decipher = createDecipheriv(...input);
+    const update = decipher.update.bind(decipher);
+    return Object.assign(decipher, { update: (ciphertext: Uint8Array) => (released = update(ciphertext)) });
+  });
+  assert.throws(() => nodeCrypto.aeadOpen("chacha20-poly1305", key, nonce, forged, empty), code("DECRYPTION_FAILED"));
+  assert.deepEqual(new Uint8Array(released ?? utf8("nothing")), new Uint8Array(9));
+});
+
 test("empty texts are sealed and opened", () => {
   const empty = new Uint8Array(0);
   for (const algorithm of ALGORITHMS) {

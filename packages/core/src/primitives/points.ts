@@ -49,7 +49,7 @@ const ED25519_SMALL_ORDER: readonly Uint8Array[] = [
  */
 export function checkAgreementPublicKey(publicKey: Uint8Array): void {
   if (publicKey.length !== KEY_BYTES) throw wrongLength("X25519");
-  if ((publicKey[31] as number) >= 0x80 || !isBelow(publicKey, FIELD_PRIME)) throw talosError("WEAK_PUBLIC_KEY");
+  if (!isBelow(publicKey, FIELD_PRIME)) throw talosError("WEAK_PUBLIC_KEY");
   for (const point of X25519_SMALL_ORDER) {
     if (matches(publicKey, point, 0xff)) throw talosError("WEAK_PUBLIC_KEY");
   }
