@@ -8,7 +8,7 @@ import { publicKeyToBinary, type PublicKey } from "../keys/public-key.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { HANDSHAKE_SUITE, HANDSHAKE_VERSION } from "./header.ts";
 
-/** With a one-time prekey; without one it is 1,239 bytes shorter. A writer of this size never grows. */
+/** With a one-time prekey; without one it is 1,230 bytes shorter. A writer of this size never grows. */
 const MAX_TRANSCRIPT_BYTES = 4096;
 
 export interface TranscriptPrekey {

@@ -207,12 +207,12 @@ test("an envelope of another session, or one reflected to its sender, is refused
   fresh.alice.begin();
   refuses(fresh.alice, fresh.alice.seal("my own first message").envelope, "DECRYPTION_FAILED");
   assert.throws(
-    () => openMessage(bob.live, decodeEnvelope(alice.seal("x").envelope), { ...context(others.alice), now: NOW }, nodeCrypto),
+    () => openMessage(bob.live, decodeEnvelope(alice.seal("x").envelope), { ...contextOf(others.alice), now: NOW }, nodeCrypto),
     (error) => isTalosError(error, "INVALID_ARGUMENT"),
   );
 });
 
-function context(peer: Party): { peerLog: typeof peer.agent.log; findCertificate: () => undefined } {
+function contextOf(peer: Party): { peerLog: typeof peer.agent.log; findCertificate: () => undefined } {
   return { peerLog: peer.agent.log, findCertificate: () => undefined };
 }
 

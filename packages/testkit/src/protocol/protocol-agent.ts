@@ -55,6 +55,8 @@ export interface ProtocolAgentOptions {
   readonly oneTimePrekeys?: number | undefined;
   /** What the agent offers, in its batch and as an initiator. */
   readonly options?: number | undefined;
+  /** Claimed as this agent's own, whoever holds it. */
+  readonly encryptionKey?: AgreementKey | undefined;
 }
 
 /** A prekey with everything its owner keeps. */
@@ -77,12 +79,12 @@ export class ProtocolAgent {
   readonly #tree: BatchTree;
   #claimed = 0;
 
-  constructor({ crypto, now, oneTimePrekeys = 1, options = 0 }: ProtocolAgentOptions) {
+  constructor({ crypto, now, oneTimePrekeys = 1, options = 0, encryptionKey }: ProtocolAgentOptions) {
     this.crypto = crypto;
     this.now = now;
     this.options = options;
     this.identityKey = crypto.generateSigningKey();
-    this.encryptionKey = crypto.generateAgreementKey();
+    this.encryptionKey = encryptionKey ?? crypto.generateAgreementKey();
     this.log = this.#begin();
     this.signedPrekey = this.#makePrekey("signed-prekey");
     this.oneTimePrekeys = Array.from({ length: oneTimePrekeys }, () => this.#makePrekey("one-time-prekey"));
