@@ -7,37 +7,30 @@
 const MAX_PAIRS = 100_000;
 const HOUR_MS = 3_600_000;
 
-interface Bucket {
-  tokens: number;
-  filledAt: number;
-}
-
 export class ClaimLimiter {
-  readonly #perHour: number;
-  readonly #buckets = new Map<string, Bucket>();
+  readonly #claimMs: number;
+  /** When the bucket of a pair will be full again: each claim moves it on by one share of the hour (GCRA). */
+  readonly #fullAt = new Map<string, number>();
 
   constructor(perHour: number) {
-    this.#perHour = perHour;
+    this.#claimMs = HOUR_MS / perHour;
   }
 
   /** Takes one claim; returns 0, or where there is none the seconds until there is. */
   take(pair: string, now: number): number {
-    const bucket = this.#buckets.get(pair) ?? { tokens: this.#perHour, filledAt: now };
-    const filled = Math.max(0, now - bucket.filledAt) * (this.#perHour / HOUR_MS);
-    bucket.tokens = Math.min(this.#perHour, bucket.tokens + filled);
-    bucket.filledAt = now;
-    this.#buckets.delete(pair);
-    this.#buckets.set(pair, bucket);
+    // A clock that was set back must not lock a pair out for longer than an empty bucket does.
+    const fullAt = Math.min(Math.max(this.#fullAt.get(pair) ?? now, now), now + HOUR_MS);
+    const missingMs = fullAt + this.#claimMs - (now + HOUR_MS);
+    this.#fullAt.delete(pair);
+    this.#fullAt.set(pair, missingMs > 0 ? fullAt : fullAt + this.#claimMs);
     this.#forgetOldest();
-    if (bucket.tokens < 1) return Math.ceil(((1 - bucket.tokens) * HOUR_MS) / this.#perHour / 1000);
-    bucket.tokens -= 1;
-    return 0;
+    return missingMs > 0 ? Math.ceil(missingMs / 1000) : 0;
   }
 
   #forgetOldest(): void {
-    if (this.#buckets.size <= MAX_PAIRS) return;
-    for (const oldest of this.#buckets.keys()) {
-      this.#buckets.delete(oldest);
+    if (this.#fullAt.size <= MAX_PAIRS) return;
+    for (const oldest of this.#fullAt.keys()) {
+      this.#fullAt.delete(oldest);
       return;
     }
   }

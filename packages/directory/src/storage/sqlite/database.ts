@@ -55,7 +55,9 @@ export class Database {
     }
   }
 
+  /** Closing twice is closing once. */
   close(): void {
+    if (!this.#db.isOpen) return;
     this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#db.close();
   }

@@ -1,0 +1,3 @@
+export * from "./directory-user.ts";
+export * from "./store-conformance.ts";
+export * from "./test-directory.ts";

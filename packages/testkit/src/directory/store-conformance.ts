@@ -1,0 +1,358 @@
+/**
+ * What every store of a directory must do, whatever the database: the same tests for each. Calls the contract alone.
+ */
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { agentId, envelopeIdFrom, isTalosError, nodeCrypto, toHex, type AgentId, type EnvelopeId, type EnvelopeKind } from "@talos/core";
+import {
+  ITEM_MS,
+  MAX_CONFLICTS,
+  type BatchReplacement,
+  type CertificateRecord,
+  type DirectoryStore,
+  type EventRecord,
+  type MailboxQuota,
+  type NewItem,
+  type PrekeyRecord,
+  type RequestMark,
+} from "@talos/directory";
+
+/** One database; `open` again after `close` finds what was written. */
+export interface StoreFixture {
+  open(): Promise<DirectoryStore>;
+  remove(): Promise<void>;
+}
+
+const NOW: number = Date.UTC(2026, 10, 24);
+const QUOTA: MailboxQuota = { messages: 3, messageBytes: 1_000, slotsPerDepositor: 2 };
+const BOUNDS = { limit: 10, maxBytes: 1_000_000 };
+
+const bytes = (length: number): Uint8Array => nodeCrypto.randomBytes(length);
+const newAgent = (): AgentId => agentId(bytes(32));
+const newId = (): EnvelopeId => envelopeIdFrom(bytes(16));
+
+function markOf(agent: AgentId, nonce: Uint8Array = bytes(16), expiresAt: number = NOW + 600_000): RequestMark {
+  return { agentId: agent, nonce, expiresAt };
+}
+
+function eventOf(seq: number): EventRecord {
+  return { seq, hash: bytes(32), wire: bytes(100) };
+}
+
+function certificateOf(fields: Partial<CertificateRecord> = {}): CertificateRecord {
+  return { seq: 0, generation: 1, instanceKey: bytes(32), hash: bytes(32), from: NOW, to: NOW + 86_400_000, wire: bytes(200), ...fields };
+}
+
+function prekeyOf(fields: Partial<PrekeyRecord> = {}): PrekeyRecord {
+  return { id: bytes(8), kind: "one-time-prekey", leafHash: bytes(32), to: NOW + 90 * 86_400_000, statement: bytes(300), ...fields };
+}
+
+function replacementOf(
+  signedPrekey: PrekeyRecord,
+  carried: readonly PrekeyRecord[],
+  added: readonly PrekeyRecord[],
+  from: number = NOW,
+): BatchReplacement {
+  const leaves = [signedPrekey, ...carried, ...added].toSorted((a, b) => (toHex(a.id) < toHex(b.id) ? -1 : 1));
+  return {
+    root: bytes(32),
+    wire: bytes(200),
+    from,
+    to: from + 30 * 86_400_000,
+    leaves,
+    signedPrekey,
+    carried: carried.map(({ id }) => id),
+    added,
+  };
+}
+
+function itemOf(mailbox: AgentId, fields: { kind?: EnvelopeKind; size?: number; envelopeId?: EnvelopeId } = {}): NewItem {
+  const { kind = "message", size = 10, envelopeId = newId() } = fields;
+  return { mailbox, envelopeId, kind, bytes: bytes(size) };
+}
+
+const isReplayed = (error: unknown): boolean => isTalosError(error, "REQUEST_REPLAYED");
+
+/** Registers the suite with node:test; `name` tells one store from another. */
+export function testDirectoryStore(name: string, newFixture: () => Promise<StoreFixture>): void {
+  const storeTest = (what: string, run: (store: DirectoryStore, reopen: () => Promise<DirectoryStore>) => Promise<void>): void => {
+    test(`${name}: ${what}`, async () => {
+      const fixture = await newFixture();
+      let store = await fixture.open();
+      try {
+        await run(store, async () => {
+          await store.close();
+          store = await fixture.open();
+          return store;
+        });
+      } finally {
+        await store.close();
+        await fixture.remove();
+      }
+    });
+  };
+  const registered = async (store: DirectoryStore): Promise<AgentId> => {
+    const agent = newAgent();
+    await store.appendEvents(agent, undefined, [eventOf(0)]);
+    await store.registerCertificate(agent, certificateOf(), NOW);
+    return agent;
+  };
+
+  storeTest("a log grows only behind the head that was verified", async (store, reopen) => {
+    const agent = newAgent();
+    assert.equal(await store.readAgent(agent), undefined);
+    const [first, second, other] = [eventOf(0), eventOf(1), eventOf(1)];
+    assert.equal(await store.appendEvents(agent, undefined, [first]), "appended");
+    assert.equal(await store.appendEvents(agent, undefined, [other]), "moved");
+    assert.equal(await store.appendEvents(agent, { seq: 0, hash: other.hash }, [other]), "moved");
+    assert.equal(await store.appendEvents(agent, first, [second]), "appended");
+    assert.equal(await store.appendEvents(agent, first, [other]), "moved");
+    const again = await reopen();
+    assert.deepEqual(await again.readAgent(agent), {
+      head: { seq: 1, hash: second.hash },
+      events: [first, second],
+      certificate: undefined,
+    });
+    assert.deepEqual((await again.readAgent(agent, 0))?.events, [second]);
+    assert.deepEqual((await again.readAgent(agent, 7))?.events, []);
+  });
+
+  storeTest("failure 50: certificates stand in the order of (seq, generation), and a conflict is kept", async (store, reopen) => {
+    const agent = newAgent();
+    await store.appendEvents(agent, undefined, [eventOf(0)]);
+    const standing = certificateOf({ seq: 1, generation: 5 });
+    assert.deepEqual(await store.registerCertificate(agent, standing, NOW), { kind: "registered", certificate: standing });
+    for (const lower of [certificateOf({ seq: 0, generation: 900 }), certificateOf({ seq: 1, generation: 4 })]) {
+      assert.deepEqual(await store.registerCertificate(agent, lower, NOW), { kind: "superseded", certificate: standing });
+    }
+    const clone = certificateOf({ seq: 1, generation: 5 });
+    assert.deepEqual(await store.registerCertificate(agent, clone, NOW), { kind: "conflict", certificate: standing });
+    assert.deepEqual(await store.registerCertificate(agent, clone, NOW), { kind: "conflict", certificate: standing });
+
+    const renewed = certificateOf({ ...standing, from: NOW + 1, hash: bytes(32) });
+    assert.deepEqual(await store.registerCertificate(agent, renewed, NOW), { kind: "registered", certificate: renewed });
+    assert.deepEqual(await store.registerCertificate(agent, standing, NOW), { kind: "registered", certificate: renewed });
+    const again = await reopen();
+    assert.deepEqual(await again.readCertificate(agent), renewed);
+    assert.deepEqual(await again.listConflicts(agent), [clone.wire]);
+
+    const higher = certificateOf({ seq: 2, generation: 1 });
+    assert.deepEqual(await again.registerCertificate(agent, higher, NOW), { kind: "registered", certificate: higher });
+    assert.deepEqual((await again.readAgent(agent))?.certificate, higher);
+  });
+
+  storeTest("conflicts are bounded", async (store) => {
+    const agent = await registered(store);
+    for (let i = 0; i < MAX_CONFLICTS + 5; i++) await store.registerCertificate(agent, certificateOf(), NOW + i);
+    assert.equal((await store.listConflicts(agent)).length, MAX_CONFLICTS);
+  });
+
+  storeTest("a mark is taken once, also after a restart, and by its agent alone", async (store, reopen) => {
+    const [agent, other] = [newAgent(), newAgent()];
+    const mark = markOf(agent);
+    await store.fetchItems(mark, BOUNDS, NOW);
+    await assert.rejects(store.fetchItems(mark, BOUNDS, NOW), isReplayed);
+    await store.fetchItems(markOf(other, mark.nonce), BOUNDS, NOW);
+    const again = await reopen();
+    for (const use of [
+      () => again.fetchItems(mark, BOUNDS, NOW),
+      () => again.readPrekeyStock(mark, NOW),
+      () => again.claimPrekey(mark, other, NOW),
+      () => again.acknowledge(mark, [], NOW),
+      () => again.deposit(mark, itemOf(other), QUOTA, NOW),
+      () => again.replaceBatch(mark, replacementOf(prekeyOf({ kind: "signed-prekey" }), [], []), NOW),
+    ]) {
+      await assert.rejects(use(), isReplayed);
+    }
+  });
+
+  storeTest("a mark is used up by a refusal too, and forgotten when it has expired", async (store) => {
+    const agent = newAgent();
+    const mark = markOf(agent);
+    assert.deepEqual(await store.deposit(mark, itemOf(newAgent()), QUOTA, NOW), { kind: "agent-unknown" });
+    await assert.rejects(store.acknowledge(mark, [], NOW), isReplayed);
+    while (await store.prune(mark.expiresAt));
+    await store.acknowledge(mark, [], mark.expiresAt);
+  });
+
+  storeTest("a batch is replaced: carried ones stay, others go, ids never come twice", async (store, reopen) => {
+    const agent = await registered(store);
+    const signed = prekeyOf({ kind: "signed-prekey" });
+    const [a, b, c, d] = [prekeyOf(), prekeyOf(), prekeyOf(), prekeyOf()];
+    const first = replacementOf(signed, [], [a, b, c]);
+    assert.deepEqual(await store.replaceBatch(markOf(agent), first, NOW), { kind: "replaced", oneTimePrekeys: 3 });
+    assert.deepEqual(await store.replaceBatch(markOf(agent), first, NOW), { kind: "unchanged", oneTimePrekeys: 3 });
+    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, from: NOW });
+
+    const stale = replacementOf(signed, [a], [], NOW - 1);
+    assert.deepEqual(await store.replaceBatch(markOf(agent), stale, NOW), { kind: "stale" });
+    const reused = replacementOf(signed, [a], [prekeyOf({ id: b.id })]);
+    assert.deepEqual(await store.replaceBatch(markOf(agent), reused, NOW), { kind: "id-reused" });
+    const reusedSigned = replacementOf(prekeyOf({ kind: "signed-prekey", id: signed.id }), [a], []);
+    assert.deepEqual(await store.replaceBatch(markOf(agent), reusedSigned, NOW), { kind: "id-reused" });
+    const unknown = replacementOf(signed, [a, prekeyOf()], []);
+    assert.deepEqual(await store.replaceBatch(markOf(agent), unknown, NOW), { kind: "id-unknown" });
+    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, from: NOW }, "a refusal changes nothing");
+
+    const second = replacementOf(signed, [a, b], [d], NOW + 1);
+    assert.deepEqual(await store.replaceBatch(markOf(agent), second, NOW), { kind: "replaced", oneTimePrekeys: 3 });
+    const again = await reopen();
+    const seen = await again.readSeenPrekeys(agent, [a.id, c.id, signed.id, bytes(8)]);
+    assert.deepEqual(
+      seen.map(({ id, kind, leafHash }) => ({ id, kind, leafHash })),
+      [a, c, signed].map(({ id, kind, leafHash }) => ({ id, kind, leafHash })),
+    );
+    // c was left out: it is known for good, but not handed out again, also when a later batch names it.
+    const third = replacementOf(signed, [a, b, c, d], [], NOW + 2);
+    assert.deepEqual(await again.replaceBatch(markOf(agent), third, NOW), { kind: "replaced", oneTimePrekeys: 3 });
+    assert.deepEqual(await again.readPrekeyStock(markOf(agent), NOW), {
+      oneTimePrekeys: 3,
+      batch: { root: third.root, to: third.to },
+      claimed: [c.id],
+    });
+    assert.deepEqual(await again.readSeenPrekeys(newAgent(), [a.id]), [], "ids are an agent's own");
+  });
+
+  storeTest("failure 15: every claim takes another one-time prekey, then none", async (store, reopen) => {
+    const [agent, claimer] = [await registered(store), await registered(store)];
+    const signed = prekeyOf({ kind: "signed-prekey" });
+    const added = Array.from({ length: 20 }, () => prekeyOf());
+    const replacement = replacementOf(signed, [], added);
+    await store.replaceBatch(markOf(agent), replacement, NOW);
+    const claims = await Promise.all(Array.from({ length: 30 }, () => store.claimPrekey(markOf(claimer), agent, NOW)));
+    const ids = claims.flatMap((claim) => (claim.kind === "claimed" && claim.oneTimePrekey ? [toHex(claim.oneTimePrekey.id)] : []));
+    assert.equal(ids.length, 20);
+    assert.deepEqual(new Set(ids), new Set(added.map(({ id }) => toHex(id))));
+    const last = claims.at(-1);
+    assert.ok(last?.kind === "claimed");
+    assert.equal(last.oneTimePrekey, undefined);
+    assert.deepEqual(last.signedPrekey, { id: signed.id, statement: signed.statement });
+    assert.deepEqual(
+      last.batch.leaves,
+      replacement.leaves.map(({ id, leafHash }) => ({ id, leafHash })),
+    );
+
+    const again = await reopen();
+    assert.equal((await again.readPrekeyStock(markOf(agent), NOW)).claimed.length, 20);
+    // Claimed ones may be carried over, and stay claimed.
+    const next = replacementOf(signed, added.slice(0, 5), [prekeyOf()], NOW + 1);
+    assert.deepEqual(await again.replaceBatch(markOf(agent), next, NOW), { kind: "replaced", oneTimePrekeys: 1 });
+    const stock = await again.readPrekeyStock(markOf(agent), NOW);
+    assert.deepEqual(
+      stock.claimed.map(toHex).toSorted(),
+      added
+        .slice(0, 5)
+        .map(({ id }) => toHex(id))
+        .toSorted(),
+    );
+  });
+
+  storeTest("failure 20: an expired batch and an expired one-time prekey are not handed out", async (store) => {
+    const [agent, claimer] = [await registered(store), await registered(store)];
+    assert.deepEqual(await store.claimPrekey(markOf(claimer), newAgent(), NOW), { kind: "agent-unknown" });
+    assert.deepEqual(await store.claimPrekey(markOf(claimer), agent, NOW), { kind: "no-prekeys" });
+    const short = prekeyOf({ to: NOW + 1000 });
+    const replacement = replacementOf(prekeyOf({ kind: "signed-prekey" }), [], [short]);
+    await store.replaceBatch(markOf(agent), replacement, NOW);
+    const late = await store.claimPrekey(markOf(claimer), agent, NOW + 1000);
+    assert.ok(late.kind === "claimed");
+    assert.equal(late.oneTimePrekey, undefined);
+    assert.equal((await store.readPrekeyStock(markOf(agent), NOW + 1000)).oneTimePrekeys, 0);
+    assert.deepEqual(await store.claimPrekey(markOf(claimer), agent, replacement.to), { kind: "no-prekeys" });
+  });
+
+  storeTest("a deposit is kept once by its id, in order, until it is acknowledged", async (store, reopen) => {
+    const [owner, sender] = [await registered(store), newAgent()];
+    const items = [itemOf(owner), itemOf(owner, { kind: "event" }), itemOf(owner)] as const;
+    for (const [i, item] of items.entries()) {
+      assert.deepEqual(await store.deposit(markOf(sender), item, QUOTA, NOW + i), { kind: "stored", receivedAt: NOW + i });
+    }
+    assert.deepEqual(await store.deposit(markOf(newAgent()), items[0], QUOTA, NOW + 9), { kind: "known", receivedAt: NOW });
+    const again = await reopen();
+    const page = await again.fetchItems(markOf(owner), BOUNDS, NOW);
+    assert.deepEqual(page, {
+      more: false,
+      items: items.map(({ envelopeId, kind, bytes: item }, i) => ({ envelopeId, kind, depositor: sender, receivedAt: NOW + i, item })),
+    });
+    assert.deepEqual((await again.fetchItemsAgain(owner, { ...BOUNDS, limit: 2 }, NOW)).items.length, 2);
+    assert.equal((await again.fetchItemsAgain(owner, { ...BOUNDS, limit: 2 }, NOW)).more, true);
+
+    const ids = [items[0].envelopeId, items[1].envelopeId, newId()];
+    assert.equal(await again.acknowledge(markOf(sender), ids, NOW), 0, "another agent's mailbox");
+    assert.equal(await again.acknowledge(markOf(owner), ids, NOW), 2);
+    assert.equal(await again.acknowledge(markOf(owner), ids, NOW), 2);
+    assert.deepEqual(
+      (await again.fetchItemsAgain(owner, BOUNDS, NOW)).items.map(({ envelopeId }) => envelopeId),
+      [items[2].envelopeId],
+    );
+    assert.deepEqual(await again.deposit(markOf(sender), items[0], QUOTA, NOW + 9), { kind: "known", receivedAt: NOW });
+    assert.equal((await again.fetchItemsAgain(owner, BOUNDS, NOW)).items.length, 1);
+  });
+
+  storeTest("a page is bounded in bytes and never empty", async (store) => {
+    const [owner, sender] = [await registered(store), newAgent()];
+    for (const size of [700, 200, 100]) await store.deposit(markOf(sender), itemOf(owner, { size }), QUOTA, NOW);
+    const sizes = async (maxBytes: number): Promise<readonly number[]> => {
+      const page = await store.fetchItemsAgain(owner, { limit: 10, maxBytes }, NOW);
+      assert.equal(page.more, page.items.length < 3);
+      return page.items.map(({ item }) => item.length);
+    };
+    assert.deepEqual(await sizes(1), [700]);
+    assert.deepEqual(await sizes(899), [700]);
+    assert.deepEqual(await sizes(900), [700, 200]);
+    assert.deepEqual(await sizes(1000), [700, 200, 100]);
+  });
+
+  storeTest("a full mailbox refuses messages; events and notices have a quota per depositor", async (store) => {
+    const [owner, sender] = [await registered(store), newAgent()];
+    const put = async (kind: EnvelopeKind, depositor: AgentId = sender, size: number = 10): Promise<string> =>
+      (await store.deposit(markOf(depositor), itemOf(owner, { kind, size }), QUOTA, NOW)).kind;
+    assert.deepEqual(
+      [await put("message"), await put("message", sender, 980), await put("message", sender, 11)],
+      ["stored", "stored", "full"],
+    );
+    assert.deepEqual([await put("message"), await put("message", sender, 1)], ["stored", "full"]);
+    for (const kind of ["event", "notice"] as const) {
+      assert.deepEqual(
+        [await put(kind), await put(kind), await put(kind), await put(kind, newAgent())],
+        ["stored", "stored", "full", "stored"],
+      );
+    }
+    const { items } = await store.fetchItemsAgain(owner, BOUNDS, NOW);
+    await store.acknowledge(
+      markOf(owner),
+      items.map(({ envelopeId }) => envelopeId),
+      NOW,
+    );
+    assert.deepEqual(
+      [await put("message", sender, 1000), await put("event"), await put("message", sender, 1)],
+      ["stored", "stored", "full"],
+    );
+  });
+
+  storeTest("items expire after 30 days, and acknowledged ones are forgotten as long after", async (store) => {
+    const [owner, sender] = [await registered(store), newAgent()];
+    const [kept, acknowledged] = [itemOf(owner, { size: 600 }), itemOf(owner)];
+    for (const item of [kept, acknowledged]) await store.deposit(markOf(sender), item, QUOTA, NOW);
+    await store.acknowledge(markOf(owner), [acknowledged.envelopeId], NOW + 1000);
+    const later = NOW + ITEM_MS;
+    assert.deepEqual((await store.fetchItemsAgain(owner, BOUNDS, later)).items, []);
+    assert.equal(await store.acknowledge(markOf(owner), [kept.envelopeId], later), 0);
+    assert.deepEqual(await store.deposit(markOf(sender), acknowledged, QUOTA, later), { kind: "known", receivedAt: NOW });
+    assert.deepEqual(await store.deposit(markOf(sender), kept, QUOTA, later), { kind: "stored", receivedAt: later });
+    assert.deepEqual(await store.deposit(markOf(sender), acknowledged, QUOTA, later + 1000), { kind: "stored", receivedAt: later + 1000 });
+
+    while (await store.prune(later + 2 * ITEM_MS));
+    assert.deepEqual(
+      await store.deposit(markOf(sender), itemOf(owner, { size: 1000 }), QUOTA, later),
+      { kind: "stored", receivedAt: later },
+      "pruning frees the quota",
+    );
+  });
+
+  storeTest("a closed store refuses", async (store) => {
+    await store.close();
+    await assert.rejects(store.readAgent(newAgent()));
+    await assert.rejects(store.prune(NOW));
+  });
+}
