@@ -47,7 +47,7 @@ function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer
     const current = readFacts(database) ?? facts;
     const placement = planFor(folder, store, current.vaultKeyNumber);
     folder.adopt(placement);
-    const damaged = sealer === undefined ? [] : checkKeyFiles(folder, store, placement.findings);
+    const damaged = sealer === undefined ? [] : checkKeyFiles(folder, store, placement.findings, "all");
     const unknown: VaultFinding[] = placement.quarantine.map((file) => ({
       code: "QUARANTINED",
       file,

@@ -45,7 +45,7 @@ export function openParts(options: OpenVaultOptions): VaultParts {
     unlocked.vaultKey.dispose();
     unlocked = again;
   }
-  const sealer = openSealer(unlocked, current.facts, options);
+  const sealer = cleanup.use(openSealer(unlocked, current.facts, options));
   const store = new Store(database, sealer);
   const folder = new KeyFolder(dataDir, crypto, sealer);
   const placement = onDatabase(() => planFor(folder, store, sealer.vaultKeyNumber));
@@ -92,11 +92,20 @@ export function openSealer(unlocked: UnlockedSlot, facts: StoredFacts, options: 
   return new Sealer(unlocked.vaultKey, facts.agentId, facts.vaultKeyNumber, options.crypto);
 }
 
-/** Opens every key file but those of one-time prekeys, which are opened when used, and says which do not. */
-export function checkKeyFiles(folder: KeyFolder, store: Store, known: readonly VaultFinding[]): VaultFinding[] {
+/**
+ * Opens key files and says which do not open.
+ *
+ * @param which opening leaves out the many one-time prekeys, which are opened when used
+ */
+export function checkKeyFiles(
+  folder: KeyFolder,
+  store: Store,
+  known: readonly VaultFinding[],
+  which: "all" | "not one-time prekeys" = "not one-time prekeys",
+): VaultFinding[] {
   const findings: VaultFinding[] = [];
   for (const { keyId, kind } of new Inventory(store).inKeyFiles()) {
-    if (kind === "one-time-prekey" || known.some((finding) => finding.keyId === keyId)) continue;
+    if ((kind === "one-time-prekey" && which !== "all") || known.some((finding) => finding.keyId === keyId)) continue;
     try {
       folder.load(kind, keyId).dispose();
     } catch (error) {

@@ -2,7 +2,7 @@
  * Ways into a vault. A slot wraps the vault key under a key from a password; a commitment, checked before anything is
  * decrypted, binds it to exactly one password (AES-GCM alone would open under several keys). Does not store anything.
  *
- * password -> Argon2id -> 32 bytes -> derive: key-encryption key, commitment. Both, and the associated data of the
+ * password -> Argon2id -> 32 bytes -> key-encryption key, and a key whose hash is the commitment. Both, and the associated data of the
  * wrap, cover agent id, parameters, salt and vault key number.
  */
 import {
@@ -73,9 +73,9 @@ export function makePasswordSlot(
   const bound = boundFields(agentId, kdf, salt, vaultKeyNumber);
   using derived = stretch(password, salt, kdf, crypto);
   using kek = crypto.deriveKey(derived, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
-  using commitment = crypto.deriveKey(derived, concatBytes(COMMITMENT_LABEL, bound), COMMITMENT_BYTES);
+  const commitment = commitTo(derived, bound, crypto);
   const wrapped = crypto.aeadSeal("aes-256-gcm", kek, nonce, revealSecret(vaultKey), concatBytes(WRAP_LABEL, bound));
-  return encodeSlot({ kdf, salt, vaultKeyNumber, createdAt: now, commitment: revealSecret(commitment).slice(), nonce, wrapped }, crypto);
+  return encodeSlot({ kdf, salt, vaultKeyNumber, createdAt: now, commitment, nonce, wrapped }, crypto);
 }
 
 /**
@@ -89,8 +89,7 @@ export function openPasswordSlot(record: Uint8Array, password: SecretBytes, agen
   if (password.length === 0 || password.length > MAX_PASSWORD_BYTES) return undefined;
   const bound = boundFields(agentId, slot.kdf, slot.salt, slot.vaultKeyNumber);
   using derived = stretch(password, slot.salt, slot.kdf, crypto);
-  using commitment = crypto.deriveKey(derived, concatBytes(COMMITMENT_LABEL, bound), COMMITMENT_BYTES);
-  if (!secureCompare(commitment, slot.commitment)) return undefined;
+  if (!secureCompare(commitTo(derived, bound, crypto), slot.commitment)) return undefined;
   using kek = crypto.deriveKey(derived, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
   try {
     const vaultKey = crypto.aeadOpen("aes-256-gcm", kek, slot.nonce, slot.wrapped, concatBytes(WRAP_LABEL, bound));
@@ -117,6 +116,12 @@ export function unlock(records: readonly Uint8Array[], password: SecretBytes, ag
 
 function stretch(password: SecretBytes, salt: Uint8Array, kdf: KdfParameters, crypto: Crypto): SecretBytes {
   return crypto.argon2id(password, salt, { ...kdf, length: AEAD_KEY_BYTES });
+}
+
+/** SHA-256 over a key of its own, so that what is stored tells nothing of the key-encryption key and fits one password only. */
+function commitTo(derived: SecretBytes, bound: Uint8Array, crypto: Crypto): Uint8Array {
+  using key = crypto.deriveKey(derived, COMMITMENT_LABEL, AEAD_KEY_BYTES);
+  return crypto.sha256(COMMITMENT_LABEL, bound, revealSecret(key));
 }
 
 /** What the derivations and the wrap cover. Fixed layout: agent id, u32 memory, u32 passes, u32 lanes, u32 vault key number, salt. */

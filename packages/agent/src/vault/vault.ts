@@ -33,7 +33,8 @@ export class Vault implements VaultFacts, Disposable {
   #unsettled = false;
   #closed = false;
 
-  private constructor(parts: VaultParts) {
+  /** Takes over what `create` and `open` made; everybody else calls those. */
+  constructor(parts: VaultParts) {
     this.#parts = parts;
     this.#tx = transactionOver(parts.store);
     const { database } = parts;

@@ -94,8 +94,10 @@ export class Inbox extends InboxReader {
     const plain = joinBody(row.body, row.proof);
     const sealed = this.store.seal("inbox", concatBytes(row.sender, row.messageId), "body", plain);
     zeroBytes(plain);
-    const order = this.store.insert(
-      "INSERT INTO inbox (sender, message_id, content_type, time, received_at, resent, body) VALUES (?, ?, ?, ?, ?, ?, ?)",
+    const order = this.store.nextOrder("inbox");
+    this.store.run(
+      "INSERT INTO inbox (ord, sender, message_id, content_type, time, received_at, resent, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+      order,
       row.sender,
       row.messageId,
       row.contentType,

@@ -99,8 +99,9 @@ export class OutboxReader {
 
   /** Only rows that stand unacknowledged. */
   byEnvelopeId(envelopeId: Uint8Array): OutboxRow | undefined {
-    return toRowOrNothing(
-      this.store.get(`SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND state IN ('ready', 'deposited')`, envelopeId),
+    return (
+      toRowOrNothing(this.store.get(`SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND state = 'deposited'`, envelopeId)) ??
+      toRowOrNothing(this.store.get(`SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND state IN ('waiting', 'ready')`, envelopeId))
     );
   }
 
@@ -179,10 +180,12 @@ export class Outbox extends OutboxReader {
   insert(row: NewOutboxRow): number {
     const ready = "ready" in row.outcome ? row.outcome.ready : undefined;
     const sealed = this.store.seal("outbox", row.messageId, "body", row.body);
-    const order = this.store.insert(
-      `INSERT INTO outbox (message_id, peer, peer_address, state, reason, content_type, sign, frame_type, created_at,
+    const order = this.store.nextOrder("outbox");
+    this.store.run(
+      `INSERT INTO outbox (ord, message_id, peer, peer_address, state, reason, content_type, sign, frame_type, created_at,
          attempts, next_attempt_at, resent, session_id, chain, counter, envelope_id, envelope, body)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, 0, ?, ?, ?, ?, ?, ?, ?, ?)`,
+      order,
       row.messageId,
       row.peer,
       row.peerAddress,

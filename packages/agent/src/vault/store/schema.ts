@@ -132,7 +132,7 @@ CREATE TABLE used_handshakes (
 CREATE INDEX used_handshakes_by_time ON used_handshakes (seen_at);
 
 CREATE TABLE outbox (
-  ord INTEGER PRIMARY KEY AUTOINCREMENT,
+  ord INTEGER PRIMARY KEY,
   message_id BLOB NOT NULL UNIQUE,
   peer BLOB NOT NULL,
   peer_address TEXT,
@@ -155,11 +155,11 @@ CREATE TABLE outbox (
   body BLOB -- sealed
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (peer, ord) WHERE state IN ('waiting', 'ready');
-CREATE INDEX outbox_by_envelope ON outbox (envelope_id) WHERE envelope_id IS NOT NULL;
+CREATE INDEX outbox_deposited ON outbox (envelope_id) WHERE state = 'deposited';
 CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;
 
 CREATE TABLE inbox (
-  ord INTEGER PRIMARY KEY AUTOINCREMENT,
+  ord INTEGER PRIMARY KEY,
   sender BLOB NOT NULL,
   message_id BLOB NOT NULL,
   content_type TEXT NOT NULL,
