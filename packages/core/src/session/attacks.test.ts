@@ -13,7 +13,7 @@ import { decodeRatchetHeader, encodeRatchetHeader, type RatchetHeader } from "..
 import type { SecretBytes } from "../secret/secret-bytes.ts";
 import { decodeSession, encodeSession } from "./codec.ts";
 import { initiateSession } from "./establish.ts";
-import { sealMessage, type MessageSigning, type SealingInstance } from "./seal.ts";
+import { sealMessage, type MessageSigning, type OutgoingMessage, type SealingInstance } from "./seal.ts";
 import { sessionWith, type Session } from "./session.ts";
 
 const NOW = 1_800_000_000_000;
@@ -206,11 +206,12 @@ class Impostor {
   }
 
   /** Everything that he can put in the place of the signature. */
-  attempts(recorded: Uint8Array): Record<string, Uint8Array> {
+  attempts(recorded: Recorded): Record<string, Uint8Array> {
     const { certificate } = this.victim.instance;
     const head = this.victim.agent.log.head;
-    const seal = (session: Session, instance: SealingInstance, signing: MessageSigning): Uint8Array =>
-      sealMessage(session, this.victim.message("it is me"), instance, signing, nodeCrypto).envelope;
+    const message = this.victim.message("it is me");
+    const seal = (session: Session, instance: SealingInstance, signing: MessageSigning, what = message): Uint8Array =>
+      sealMessage(session, what, instance, signing, nodeCrypto).envelope;
     // Chain number 2 in his own books: there his code signs nothing. The other side counts for itself.
     const { ratchet } = this.session;
     const unsigning = sessionWith({ ...this.session, ratchet: { ...ratchet, sendingChains: ratchet.sendingChains + 2 } });
@@ -224,16 +225,27 @@ class Impostor {
       ),
       "his own certificate": seal(this.session, this.own, "instance"),
       "his own identity key": seal(this.session, { certificate, sign: () => assert.fail("not asked") }, identitySigned),
-      "a signature recorded in another session": seal(this.session, { certificate, sign: () => recorded }, "instance"),
+      "a message and its signature recorded in another session": seal(
+        this.session,
+        { certificate, sign: () => recorded.signature },
+        "instance",
+        recorded.message,
+      ),
     };
   }
 }
 
-/** A real signature of that party, made in another session. */
-function recordedSignature(party: Party, reader: Party): Uint8Array {
-  const { signature } = reader.open(party.seal("it is me").envelope).frame;
+interface Recorded {
+  readonly message: OutgoingMessage;
+  readonly signature: Uint8Array;
+}
+
+/** What that party has really signed, in another session with the same peer. */
+function recordedMessage(party: Party, reader: Party): Recorded {
+  const message = party.message("I agree");
+  const { signature } = reader.open(party.seal(message.body, { fields: message }).envelope).frame;
   assert.ok(signature);
-  return signature.signature.slice();
+  return { message, signature: signature.signature.slice() };
 }
 
 /** A session in Alice's name with Bob, from public facts and the one secret that was stolen. */
@@ -245,7 +257,7 @@ function sessionInTheNameOf(alice: Party, bob: Party, dhLongTerm: (bundle: Retur
 
 test("failure 46: whoever stole Bob's signed prekey impersonates nobody to Bob", () => {
   const { alice, bob } = acquainted();
-  const recorded = recordedSignature(alice, bob);
+  const recorded = recordedMessage(alice, bob);
   const stolen = bob.agent.signedPrekey.privateKey;
   const session = sessionInTheNameOf(alice, bob, () => stolen.agree(alice.agent.encryptionKey.publicKey));
   for (const [what, envelope] of Object.entries(new Impostor(session, alice).attempts(recorded))) {
@@ -261,7 +273,7 @@ test("failure 46: whoever stole Bob's signed prekey impersonates nobody to Bob",
 
 test("failure 46: whoever stole Alice's encryption key does not impersonate Alice", () => {
   const { alice, bob } = acquainted();
-  const recorded = recordedSignature(alice, bob);
+  const recorded = recordedMessage(alice, bob);
   const stolen = alice.agent.encryptionKey;
   const session = sessionInTheNameOf(alice, bob, (bundle) => stolen.agree(bundle.signedPrekey.agreementKey.bytes));
   for (const [what, envelope] of Object.entries(new Impostor(session, alice).attempts(recorded))) {
@@ -276,7 +288,7 @@ test("failure 46: whoever stole Alice's encryption key does not impersonate Alic
 
 test("failure 46: whoever stole all of Bob's prekeys and his encryption key does not answer in Bob's name", () => {
   const { alice, bob } = acquainted();
-  const recorded = recordedSignature(bob, alice);
+  const recorded = recordedMessage(bob, alice);
   const thief = new Party(bob.agent, alice.agent);
   alice.begin();
   thief.open(alice.seal("a secret for Bob").envelope);
