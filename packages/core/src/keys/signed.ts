@@ -87,13 +87,13 @@ export function verifySigned(
   keys: ReadonlyMap<Role, PublicKey<SigningAlgorithm>>,
   crypto: Pick<Crypto, "verifySignature">,
 ): void {
-  if (signed.signatures.length !== keys.size) throw talosError("SIGNATURE_INVALID");
-  for (const { role, algorithm, signature } of signed.signatures) {
-    const key = keys.get(role);
+  if (keys.size === 0 || signed.signatures.length !== keys.size) throw talosError("SIGNATURE_INVALID");
+  for (const [role, key] of keys) {
+    const entry = signed.signatures.find((candidate) => candidate.role === role);
     const valid =
-      key !== undefined &&
-      key.algorithm === algorithm &&
-      crypto.verifySignature(algorithm, key.bytes, signedBytes(label, role, signed.body), signature);
+      entry !== undefined &&
+      entry.algorithm === key.algorithm &&
+      crypto.verifySignature(key.algorithm, key.bytes, signedBytes(label, role, signed.body), entry.signature);
     if (!valid) throw talosError("SIGNATURE_INVALID");
   }
 }
