@@ -4,6 +4,7 @@
  */
 import type { IncomingMessage, ServerResponse } from "node:http";
 import type { Socket } from "node:net";
+import { talosError } from "@talos/core";
 import rateLimit from "@fastify/rate-limit";
 import swagger from "@fastify/swagger";
 import underPressure from "@fastify/under-pressure";
@@ -13,6 +14,7 @@ import { refuse } from "../refusal.ts";
 import { reserveBodies } from "./bodies.ts";
 import { BufferBudget } from "./buffer-budget.ts";
 import { answerTo, type ErrorAnswer } from "./error-answers.ts";
+import { InFlight } from "./in-flight.ts";
 import { OPENAPI } from "./openapi.ts";
 import { agentRoutes } from "./routes/agents.ts";
 import { depositRoutes } from "./routes/deposits.ts";
@@ -43,18 +45,22 @@ export async function buildServer({ context, authorities, logger }: HttpServerOp
     keepAliveTimeout: KEEP_ALIVE_MS,
     return503OnClosing: false,
     forceCloseConnections: "idle",
-    http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: MAX_HEAD_BYTES },
+    http: { headersTimeout: limits.headersTimeoutMs, maxHeaderSize: MAX_HEAD_BYTES, requireHostHeader: false },
     ajv: { customOptions: { coerceTypes: false, removeAdditional: false, useDefaults: false } },
     frameworkErrors: (error, _request, reply) => void sendError(reply, answerTo(error, now())),
     clientErrorHandler: (error, socket) => refuseConnection(error, socket, now()),
   });
 
   let stopping = false;
+  const inFlight = new InFlight();
   app.addHook("preClose", async () => {
     stopping = true;
     waiters.stop();
+    await inFlight.none();
   });
-  app.addHook("onRequest", async (request) => {
+  app.addHook("onRequest", async (request, reply) => {
+    inFlight.add(reply.raw);
+    if (request.headers.host === undefined) throw talosError("MALFORMED", "The request names no host.");
     if (stopping) throw refuse("DIRECTORY_BUSY");
     if (request.is404) throw refuse("ROUTE_UNKNOWN");
   });

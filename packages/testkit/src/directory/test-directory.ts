@@ -42,6 +42,7 @@ export class TestDirectory implements AsyncDisposable {
   readonly folder: string;
   readonly #options: TestDirectoryOptions;
   #running: RunningDirectory | undefined;
+  readonly #pending = new Set<Promise<RawAnswer>>();
   #agent = new Agent({ keepAlive: true });
 
   private constructor(folder: string, options: TestDirectoryOptions) {
@@ -90,9 +91,11 @@ export class TestDirectory implements AsyncDisposable {
   async stop(): Promise<void> {
     const running = this.#running;
     this.#running = undefined;
+    await running?.close();
+    // The server has sent what it had to say; it may not have been read yet.
+    await Promise.allSettled(this.#pending);
     this.#agent.destroy();
     this.#agent = new Agent({ keepAlive: true });
-    await running?.close();
   }
 
   async restart(): Promise<void> {
@@ -116,10 +119,13 @@ export class TestDirectory implements AsyncDisposable {
       const parts: Buffer[] = [];
       response.on("data", (part: Buffer) => parts.push(part));
       response.on("error", reject);
-      response.on("end", () => resolve(answerOf(response.statusCode ?? 0, response.headers, Buffer.concat(parts))));
+      response.on("end", () => resolve(answerOf(response.statusCode ?? 0, response.headers, new Uint8Array(Buffer.concat(parts)))));
     });
     if (body !== undefined && headers?.["transfer-encoding"] === undefined) request.setHeader("content-length", body.length);
     request.end(body);
+    this.#pending.add(promise);
+    const settled = (): boolean => this.#pending.delete(promise);
+    promise.then(settled, settled);
     return promise;
   }
 }
