@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
+import { record } from "../../../testkit/src/vectors/arbitraries.ts";
 import {
   bytesOf,
   castMember,
@@ -23,10 +24,6 @@ import {
   prepareCertificate,
   verifyCertificate,
 } from "./certificate.ts";
-
-/** Like `fc.record`, with plain objects. */
-const record: typeof fc.record = (model: object, constraints?: object) =>
-  fc.record(model as never, { ...constraints, noNullPrototype: true } as never) as never;
 
 const alice = castMember("alice");
 const bob = castMember("bob");

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
 import { bytesOf, castMember, signerOf } from "../../../testkit/src/vectors/cast.ts";
 import { assertRefused } from "../../../testkit/src/vectors/refusals.ts";
 import { fromHex } from "../bytes/hex.ts";

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import fc from "fast-check";
+import * as fc from "fast-check";
+import { record } from "../../../testkit/src/vectors/arbitraries.ts";
 import { batchOf, bytesOf, castMember, DAY, signAll, statementOf, STORY_START } from "../../../testkit/src/vectors/cast.ts";
 import { assertNoMutationPasses, assertNoTruncationPasses, assertRefused } from "../../../testkit/src/vectors/refusals.ts";
 import { compareBytes } from "../bytes/bytes.ts";
@@ -11,10 +12,6 @@ import { assembleBatch, decodeBatch, prepareBatch, verifyBatch } from "./batch.t
 import { batchTree, type PlacedStatement } from "./batch-tree.ts";
 import { verifyBundle, type UnverifiedBundle, type VerifiedBundle } from "./bundle.ts";
 import { decodeStatement, encodeStatement, isPrekeyOf } from "./statement.ts";
-
-/** Like `fc.record`, with plain objects. */
-const record: typeof fc.record = (model: object, constraints?: object) =>
-  fc.record(model as never, { ...constraints, noNullPrototype: true } as never) as never;
 
 const alice = castMember("alice");
 const bob = castMember("bob");

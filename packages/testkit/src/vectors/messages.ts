@@ -214,7 +214,7 @@ function frameCases(): VectorCase[] {
     }),
     valid("content-resent", "Sent again, acknowledging two messages.", { ...baseFrame, resent: true, acknowledged: ids }),
     valid("content-empty", "No body and no content type.", { ...control, type: "content" }),
-    valid("content-257", "One byte beyond the smallest frame: padded to 264.", {
+    valid("content-257", "One byte beyond the smallest frame: padded to 272.", {
       ...baseFrame,
       body: filler("body", 257 - unpadded.length + BODY.length),
     }),
