@@ -6,6 +6,7 @@ import type { VectorFile, VectorSet } from "./format.ts";
 import { eventVectors, logVectors } from "./identity.ts";
 import { envelopeVectors, frameVectors, messageSignatureVectors, noticeVectors, proofVectors } from "./messages.ts";
 import { batchVectors, bundleVectors, statementVectors } from "./prekeys.ts";
+import { ratchetHeaderVectors } from "./ratchet-header.ts";
 import { requestVectors } from "./signed-requests.ts";
 
 /** By file name without its ending. */
@@ -20,6 +21,7 @@ export const VECTOR_SETS: readonly VectorSet[] = [
   batchVectors,
   bundleVectors,
   envelopeVectors,
+  ratchetHeaderVectors,
   frameVectors,
   messageSignatureVectors,
   proofVectors,
