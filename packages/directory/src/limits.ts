@@ -1,4 +1,5 @@
 /** Every bound of the server that an operator may want to move, with the reason for its default. */
+import { MAX_PAGE_BYTES } from "@talos/core";
 import type { MailboxQuota } from "./storage/contract/index.ts";
 
 export interface DirectoryLimits {
@@ -23,9 +24,12 @@ export interface DirectoryLimits {
   readonly stopGraceMs: number;
 }
 
+/** What 256 items take in a page beside their bytes: id, depositor, time. */
+const PAGE_OVERHEAD_BYTES = 20_480;
+
 export const DEFAULT_LIMITS: DirectoryLimits = {
   mailbox: { messages: 10_000, messageBytes: 512_000_000, slotsPerDepositor: 64 },
-  pageBytes: 16_000_000,
+  pageBytes: MAX_PAGE_BYTES - PAGE_OVERHEAD_BYTES,
   claimsPerHour: 30,
   registrationsPerMinute: 600,
   waitingFetchesPerMailbox: 8,

@@ -19,11 +19,13 @@ export function ownAuthorities(host: string, port: number, publicAuthorities: re
   }
   if (WILDCARDS.has(host) || LOOPBACK.has(host)) for (const name of LOOPBACK) hosts.add(name);
   const listening = [...hosts].map((name) => `${name.includes(":") ? `[${name}]` : name}:${port}`);
-  return new Set([...listening, ...publicAuthorities].map(normalizeAuthority));
+  // A public one may stand for https, whose default port no client names.
+  const named = publicAuthorities.map((authority) => authority.replace(/:443$/, ""));
+  return new Set([...listening, ...named].map(normalizeAuthority));
 }
 
 /** Lower case, without the default port of http (RFC 9421, 2.2.3). */
-export function normalizeAuthority(authority: string): string {
+function normalizeAuthority(authority: string): string {
   return authority.toLowerCase().replace(/:80$/, "");
 }
 

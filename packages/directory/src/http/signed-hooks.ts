@@ -3,7 +3,7 @@ import { talosError, type AgentId } from "@talos/core";
 import type { FastifyInstance, FastifyRequest } from "fastify";
 import type { DirectoryContext } from "../context.ts";
 import type { RequestMark } from "../storage/contract/index.ts";
-import { authenticate, checkDigest, checkOwner, type Signer } from "./signed-requests.ts";
+import { authenticate, checkDigest, checkOwner, readNamedCertificate, type Signer } from "./signed-requests.ts";
 
 declare module "fastify" {
   interface FastifyRequest {
@@ -45,6 +45,11 @@ export function checkRequestDigest({ signer }: FastifyRequest, body: Uint8Array)
 export function markOf({ signer }: FastifyRequest): RequestMark {
   if (signer === undefined) throw talosError("INTERNAL", "An endpoint asks for a signer and is not signed.");
   return signer.mark;
+}
+
+/** After a wait: a newer instance may have registered. @throws TalosError INSTANCE_SUPERSEDED with the registered certificate */
+export async function checkStillNewest({ signer }: FastifyRequest): Promise<void> {
+  if (signer !== undefined) await readNamedCertificate(signer.context, signer.signed);
 }
 
 /** Who signed, if it is the owner of what is asked for. @throws TalosError NOT_YOURS */

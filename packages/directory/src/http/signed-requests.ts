@@ -48,7 +48,9 @@ export async function authenticate(context: DirectoryContext, authorities: Reado
   const host = head.headers["host"];
   const authority = checkAuthority(authorities, typeof host === "string" ? host : undefined);
   const now = context.now();
-  const registered = await registeredFor(context, signed, now);
+  // The time is judged again with the signature, but here it is free.
+  if (Math.abs(signed.createdSeconds * 1000 - now) > REQUEST_WINDOW_SECONDS * 1000) throw talosError("REQUEST_EXPIRED");
+  const registered = await readNamedCertificate(context, signed);
   const instanceKey = remoteKey("instance", ALGORITHM.ed25519, registered.instanceKey);
   try {
     verifyRequest(signed, { method: head.method, authority, target: head.target }, instanceKey, now, context.crypto);
@@ -60,9 +62,12 @@ export async function authenticate(context: DirectoryContext, authorities: Reado
   return { signed, mark: markOf(signed) };
 }
 
-/** The registered certificate, if it is the one that the request names. The time is judged first: it is free. */
-async function registeredFor(context: DirectoryContext, signed: SignedRequest, now: number): Promise<CertificateRecord> {
-  if (Math.abs(signed.createdSeconds * 1000 - now) > REQUEST_WINDOW_SECONDS * 1000) throw talosError("REQUEST_EXPIRED");
+/**
+ * The registered certificate, if it is the one that the request names.
+ *
+ * @throws TalosError CERTIFICATE_UNKNOWN; INSTANCE_SUPERSEDED with the registered one
+ */
+export async function readNamedCertificate(context: DirectoryContext, signed: SignedRequest): Promise<CertificateRecord> {
   const registered = await context.store.readCertificate(signed.agentId);
   if (registered === undefined) throw refuse("CERTIFICATE_UNKNOWN");
   const order = signed.seq - registered.seq || signed.generation - registered.generation;

@@ -18,6 +18,8 @@ export async function registerCertificate(context: DirectoryContext, agentId: Ag
   const outcome = await context.store.registerCertificate(agentId, recordOf(certificate), now);
   if (outcome.kind === "superseded") throw refuse("INSTANCE_SUPERSEDED", { certificate: outcome.certificate.wire });
   if (outcome.kind === "conflict") throw refuse("CERTIFICATE_CONFLICT", { certificate: outcome.certificate.wire });
+  // An instance that waits for its mailbox learns at once that there is a newer one.
+  context.waiters.wake(agentId);
   return outcome.certificate;
 }
 

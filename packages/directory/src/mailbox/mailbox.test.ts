@@ -176,6 +176,17 @@ test("a waiting fetch ends with its time, and with the directory", async () => {
   for (const answer of waiting) assert.deepEqual(await textsOf(answer), []);
 });
 
+test("a waiting fetch of an instance that is superseded meanwhile is refused", async () => {
+  await using directory = await TestDirectory.start();
+  const bob = await DirectoryUser.register(directory);
+  const waiting = bob.fetch("?wait=30");
+  await untilWaiting(directory, [waiting]);
+  bob.generation = 2;
+  bob.instanceKey = nodeCrypto.generateSigningKey();
+  await bob.registerCertificate(bob.certificate());
+  assert.equal((await waiting).code, "INSTANCE_SUPERSEDED");
+});
+
 test("a waiting fetch whose client has gone takes nothing and holds up nothing", async () => {
   await using directory = await TestDirectory.start();
   const [alice, bob] = [await DirectoryUser.register(directory), await DirectoryUser.register(directory)];

@@ -61,17 +61,22 @@ export interface FetchRequest {
   readonly waitSeconds: number;
   /** 1 to 256 items. */
   readonly limit: number;
+  /** Aborts when nobody is there any more to answer; asked for only where there is something to wait for. */
+  readonly gone: () => AbortSignal;
+  /** Rejects where the signer may not ask any more after it has waited. */
+  readonly askAgain: () => Promise<void>;
 }
 
 /**
  * The oldest items of the mailbox of the agent that signed. An empty one is waited for; the waiting ends when something
- * comes, with the time, with the caller's signal, or when the directory stops.
+ * comes, with the time, with the client's connection, when a newer instance registers, or when the directory stops.
+ *
+ * @throws TalosError those of `askAgain`
  */
 export async function fetchMailbox(
   context: DirectoryContext,
   mark: RequestMark,
-  { waitSeconds, limit }: FetchRequest,
-  signal: () => AbortSignal,
+  { waitSeconds, limit, gone, askAgain }: FetchRequest,
 ): Promise<MailboxPage> {
   const { store, limits, waiters } = context;
   const bounds = { limit, maxBytes: limits.pageBytes };
@@ -80,9 +85,11 @@ export async function fetchMailbox(
   try {
     const page = await store.fetchItems(mark, bounds, context.now());
     if (page.items.length > 0) return page;
-    const gone = signal();
-    await waiter.wait(waitSeconds * 1000, gone);
-    return gone.aborted ? page : await store.fetchItemsAgain(mark.agentId, bounds, context.now());
+    const connection = gone();
+    await waiter.wait(waitSeconds * 1000, connection);
+    if (connection.aborted) return page;
+    await askAgain();
+    return await store.fetchItemsAgain(mark.agentId, bounds, context.now());
   } finally {
     waiter.end();
   }

@@ -350,6 +350,33 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     );
   });
 
+  storeTest("what comes at once stands or falls alone", async (store, reopen) => {
+    const [owner, sender] = [await registered(store), newAgent()];
+    const replayed = markOf(sender);
+    await store.acknowledge(replayed, [], NOW);
+    const items = Array.from({ length: 3 }, () => itemOf(owner));
+    const results = await Promise.allSettled(items.map((item, i) => store.deposit(i === 1 ? replayed : markOf(sender), item, QUOTA, NOW)));
+    assert.deepEqual(
+      results.map(({ status }) => status),
+      ["fulfilled", "rejected", "fulfilled"],
+    );
+    const again = await reopen();
+    const { items: kept } = await again.fetchItemsAgain(owner, BOUNDS, NOW);
+    assert.deepEqual(
+      kept.map(({ envelopeId }) => envelopeId),
+      [items[0]?.envelopeId, items[2]?.envelopeId],
+    );
+  });
+
+  storeTest("closing finishes what was asked for before", async (store, reopen) => {
+    const owner = await registered(store);
+    const item = itemOf(owner);
+    const deposit = store.deposit(markOf(newAgent()), item, QUOTA, NOW);
+    const again = await reopen();
+    assert.deepEqual(await deposit, { kind: "stored", receivedAt: NOW });
+    assert.equal((await again.fetchItemsAgain(owner, BOUNDS, NOW)).items.length, 1);
+  });
+
   storeTest("a closed store refuses", async (store) => {
     await store.close();
     await assert.rejects(store.readAgent(newAgent()));

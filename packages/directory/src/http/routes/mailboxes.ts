@@ -12,7 +12,7 @@ import { holdUntilAnswered, takeJson } from "../bodies.ts";
 import { agentOf, queryOf, type Endpoints } from "../endpoint.ts";
 import { SIGNED } from "../openapi.ts";
 import { acknowledgementsAnswer, acknowledgementsBody, answers, cborAnswer, didParams, fetchQuery } from "../schemas.ts";
-import { ownersMark } from "../signed-hooks.ts";
+import { checkStillNewest, ownersMark } from "../signed-hooks.ts";
 
 /** 256 ids of 16 bytes in base64url. */
 const MAX_ACKNOWLEDGEMENTS_BODY_BYTES = 8_192;
@@ -35,7 +35,11 @@ export function mailboxRoutes(app: FastifyInstance, { context, budget, signed }:
     async (request, reply) => {
       const wanted = parseMailboxQuery(queryOf(request));
       const mark = ownersMark(request, agentOf(request));
-      const page = await fetchMailbox(context, mark, wanted, () => disconnection(reply));
+      const page = await fetchMailbox(context, mark, {
+        ...wanted,
+        gone: () => disconnection(reply),
+        askAgain: () => checkStillNewest(request),
+      });
       const bytes = page.items.reduce((sum, { item }) => sum + item.length, 0);
       holdUntilAnswered(reply, budget.take(bytes));
       return reply.type("application/cbor").send(Buffer.from(encodeMailboxPage(page).buffer));

@@ -13,11 +13,21 @@ const BUSY_TIMEOUT_MS = 5_000;
 /** After a burst of large messages the WAL is cut back to this. */
 const WAL_KEPT_BYTES = 67_108_864;
 
+interface Job {
+  /** Does the work; the function returned answers for it once it is durable. */
+  readonly run: () => () => void;
+  readonly reject: (error: unknown) => void;
+}
+
 export class Database {
   readonly #db: DatabaseSync;
   readonly #begin: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
+  readonly #savepoint: StatementSync;
+  readonly #release: StatementSync;
+  readonly #undo: StatementSync;
+  readonly #waiting: Job[] = [];
 
   /** Opens, makes or migrates. @throws TalosError STORAGE_FAILED for a file that is no directory's or of a later release */
   constructor(path: string) {
@@ -32,6 +42,9 @@ export class Database {
       this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
       this.#commit = this.#db.prepare("COMMIT");
       this.#rollback = this.#db.prepare("ROLLBACK");
+      this.#savepoint = this.#db.prepare("SAVEPOINT job");
+      this.#release = this.#db.prepare("RELEASE job");
+      this.#undo = this.#db.prepare("ROLLBACK TO job");
     } catch (error) {
       this.#db.close();
       throw error;
@@ -42,24 +55,64 @@ export class Database {
     return this.#db.prepare(sql);
   }
 
-  /** Runs `work` as one durable transaction; whatever it throws undoes it. `work` is synchronous: nothing comes between. */
-  transaction<T>(work: () => T): T {
-    this.#begin.run();
-    try {
-      const result = work();
-      this.#commit.run();
-      return result;
-    } catch (error) {
-      if (this.#db.isTransaction) this.#rollback.run();
-      throw error;
-    }
+  /**
+   * Runs `work` as one transaction, durable when the promise resolves; whatever it throws undoes it alone. `work` is
+   * synchronous: nothing comes between. What one turn of the event loop asks for shares a commit at its end, since the
+   * commit is what takes the time.
+   */
+  transaction<T>(work: () => T): Promise<T> {
+    return new Promise((resolve, reject) => {
+      const run = (): (() => void) => {
+        const result = work();
+        return () => resolve(result);
+      };
+      this.#waiting.push({ run, reject });
+      if (this.#waiting.length === 1) setImmediate(() => this.#commitWaiting());
+    });
   }
 
-  /** Closing twice is closing once. */
+  /** Finishes what was asked for. Closing twice is closing once. */
   close(): void {
     if (!this.#db.isOpen) return;
+    this.#commitWaiting();
     this.#db.exec("PRAGMA wal_checkpoint(TRUNCATE)");
     this.#db.close();
+  }
+
+  #commitWaiting(): void {
+    const jobs = this.#waiting.splice(0);
+    if (jobs.length === 0) return;
+    const done: (() => void)[] = [];
+    try {
+      this.#begin.run();
+      for (const job of jobs) {
+        const answer = this.#runOne(job);
+        if (answer !== undefined) done.push(answer);
+      }
+      this.#commit.run();
+    } catch (error) {
+      if (this.#db.isOpen && this.#db.isTransaction) this.#rollback.run();
+      for (const { reject } of jobs) reject(error);
+      return;
+    }
+    for (const answer of done) answer();
+  }
+
+  /** Runs one job of a shared transaction; undefined when it failed and was undone alone. */
+  #runOne({ run, reject }: Job): (() => void) | undefined {
+    this.#savepoint.run();
+    try {
+      const answer = run();
+      this.#release.run();
+      return answer;
+    } catch (error) {
+      // A full disk ends the whole transaction by itself; then nobody's work is there any more.
+      if (!this.#db.isTransaction) throw error;
+      this.#undo.run();
+      this.#release.run();
+      reject(error);
+      return undefined;
+    }
   }
 
   #migrate(): void {
