@@ -47,19 +47,37 @@ export { verifyConsistency, verifyInclusion, type ConsistencyClaim, type Inclusi
 export { appendLeaf, decodeEdge, edgeRoot, EMPTY_EDGE, encodeEdge, type TreeEdge } from "./merkle/edge.ts";
 
 export {
+  accept as acceptHandshake,
   decodeHandshakeHeader,
+  encodeHandshakeHeader,
+  encodeTranscript,
   handshakeId,
+  initiate as initiateHandshake,
   type AcceptInput,
   type HandshakeHeader,
   type HandshakeId,
+  type HandshakeResult,
   type InitiateInput,
   type InitiatorFacts,
   type OwnBatchFacts,
   type OwnPrekey,
   type PrekeyUse,
   type ResponderFacts,
+  type Transcript,
 } from "./handshake/index.ts";
-export { decodeRatchetHeader, RATCHET_BOUNDS, wipeAll, type RatchetBounds, type RatchetHeader } from "./ratchet/index.ts";
+export {
+  advance as advanceRatchet,
+  decodeRatchetHeader,
+  encodeRatchetHeader,
+  initiatorRatchet,
+  nextSending,
+  RATCHET_BOUNDS,
+  responderRatchet,
+  wipeAll,
+  type RatchetBounds,
+  type RatchetHeader,
+  type RatchetState,
+} from "./ratchet/index.ts";
 export * from "./session/index.ts";
 
 export * from "./keys/index.ts";

@@ -1,12 +1,15 @@
-// All vector files that are made here, and how a file is written. Handshakes, ratchets and sessions have files of their own.
+// All vector files, and how a file is written.
 import { addressVectors, keyVectors, seedVectors } from "./agent-id.ts";
 import { certificateVectors } from "./certificate.ts";
 import { bodyVectors, errorVectors, pageVectors } from "./directory.ts";
 import type { VectorFile, VectorSet } from "./format.ts";
+import { handshakeVectors } from "./handshake.ts";
 import { eventVectors, logVectors } from "./identity.ts";
 import { envelopeVectors, frameVectors, messageSignatureVectors, noticeVectors, proofVectors } from "./messages.ts";
 import { batchVectors, bundleVectors, statementVectors } from "./prekeys.ts";
 import { ratchetHeaderVectors } from "./ratchet-header.ts";
+import { ratchetVectors } from "./ratchet.ts";
+import { sessionVectors } from "./session.ts";
 import { requestVectors } from "./signed-requests.ts";
 
 /** By file name without its ending. */
@@ -30,6 +33,9 @@ export const VECTOR_SETS: readonly VectorSet[] = [
   bodyVectors,
   errorVectors,
   requestVectors,
+  handshakeVectors,
+  ratchetVectors,
+  sessionVectors,
 ];
 
 /** `vectors/<structure>.json`, as text. The same in every run. */
