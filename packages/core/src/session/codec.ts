@@ -13,7 +13,7 @@ import { agentId } from "../keys/agent-id.ts";
 import { ratchetStateBytes, readRatchetState, wipeRatchet, writeRatchetState } from "../ratchet/index.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 import type { CarriedCertificate } from "./carried-certificate.ts";
-import { MAX_GENERATION_POINTS, type GenerationPoint } from "./generations.ts";
+import { isRising, MAX_GENERATION_POINTS, type GenerationPoint } from "./generations.ts";
 import { sessionWith, type Session, type SessionId } from "./session.ts";
 
 const FORMAT = 1;
@@ -104,6 +104,7 @@ function readGenerations(reader: BinaryReader): readonly GenerationPoint[] {
     points.push({ chain: reader.u32(), counter: reader.u32(), logSeq: reader.u32(), generation: reader.u64() });
   }
   check(points.length <= MAX_GENERATION_POINTS, "too many generations");
+  check(isRising(points), "generations that do not rise");
   return points;
 }
 

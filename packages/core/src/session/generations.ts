@@ -51,6 +51,14 @@ export function checkGeneration(points: readonly GenerationPoint[], place: Ratch
   return { points: bounded([...before, { ...place, ...pair }, ...higher]), secondCopyHeard };
 }
 
+/** True if places and pairs both rise from point to point: what a session remembers, and what its store must give back. */
+export function isRising(points: readonly GenerationPoint[]): boolean {
+  return points.every((point, at) => {
+    const before = points[at - 1];
+    return before === undefined || (comparePlaces(before, point) < 0 && comparePairs(before, point) < 0);
+  });
+}
+
 /** The second point takes the place of the first: stricter for the oldest mail, never laxer. */
 function bounded(points: readonly GenerationPoint[]): readonly GenerationPoint[] {
   const [first, second, ...rest] = points;

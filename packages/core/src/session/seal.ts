@@ -18,7 +18,7 @@ import type { Certificate } from "../instance/index.ts";
 import type { LogHead } from "../keys/heads.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { encodeRatchetHeader, nextSending, nextSendingCounter, wipeAll } from "../ratchet/index.ts";
-import { carryCertificate } from "./carried-certificate.ts";
+import { carryCertificate, type CarriedCertificate } from "./carried-certificate.ts";
 import { mustSign, sessionWith, type Session } from "./session.ts";
 
 const NONCE_BYTES = 12;
@@ -90,6 +90,20 @@ export function sealMessage(
     ...(carried.state === "arrived" ? {} : { certificate: certificate.wire }),
     ...(signature === undefined ? {} : { signature }),
   });
+  try {
+    return sealFrame(session, plaintext, carried, certificate, crypto);
+  } finally {
+    zeroBytes(plaintext);
+  }
+}
+
+function sealFrame(
+  session: Session,
+  plaintext: Uint8Array,
+  carried: CarriedCertificate,
+  certificate: Certificate,
+  crypto: Crypto,
+): SealedMessage {
   const sending = nextSending(session.ratchet, crypto);
   try {
     using messageKey = sending.messageKey;
@@ -111,8 +125,6 @@ export function sealMessage(
   } catch (error) {
     wipeAll(sending.fresh);
     throw error;
-  } finally {
-    zeroBytes(plaintext);
   }
 }
 
