@@ -47,8 +47,9 @@ export function checkGeneration(points: readonly GenerationPoint[], place: Ratch
   if (rise === 0) return { points, secondCopyHeard: false };
   // What began behind this place under no higher pair begins here now.
   const higher = behind.filter((point) => comparePairs(point, pair) > 0);
+  const lower = before.filter((point) => comparePlaces(point, place) < 0);
   const secondCopyHeard = behind.some((point) => comparePairs(point, pair) < 0);
-  return { points: bounded([...before, { ...place, ...pair }, ...higher]), secondCopyHeard };
+  return { points: bounded([...lower, { ...place, ...pair }, ...higher]), secondCopyHeard };
 }
 
 /** True if places and pairs both rise from point to point: what a session remembers, and what its store must give back. */
