@@ -171,6 +171,17 @@ test("a certificate that does not verify, has ended or is another agent's is ref
   assert.equal(parseAgentAnswer((await resolve(directory, user.did)).json()).certificate, null);
 });
 
+test("registrations are limited per address, reading is not", async () => {
+  await using directory = await TestDirectory.start({ limits: { registrationsPerMinute: 2 } });
+  const user = new DirectoryUser(directory);
+  for (const _ of [1, 2]) assert.equal((await user.publish()).status, 200);
+  const limited = await user.publish();
+  assert.deepEqual([limited.status, limited.code], [429, "RATE_LIMITED"]);
+  assert.ok(Number(limited.headers["retry-after"]) >= 1);
+  assert.equal(parseErrorBody(limited.json()).time, directory.now);
+  for (const _ of [1, 2, 3]) assert.equal((await resolve(directory, user.did)).status, 200);
+});
+
 test("failure 57: one body with another valid signature is the same event", async () => {
   await using directory = await TestDirectory.start();
   const { body, wires } = es256Inception(directory.now);
