@@ -2,6 +2,7 @@
 import { hex } from "./bytes.ts";
 import { labelledHash, sha256 } from "./hashes.ts";
 import { ED25519, type PublicKey } from "./keys.ts";
+import { inForce, type IdentityLog } from "./identity.ts";
 import { demand, refuse } from "./refusal.ts";
 import { checkRole, checkRoles, HOLDER, splitSigned, type RoleSignature } from "./signed.ts";
 import { asDirectoryUrls, Fields, type AuditHead, type Extension, type LogHead } from "./structure.ts";
@@ -24,8 +25,8 @@ export interface Certificate {
   readonly extensions: readonly Extension[];
 }
 
-/** Form, bounds and, where the identity key in force at its head is given, the signature. */
-export function decodeCertificate(bytes: Uint8Array, identityKey?: PublicKey): Certificate {
+/** Form, bounds and, where its agent's log is given, agent, head and signature. */
+export function decodeCertificate(bytes: Uint8Array, log?: IdentityLog): Certificate {
   const signed = splitSigned(bytes, LONGEST_CERTIFICATE);
   const fields = new Fields(signed.body);
   const certificate: Certificate = {
@@ -45,11 +46,15 @@ export function decodeCertificate(bytes: Uint8Array, identityKey?: PublicKey): C
   checkRoles(signed.signatures, [HOLDER]);
   demand(certificate.to > certificate.from && certificate.to <= certificate.from + LONGEST_WINDOW_MS, "the window is at most a day");
   demand(certificate.auditHead.size > 0 || certificate.auditHead.root === hex(sha256()), "the root of an empty audit tree");
-  if (identityKey !== undefined) checkRole("instance-certificate", signed, HOLDER, identityKey);
+  if (log !== undefined) {
+    if (certificate.agentId !== log.agentId) refuse("certificate-invalid", "another agent's certificate");
+    checkRole("instance-certificate", signed, HOLDER, inForce(log, certificate.head).identityKey);
+  }
   return certificate;
 }
 
-/** Refuses as `expired` where `time` is outside the window, give or take ten minutes. */
+/** Refuses as `certificate-expired` where `time` is outside the window, give or take ten minutes. */
 export function checkCertificateTime(certificate: Certificate, time: number): void {
-  if (time < certificate.from - TOLERANCE_MS || time > certificate.to + TOLERANCE_MS) refuse("expired", "outside the certificate's window");
+  if (time < certificate.from - TOLERANCE_MS || time > certificate.to + TOLERANCE_MS)
+    refuse("certificate-expired", "outside the certificate's window");
 }

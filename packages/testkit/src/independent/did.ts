@@ -39,6 +39,12 @@ export function parseAddress(address: string): Address {
   const at = address.indexOf("@");
   const did = at < 0 ? address : address.slice(0, at);
   const directory = at < 0 ? null : address.slice(at + 1);
-  demand(directory === null || /^(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/u.test(directory), "not host[:port]");
+  demand(directory === null || isAuthority(directory), "not host[:port]");
   return { did, agentId: agentIdOf(did), directory };
+}
+
+/** `host[:port]`, the host a name, an IPv4 address or an IPv6 address in brackets, the port 1 to 65,535. */
+export function isAuthority(text: string): boolean {
+  const match = /^(?:\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(?::([1-9][0-9]{0,4}))?$/u.exec(text);
+  return match !== null && Number(match[1] ?? 1) <= 65_535;
 }

@@ -47,7 +47,7 @@ describe("the independent decoder: CBOR, hashes, trees", () => {
       entries.forEach((entry, index) => {
         const path = auditPath(index, entries);
         assert.deepEqual(rootOfPath(entry, index, size, path), treeHash(entries));
-        refusedAs("path-invalid", () => rootOfPath(entry, index, size, [...path, zeros(32)]));
+        refusedAs("bundle-invalid", () => rootOfPath(entry, index, size, [...path, zeros(32)]));
       });
     }
   });

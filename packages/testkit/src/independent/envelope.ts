@@ -1,9 +1,9 @@
 // Envelopes: layout, ids, associated data, opening (envelope.md, Envelope).
 import { createDecipheriv } from "node:crypto";
 import { ByteReader, hex, join, u16, u8, unhex } from "./bytes.ts";
-import { decodeHandshakeHeader, HANDSHAKE_HEADER_BYTES, type HandshakeHeader } from "./handshake.ts";
+import { HANDSHAKE_HEADER_BYTES } from "./handshake.ts";
 import { sha256 } from "./hashes.ts";
-import { readRatchetHeader, type RatchetHeader } from "./ratchet.ts";
+import { takeRatchetHeader } from "./ratchet.ts";
 import { demand, refuse } from "./refusal.ts";
 import { ascending, refuseCritical, type Extension } from "./structure.ts";
 
@@ -17,16 +17,17 @@ export interface Envelope {
   readonly envelopeId: string;
   readonly type: number;
   readonly sessionId: string | null;
-  readonly handshake: HandshakeHeader | null;
-  readonly ratchet: RatchetHeader;
+  readonly handshakeHeader: string | null;
+  readonly ratchetHeader: string;
   readonly extensions: readonly Extension[];
   readonly nonce: string;
   readonly ciphertext: string;
   readonly clearBytes: number;
 }
 
+/** The layout alone: the two headers are read by `decodeHandshakeHeader` and `decodeRatchetHeader`. */
 export function decodeEnvelope(bytes: Uint8Array): Envelope {
-  if (bytes.length > LONGEST_ENVELOPE) refuse("too-large", "an envelope has at most 11,000,000 bytes");
+  demand(bytes.length <= LONGEST_ENVELOPE, "an envelope has at most 11,000,000 bytes");
   const reader = new ByteReader(bytes);
   const version = reader.uint(1);
   if (version !== 1) refuse("unsupported-version", `envelope version ${version}`);
@@ -36,15 +37,25 @@ export function decodeEnvelope(bytes: Uint8Array): Envelope {
   demand(type === OF_SESSION || type === FIRST, "unknown envelope type");
   demand(reader.uint(1) === 0, "envelope flags");
   const sessionId = type === OF_SESSION ? reader.hex(16) : null;
-  const handshake = type === FIRST ? decodeHandshakeHeader(reader.bytes(HANDSHAKE_HEADER_BYTES)) : null;
-  const ratchet = readRatchetHeader(reader);
+  const handshakeHeader = type === FIRST ? reader.hex(HANDSHAKE_HEADER_BYTES) : null;
+  const ratchetHeader = hex(takeRatchetHeader(reader));
   const extensions = readExtensions(reader);
   const nonce = reader.hex(12);
   const clearBytes = reader.position;
   const ciphertext = reader.rest();
   demand(ciphertext.length >= TAG_BYTES, "no room for the tag");
   refuseCritical(extensions);
-  return { envelopeId: shortId(bytes), type, sessionId, handshake, ratchet, extensions, nonce, ciphertext: hex(ciphertext), clearBytes };
+  return {
+    envelopeId: shortId(bytes),
+    type,
+    sessionId,
+    handshakeHeader,
+    ratchetHeader,
+    extensions,
+    nonce,
+    ciphertext: hex(ciphertext),
+    clearBytes,
+  };
 }
 
 /** Ids of envelopes, events and notices in a mailbox: the first 16 bytes of SHA-256. */

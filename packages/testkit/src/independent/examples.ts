@@ -1,7 +1,17 @@
 // The agent, events and certificate that the tests of this folder share.
 import { strict as assert } from "node:assert";
 import { EMPTY_AUDIT_HEAD, type FieldList, type KeyPair, agreementPair, held, identityPair, signed, structure } from "./build.ts";
-import { type CborValue, HOLDER, Refusal, decodeCertificate, decodeIdentityEvent, keyCommitment, unhex } from "./index.ts";
+import {
+  type CborValue,
+  HOLDER,
+  Refusal,
+  decodeCertificate,
+  decodeIdentityEvent,
+  decodeIdentityLog,
+  type IdentityLog,
+  keyCommitment,
+  unhex,
+} from "./index.ts";
 
 export const NOW = 1_800_000_000_000;
 export const DAY = 86_400_000;
@@ -44,6 +54,7 @@ export const inception: Uint8Array = signed("identity-event", structure(installi
 ]);
 export const agentId: string = decodeIdentityEvent(inception).hash;
 
+export const ownLog: IdentityLog = decodeIdentityLog([inception]);
 export const instance: KeyPair = identityPair("instance");
 export const certificate: Uint8Array = held(
   "instance-certificate",
@@ -59,4 +70,4 @@ export const certificate: Uint8Array = held(
   ],
   first,
 );
-export const certificateHash: Uint8Array = unhex(decodeCertificate(certificate, first.publicKey).hash);
+export const certificateHash: Uint8Array = unhex(decodeCertificate(certificate, ownLog).hash);

@@ -6,7 +6,7 @@ import { labelledHash } from "./hashes.ts";
 import { ED25519, ES256, sameKey, X25519, type PublicKey } from "./keys.ts";
 import { demand, refuse } from "./refusal.ts";
 import { checkRole, checkRoles, HOLDER, OUTGOING, REVEALED, splitSigned, type RoleSignature } from "./signed.ts";
-import { asBytes, Fields, type AuditHead, type Extension } from "./structure.ts";
+import { asBytes, Fields, type AuditHead, type Extension, type LogHead } from "./structure.ts";
 
 const LONGEST_EVENT = 4096;
 const LONGEST_LOG = 10_000;
@@ -126,8 +126,9 @@ export function keyCommitment({ algorithm, key }: PublicKey): string {
 export interface IdentityLog {
   readonly agentId: string;
   readonly did: string;
-  readonly head: { readonly seq: number; readonly hash: string };
+  readonly head: LogHead;
   readonly state: Installed | null;
+  readonly events: readonly IdentityEvent[];
 }
 
 /**
@@ -135,10 +136,10 @@ export interface IdentityLog {
  * signatures; otherwise events in a row are followed (a recovery event may stand after any event since the last recovery).
  */
 export function decodeIdentityLog(events: readonly Uint8Array[], inceptionOnly: boolean = true): IdentityLog {
-  demand(events.length >= 1, "a log has at least its inception");
-  if (events.length > LONGEST_LOG) refuse("too-large", "a log has at most 10,000 events");
+  if (events.length === 0) refuse("log-invalid", "a log has at least its inception");
+  if (events.length > LONGEST_LOG) refuse("log-invalid", "a log has at most 10,000 events");
   const inception = decodeIdentityEvent(events[0] ?? new Uint8Array(0));
-  demand(inception.kind === INCEPTION, "a log begins with an inception");
+  if (inception.kind !== INCEPTION) refuse("log-invalid", "a log begins with an inception");
   const accepted: IdentityEvent[] = [inception];
   for (const bytes of events.slice(1)) {
     const event = follow(accepted, bytes);
@@ -146,26 +147,39 @@ export function decodeIdentityLog(events: readonly Uint8Array[], inceptionOnly: 
     accepted.push(event);
   }
   const last = accepted.at(-1) ?? inception;
-  return { agentId: inception.hash, did: didOf(inception.hash), head: { seq: last.seq, hash: last.hash }, state: last.installed };
+  return {
+    agentId: inception.hash,
+    did: didOf(inception.hash),
+    head: { seq: last.seq, hash: last.hash },
+    state: last.installed,
+    events: accepted,
+  };
 }
 
 function follow(accepted: IdentityEvent[], bytes: Uint8Array): IdentityEvent {
   const unlinked = decodeIdentityEvent(bytes);
   const following = unlinked.following;
-  demand(following !== null, "a second inception");
+  if (following === null) refuse("log-invalid", "a second inception");
   const index = accepted.findIndex(({ hash }) => hash === following.previous);
   const before = accepted[index];
-  if (before === undefined) refuse("mismatch", "no event before it has this hash");
-  if (unlinked.seq !== before.seq + 1) refuse("mismatch", "seq is not one more");
-  if (following.authority === ONLINE && index !== accepted.length - 1) refuse("mismatch", "only a recovery event may fork");
-  if (accepted.slice(index + 1).some((event) => event.following?.authority === RECOVERY)) refuse("mismatch", "cuts off a recovery");
+  if (before === undefined) refuse("log-invalid", "no event before it has this hash");
+  if (unlinked.seq !== before.seq + 1) refuse("log-invalid", "seq is not one more");
+  if (following.authority === ONLINE && index !== accepted.length - 1) refuse("log-invalid", "only a recovery event may fork");
+  if (accepted.slice(index + 1).some((event) => event.following?.authority === RECOVERY)) refuse("log-invalid", "cuts off a recovery");
   const next = before.installed?.next;
-  if (before.installed === null || next === undefined) refuse("mismatch", "nothing follows a revocation");
+  if (before.installed === null || next === undefined) refuse("log-invalid", "nothing follows a revocation");
   if (keyCommitment(following.revealedKey) !== (following.authority === ONLINE ? next.online : next.recovery))
-    refuse("mismatch", "the revealed key is not the committed one");
+    refuse("log-invalid", "the revealed key is not the committed one");
   const added = unlinked.installed?.next.recovery ?? null;
   if (following.authority === ONLINE && unlinked.installed !== null && next.recovery !== null && added !== next.recovery)
-    refuse("mismatch", "an online rotation changes the recovery commitment");
+    refuse("log-invalid", "an online rotation changes the recovery commitment");
   accepted.length = index + 1;
   return decodeIdentityEvent(bytes, before.installed.identityKey);
+}
+
+/** The keys in force at a head; refuses as `head-unknown` one that is no event of the log. */
+export function inForce(log: IdentityLog, head: LogHead): Installed {
+  const event = log.events[head.seq];
+  if (event === undefined || event.hash !== head.hash || event.installed === null) refuse("head-unknown", "no such event in the log");
+  return event.installed;
 }

@@ -44,7 +44,7 @@ const LENGTHS: ReadonlyMap<number, number> = new Map([
 export function checkPublicKey(algorithm: number, bytes: Uint8Array, allowed: readonly number[]): PublicKey {
   demand(allowed.includes(algorithm), `key algorithm ${algorithm} is not allowed here`);
   demand(bytes.length === LENGTHS.get(algorithm), `a key of algorithm ${algorithm} has ${bytes.length} bytes`);
-  if (!isGoodKey(algorithm, bytes)) refuse("key-invalid", `no valid key of algorithm ${algorithm}`);
+  if (!isGoodKey(algorithm, bytes)) refuse("weak-public-key", `no valid key of algorithm ${algorithm}`);
   return { algorithm, key: hex(bytes) };
 }
 
@@ -104,7 +104,7 @@ export function publicOf(algorithm: number, secret: Uint8Array): PublicKey {
 export function agree(secret: Uint8Array, publicKey: Uint8Array): Uint8Array {
   checkPublicKey(X25519, publicKey, [X25519]);
   const shared = diffieHellman({ privateKey: privateKeyObject(X25519, secret), publicKey: publicKeyObject(X25519, publicKey) });
-  if (shared.every((byte) => byte === 0)) refuse("key-invalid", "an all-zero agreement");
+  if (shared.every((byte) => byte === 0)) refuse("weak-public-key", "an all-zero agreement");
   return new Uint8Array(shared);
 }
 

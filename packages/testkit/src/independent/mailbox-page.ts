@@ -4,6 +4,8 @@ import { hex } from "./bytes.ts";
 import { demand, refuse } from "./refusal.ts";
 import { asBytes, asTuple, asUint } from "./structure.ts";
 
+const MOST_ITEMS = 256;
+
 export interface MailboxItem {
   readonly envelopeId: string;
   readonly kind: number;
@@ -26,6 +28,7 @@ export function decodeMailboxPage(bytes: Uint8Array): MailboxPage {
   const list = map.get(1);
   const more = map.get(2);
   demand(map.size === 3 && Array.isArray(list) && typeof more === "boolean", "version, items, more");
+  demand((list as readonly CborValue[]).length <= MOST_ITEMS, "at most 256 items");
   return { items: (list as readonly CborValue[]).map(readItem), more };
 }
 

@@ -3,7 +3,7 @@ import { strict as assert } from "node:assert";
 import { createPublicKey, encapsulate } from "node:crypto";
 import { describe, it } from "node:test";
 import { type FieldList, agreementPair, held, identityPair, keyPair, seal, signEd25519, structure, zeros } from "./build.ts";
-import { DAY, NOW, agentId, certificate, certificateHash, encryption, first, instance, refusedAs } from "./examples.ts";
+import { DAY, NOW, agentId, certificate, certificateHash, encryption, first, instance, ownLog, refusedAs } from "./examples.ts";
 import {
   type CborValue,
   ML_KEM_768,
@@ -17,6 +17,7 @@ import {
   decodeMailboxPage,
   decodeNotice,
   decodeProof,
+  decodeRatchetHeader,
   encodeCbor,
   hex,
   initiatorSecrets,
@@ -147,7 +148,7 @@ describe("the independent decoder: sessions and messages", () => {
     const envelope = seal(clear, frameBytes, unhex(a.sendingKey(2)), hash);
     const read = decodeEnvelope(envelope);
     const answerSecret = agreementPair("ratchet B");
-    const key = unhex(b.receivingKey(read.ratchet, answerSecret.secret));
+    const key = unhex(b.receivingKey(decodeRatchetHeader(unhex(read.ratchetHeader)), answerSecret.secret));
     const frame = decodeFrame(openEnvelope(envelope, key, hash));
     assert.equal(Buffer.from(frame.body, "hex").toString(), "hello");
     checkFrameSignature(frame, hex(agentIdB), hash, instance.publicKey);
@@ -185,8 +186,8 @@ describe("the independent decoder: sessions and messages", () => {
       [12, sha256(body)],
       [13, signedPart(messageId)],
     ]);
-    assert.equal(verifyProof(proof, body, first.publicKey).senderId, agentId);
-    refusedAs("mismatch", () => verifyProof(proof, zeros(1), first.publicKey));
+    assert.equal(verifyProof(proof, body, ownLog).senderId, agentId);
+    refusedAs("digest-mismatch", () => verifyProof(proof, zeros(1), ownLog));
     refusedAs("malformed", () => decodeProof(join(proof, u8(0))));
     const notice: FieldList = [
       [2, 1],
@@ -196,7 +197,7 @@ describe("the independent decoder: sessions and messages", () => {
       [6, 2],
       [7, NOW],
     ];
-    assert.equal(decodeNotice(held("notice", notice, instance), first.publicKey).reason, 2);
+    assert.equal(decodeNotice(held("notice", notice, instance), ownLog).reason, 2);
     refusedAs("signature-invalid", () => decodeNotice(held("notice", notice, first)));
     const page = encodeCbor(
       new Map<CborValue, CborValue>([

@@ -2,6 +2,7 @@
 import { hex, join, sameBytes, unhex } from "./bytes.ts";
 import { TOLERANCE_MS } from "./certificate.ts";
 import { labelledHash, sha256 } from "./hashes.ts";
+import { inForce, type IdentityLog } from "./identity.ts";
 import { ML_KEM_768, X25519, type PublicKey } from "./keys.ts";
 import { demand, refuse } from "./refusal.ts";
 import { checkRole, checkRoles, HOLDER, splitSigned, type RoleSignature } from "./signed.ts";
@@ -25,7 +26,7 @@ export interface Statement {
 }
 
 export function decodeStatement(bytes: Uint8Array): Statement {
-  if (bytes.length > LONGEST_STATEMENT) refuse("too-large", "a statement has at most 2,048 bytes");
+  demand(bytes.length <= LONGEST_STATEMENT, "a statement has at most 2,048 bytes");
   const fields = new Fields(bytes);
   const statement: Statement = {
     kind: fields.uint(2, SIGNED_PREKEY, ONE_TIME_PREKEY),
@@ -56,7 +57,8 @@ export interface Batch {
   readonly extensions: readonly Extension[];
 }
 
-export function decodeBatch(bytes: Uint8Array, identityKey?: PublicKey): Batch {
+/** Form, bounds and, where its agent's log is given, agent, head and signature. */
+export function decodeBatch(bytes: Uint8Array, log?: IdentityLog): Batch {
   const signed = splitSigned(bytes, LONGEST_BATCH);
   const fields = new Fields(signed.body);
   const batch: Batch = {
@@ -75,7 +77,10 @@ export function decodeBatch(bytes: Uint8Array, identityKey?: PublicKey): Batch {
   fields.end();
   checkRoles(signed.signatures, [HOLDER]);
   demand(batch.to > batch.from && batch.to <= batch.from + 45 * DAY_MS, "the window is at most 45 days");
-  if (identityKey !== undefined) checkRole("prekey-batch", signed, HOLDER, identityKey);
+  if (log !== undefined) {
+    if (batch.agentId !== log.agentId) refuse("batch-invalid", "another agent's batch");
+    checkRole("prekey-batch", signed, HOLDER, inForce(log, batch.head).identityKey);
+  }
   return batch;
 }
 
@@ -106,16 +111,16 @@ export function auditPath(index: number, entries: readonly Uint8Array[]): readon
     : [...auditPath(index - k, entries.slice(k)), treeHash(entries.slice(0, k))];
 }
 
-/** The root that a path leads to; refuses as `path-invalid` one whose length does not fit index and size. */
+/** The root that a path leads to; refuses as `bundle-invalid` one whose length does not fit index and size. */
 export function rootOfPath(entry: Uint8Array, index: number, size: number, path: readonly Uint8Array[]): Uint8Array {
-  if (index >= size) refuse("path-invalid", "the index is outside the tree");
-  if (path.some((hash) => hash.length !== 32)) refuse("path-invalid", "a hash has 32 bytes");
+  if (index >= size) refuse("bundle-invalid", "the index is outside the tree");
+  if (path.some((hash) => hash.length !== 32)) refuse("bundle-invalid", "a hash has 32 bytes");
   if (size === 1) {
-    if (path.length !== 0) refuse("path-invalid", "the path is too long");
+    if (path.length !== 0) refuse("bundle-invalid", "the path is too long");
     return leafHash(entry);
   }
   const sibling = path.at(-1);
-  if (sibling === undefined) refuse("path-invalid", "the path is too short");
+  if (sibling === undefined) refuse("bundle-invalid", "the path is too short");
   const k = split(size);
   const shorter = path.slice(0, -1);
   return index < k
@@ -156,25 +161,24 @@ export interface Bundle {
 }
 
 /** Verifies a bundle in the order of prekeys.md. Without `nowMs` the windows are not held against a clock. */
-export function verifyBundle(parts: BundleParts, agentId: string, identityKey: PublicKey, nowMs?: number): Bundle {
-  const batch = decodeBatch(parts.batch, identityKey);
-  if (batch.agentId !== agentId) refuse("mismatch", "another agent's batch");
+export function verifyBundle(parts: BundleParts, log: IdentityLog, nowMs?: number): Bundle {
+  const batch = decodeBatch(parts.batch, log);
   checkWindow(batch, nowMs);
   const signedPrekey = verifyPlaced(parts.signedPrekey, SIGNED_PREKEY, batch, nowMs);
-  if (batch.to > signedPrekey.to) refuse("malformed", "the batch outlives its signed prekey");
+  if (batch.to > signedPrekey.to) refuse("bundle-invalid", "the batch outlives its signed prekey");
   const oneTimePrekey = parts.oneTimePrekey === null ? null : verifyPlaced(parts.oneTimePrekey, ONE_TIME_PREKEY, batch, nowMs);
   return { batch, signedPrekey, oneTimePrekey };
 }
 
 function verifyPlaced(placed: Placed, kind: number, batch: Batch, nowMs: number | undefined): Statement {
   const statement = decodeStatement(placed.statement);
-  demand(statement.kind === kind, "a prekey of the other kind");
+  if (statement.kind !== kind) refuse("bundle-invalid", "a prekey of the other kind");
   checkWindow(statement, nowMs);
   const root = rootOfPath(statementEntry(placed.statement), placed.index, batch.size, placed.path);
-  if (!sameBytes(root, unhex(batch.root))) refuse("path-invalid", "the path leads to another root");
+  if (!sameBytes(root, unhex(batch.root))) refuse("bundle-invalid", "the path leads to another root");
   return statement;
 }
 
-function checkWindow({ from, to }: { readonly from: number; readonly to: number }, nowMs: number | undefined): void {
-  if (nowMs !== undefined && (nowMs < from - TOLERANCE_MS || nowMs >= to)) refuse("expired", "outside the window");
+export function checkWindow({ from, to }: { readonly from: number; readonly to: number }, nowMs: number | undefined): void {
+  if (nowMs !== undefined && (nowMs < from - TOLERANCE_MS || nowMs >= to)) refuse("batch-expired", "outside the window");
 }

@@ -3,7 +3,8 @@ import { hex, unhex } from "./bytes.ts";
 import { checkCertificateTime, decodeCertificate, type Certificate } from "./certificate.ts";
 import { BY_IDENTITY, BY_INSTANCE, messageSignatureBytes } from "./frame.ts";
 import { sha256 } from "./hashes.ts";
-import { checkSignature, type PublicKey } from "./keys.ts";
+import { inForce, type IdentityLog } from "./identity.ts";
+import { checkSignature } from "./keys.ts";
 import { demand, refuse } from "./refusal.ts";
 import { checkRole, checkRoles, HOLDER, splitSigned, type RoleSignature } from "./signed.ts";
 import { Fields, type Extension, type LogHead } from "./structure.ts";
@@ -46,26 +47,26 @@ export function decodeProof(bytes: Uint8Array): Proof {
     extensions: fields.extensions,
   };
   fields.end();
+  demand(!/^0+$/u.test(proof.messageId), "a message id of zeros");
   return proof;
 }
 
-/** What a third party does, with the identity key in force at the head of the certificate or of the proof. */
-export function verifyProof(bytes: Uint8Array, body: Uint8Array | undefined, identityKey: PublicKey): Proof {
+/** What a third party does, with the sender's verified log and, where it has it, the plaintext. */
+export function verifyProof(bytes: Uint8Array, body: Uint8Array | undefined, log: IdentityLog): Proof {
   const proof = decodeProof(bytes);
-  if (body !== undefined && hex(sha256(body)) !== proof.bodyHash) refuse("mismatch", "another body");
-  const certificate = proof.certificate === null ? null : decodeCertificate(unhex(proof.certificate), identityKey);
-  if (certificate !== null) {
-    if (certificate.agentId !== proof.senderId) refuse("mismatch", "another agent's certificate");
-    checkCertificateTime(certificate, proof.time);
-  }
+  if (body !== undefined && hex(sha256(body)) !== proof.bodyHash) refuse("digest-mismatch", "another body");
+  if (proof.senderId !== log.agentId) refuse("log-invalid", "another agent's log");
+  const certificate = proof.certificate === null ? null : decodeCertificate(unhex(proof.certificate), log);
+  if (certificate !== null) checkCertificateTime(certificate, proof.time);
   const message = messageSignatureBytes({ ...proof, certificateHash: certificate?.hash ?? null });
-  checkSignature(certificate?.instanceKey ?? identityKey, message, unhex(proof.signature));
+  checkSignature(certificate?.instanceKey ?? inForce(log, proof.head ?? log.head).identityKey, message, unhex(proof.signature));
   return proof;
 }
 
 export interface Notice {
   readonly type: number;
   readonly certificate: Certificate;
+  readonly certificateBytes: string;
   readonly recipientId: string;
   readonly envelopeId: string;
   readonly reason: number;
@@ -74,15 +75,16 @@ export interface Notice {
   readonly extensions: readonly Extension[];
 }
 
-/** Verifies the notice under the instance key of its certificate, and that under the sender's identity key where it is given. */
-export function decodeNotice(bytes: Uint8Array, identityKey?: PublicKey): Notice {
+/** Verifies the notice under the instance key of its certificate, and that under the sender's log where it is given. */
+export function decodeNotice(bytes: Uint8Array, log?: IdentityLog): Notice {
   const signed = splitSigned(bytes, LONGEST_NOTICE);
   const fields = new Fields(signed.body);
   const type = fields.uint(2);
   demand(type === 1, "unknown notice type");
   const notice: Notice = {
     type,
-    certificate: decodeCertificate(fields.bytes(3), identityKey),
+    certificate: decodeCertificate(fields.bytes(3), log),
+    certificateBytes: fields.hex(3),
     recipientId: fields.hex(4, 32),
     envelopeId: fields.hex(5, 16),
     reason: fields.uint(6, 0, 2),

@@ -14,12 +14,30 @@ export interface RatchetHeader {
   readonly generation: number;
 }
 
-export function readRatchetHeader(reader: ByteReader): RatchetHeader {
+const FIXED_BYTES = 32 + 1 + 4 + 4 + 4 + 8;
+const ENCAPSULATION_KEY_BYTES = 1184;
+const KEM_CIPHERTEXT_BYTES = 1088;
+const HAS_ENCAPSULATION_KEY = 1;
+const HAS_CIPHERTEXT = 2;
+
+/** Cuts a header out of an envelope, by its KEM flags. */
+export function takeRatchetHeader(reader: ByteReader): Uint8Array {
+  const start = reader.bytes(33);
+  const flags = start[32] ?? 0;
+  demand(flags <= (HAS_ENCAPSULATION_KEY | HAS_CIPHERTEXT), "unknown KEM flags");
+  const kemBytes =
+    ((flags & HAS_ENCAPSULATION_KEY) === 0 ? 0 : ENCAPSULATION_KEY_BYTES) + ((flags & HAS_CIPHERTEXT) === 0 ? 0 : KEM_CIPHERTEXT_BYTES);
+  return join(start, reader.bytes(kemBytes + FIXED_BYTES - start.length));
+}
+
+export function decodeRatchetHeader(bytes: Uint8Array): RatchetHeader {
+  const reader = new ByteReader(bytes);
   const ratchetKey = checkPublicKey(X25519, reader.bytes(32), [X25519]).key;
   const flags = reader.uint(1);
-  demand(flags <= 3, "unknown KEM flags");
-  const encapsulationKey = (flags & 1) === 0 ? null : checkPublicKey(ML_KEM_768, reader.bytes(1184), [ML_KEM_768]).key;
-  const kemCiphertext = (flags & 2) === 0 ? null : reader.hex(1088);
+  demand(flags <= (HAS_ENCAPSULATION_KEY | HAS_CIPHERTEXT), "unknown KEM flags");
+  const encapsulationKey =
+    (flags & HAS_ENCAPSULATION_KEY) === 0 ? null : checkPublicKey(ML_KEM_768, reader.bytes(ENCAPSULATION_KEY_BYTES), [ML_KEM_768]).key;
+  const kemCiphertext = (flags & HAS_CIPHERTEXT) === 0 ? null : reader.hex(KEM_CIPHERTEXT_BYTES);
   const header: RatchetHeader = {
     ratchetKey,
     encapsulationKey,
@@ -29,14 +47,8 @@ export function readRatchetHeader(reader: ByteReader): RatchetHeader {
     seq: reader.uint(4),
     generation: reader.uint(8),
   };
-  demand(header.generation >= 1, "a generation is at least 1");
-  return header;
-}
-
-export function decodeRatchetHeader(bytes: Uint8Array): RatchetHeader {
-  const reader = new ByteReader(bytes);
-  const header = readRatchetHeader(reader);
   reader.end();
+  demand(header.generation >= 1, "a generation is at least 1");
   return header;
 }
 

@@ -3,19 +3,24 @@
 
 export type RefusalClass =
   | "malformed"
-  | "too-large"
   | "unsupported-version"
   | "unsupported-suite"
   | "unsupported-extension"
-  | "key-invalid"
+  | "weak-public-key"
   | "signature-invalid"
-  | "decryption-failed"
-  | "expired"
-  | "path-invalid"
-  | "mismatch"
-  | "log-not-supported"
+  | "signature-missing"
   | "digest-mismatch"
-  | "signature-missing";
+  | "request-expired"
+  | "log-invalid"
+  | "log-not-supported"
+  | "head-unknown"
+  | "certificate-invalid"
+  | "certificate-expired"
+  | "batch-invalid"
+  | "batch-expired"
+  | "bundle-invalid"
+  | "handshake-invalid"
+  | "decryption-failed";
 
 export class Refusal extends Error {
   readonly class: RefusalClass;

@@ -1,4 +1,5 @@
 // Signed requests (directory.md, Requests that are signed): RFC 9421 in one strict profile, read with one regular expression.
+import { hex } from "./bytes.ts";
 import { agentIdOf } from "./did.ts";
 import { sha256 } from "./hashes.ts";
 import { checkSignature, type PublicKey } from "./keys.ts";
@@ -6,6 +7,8 @@ import { demand, refuse } from "./refusal.ts";
 
 const PARAMETERS =
   /^\("@method" "@authority" "@path" "@query" "content-digest"\);created=(0|[1-9][0-9]{0,14});nonce="([A-Za-z0-9_-]{22})";keyid="(did:talos:z[1-9A-HJ-NP-Za-km-z]+)#(0|[1-9][0-9]{0,9})\.([1-9][0-9]{0,15})";alg="ed25519";tag="talos-v1"$/u;
+
+const WINDOW_MS = 300_000;
 
 export interface SignedRequest {
   readonly method: string;
@@ -23,10 +26,12 @@ export interface RequestSigner {
   readonly generation: number;
   readonly createdSeconds: number;
   readonly nonce: string;
+  readonly digest: string;
+  readonly signature: string;
 }
 
-/** Digest, form and signature; the clock, the nonce store and the registered certificate are the server's affair. Header names in lower case. */
-export function checkRequest(request: SignedRequest, instanceKey: PublicKey): RequestSigner {
+/** Form, digest, clock and signature; the nonce store and the registered certificate are the server's affair. Header names in lower case. */
+export function checkRequest(request: SignedRequest, instanceKey: PublicKey, nowMs?: number): RequestSigner {
   const input = request.headers["signature-input"];
   const signature = request.headers["signature"];
   const digest = request.headers["content-digest"];
@@ -40,8 +45,19 @@ export function checkRequest(request: SignedRequest, instanceKey: PublicKey): Re
   const digestBytes = base64(/^sha-256=:([A-Za-z0-9+/]{43}=):$/u.exec(digest)?.[1]);
   demand(Buffer.from(nonce, "base64url").toString("base64url") === nonce, "the nonce is not canonical base64url");
   if (Buffer.compare(digestBytes, sha256(request.body)) !== 0) refuse("digest-mismatch", "body and Content-Digest differ");
+  const late = nowMs === undefined ? 0 : Math.abs(nowMs - Number(created) * 1000);
+  if (late > WINDOW_MS) refuse("request-expired", "created too far from the clock");
   checkSignature(instanceKey, Buffer.from(signatureBase(request, digest, parameters)), signatureBytes);
-  return { did, agentId: agentIdOf(did), seq: Number(seq), generation: Number(generation), createdSeconds: Number(created), nonce };
+  return {
+    did,
+    agentId: agentIdOf(did),
+    seq: Number(seq),
+    generation: Number(generation),
+    createdSeconds: Number(created),
+    nonce: hex(Buffer.from(nonce, "base64url")),
+    digest: hex(digestBytes),
+    signature: hex(signatureBytes),
+  };
 }
 
 export function signatureBase({ method, authority, target }: SignedRequest, digest: string, parameters: string): string {

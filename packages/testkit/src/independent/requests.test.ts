@@ -28,13 +28,13 @@ describe("the independent decoder: requests and bodies", () => {
   });
 
   it("reads JSON bodies without unknown fields", () => {
-    assert.deepEqual(read("prekeys-answer", { oneTimePrekeys: 3, root: Buffer.alloc(32).toString("base64url") }), {
+    assert.deepEqual(read("prekeys answer", { oneTimePrekeys: 3, root: Buffer.alloc(32).toString("base64url") }), {
       oneTimePrekeys: 3,
       root: hex(zeros(32)),
     });
     read("error", { error: { code: "NOT_YOURS", message: "No.", hint: "Ask.", time: NOW } });
     refusedAs("malformed", () => read("error", { error: { code: "NOT_YOURS", message: "No.", hint: "Ask.", time: NOW, more: 1 } }));
-    refusedAs("malformed", () => read("claims-request", { a: 1 }));
-    refusedAs("malformed", () => read("certificate-request", { certificate: "AB" }));
+    refusedAs("malformed", () => read("claim request", { a: 1 }));
+    refusedAs("malformed", () => read("certificate request", { certificate: "AB" }));
   });
 });

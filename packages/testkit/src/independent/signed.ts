@@ -22,13 +22,13 @@ export interface Signed {
 
 /** Splits a signed structure of at most `most` bytes; verifies nothing. */
 export function splitSigned(bytes: Uint8Array, most: number): Signed {
-  if (bytes.length > most) refuse("too-large", `${bytes.length} bytes, at most ${most}`);
+  demand(bytes.length <= most, `${bytes.length} bytes, at most ${most}`);
   const [body, encoded] = asTuple(decodeCbor(bytes), 2);
   const list = decodeCbor(asBytes(encoded));
   demand(Array.isArray(list) && list.length >= 1 && list.length <= 4, "1 to 4 signatures");
   const signatures = (list as readonly CborValue[]).map((entry): RoleSignature => {
     const [role, algorithm, signature] = asTuple(entry, 3);
-    return { role: asUint(role), algorithm: asUint(algorithm), signature: hex(asBytes(signature, 64)) };
+    return { role: asUint(role, HOLDER, OUTGOING), algorithm: signing(asUint(algorithm)), signature: hex(asBytes(signature, 64)) };
   });
   demand(ascending(signatures.map(({ role }) => role)), "roles ascend");
   return { body: asBytes(body), signatures };
@@ -38,11 +38,15 @@ export function signedBytes(what: string, role: number, body: Uint8Array): Uint8
   return join(`talos/v1/sign/${what}`, new Uint8Array(1), u8(role), body);
 }
 
-/** The form that the type asks for: exactly the roles named. */
+function signing(algorithm: number): number {
+  demand(algorithm === ED25519 || algorithm === ES256, `algorithm ${algorithm} does not sign`);
+  return algorithm;
+}
+
+/** Exactly the roles that the structure names. */
 export function checkRoles(signatures: readonly RoleSignature[], roles: readonly number[]): void {
   const found = signatures.map(({ role }) => role).join();
-  demand(found === roles.join(), `roles ${found}, wanted ${roles.join()}`);
-  for (const { algorithm } of signatures) demand(algorithm === ED25519 || algorithm === ES256, `signature algorithm ${algorithm}`);
+  if (found !== roles.join()) refuse("signature-invalid", `roles ${found}, wanted ${roles.join()}`);
 }
 
 /** Verifies the signature of a role under the key that it stands for. */

@@ -1,6 +1,7 @@
 // Structures (encoding.md, CBOR): maps with unsigned keys, version and suite first, extensions under 99; and the readers of their fields.
 import { decodeCbor, plainCbor, type CborMap, type CborValue } from "./cbor.ts";
 import { hex } from "./bytes.ts";
+import { isAuthority } from "./did.ts";
 import { checkPublicKey, type PublicKey } from "./keys.ts";
 import { demand, refuse } from "./refusal.ts";
 
@@ -137,7 +138,8 @@ export function asDirectoryUrls(value: CborValue): readonly string[] {
   demand(Array.isArray(value) && value.length <= 4, "0 to 4 directory URLs");
   return (value as readonly CborValue[]).map((entry) => {
     const url = asText(entry, 255);
-    demand(/^https?:\/\/(\[[0-9A-Fa-f:.]+\]|[A-Za-z0-9._-]+)(:[0-9]{1,5})?$/u.test(url), "a directory URL is http(s)://host[:port]");
+    const scheme = /^https?:\/\//u.exec(url)?.[0];
+    demand(scheme !== undefined && isAuthority(url.slice(scheme.length)), "a directory URL is http(s)://host[:port]");
     return url;
   });
 }
