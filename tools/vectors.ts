@@ -1,4 +1,4 @@
-// `node tools/vectors.ts`: writes the vectors of everything that travels or is signed, but for handshakes, ratchets and sessions.
+// `node tools/vectors.ts`: writes the vectors of everything that travels or is signed.
 // Existing cases must not change: look at the difference before committing it.
 import { writeFileSync } from "node:fs";
 import { join, resolve } from "node:path";

@@ -65,6 +65,11 @@ test("exactly the expected roles sign, under the algorithm of their keys", () =>
   assertRefused(() => verify([], []), "none asked for", "SIGNATURE_INVALID");
   assertRefused(() => verify([entry, other], [1]), "surplus", "SIGNATURE_INVALID");
   assertRefused(() => verify([entry, entry], [1, 2]), "one role twice", "SIGNATURE_INVALID");
+  assertRefused(
+    () => verifySigned(LABELS.signNotice, { body, signatures: [{ ...entry, algorithm: 4 }] }, new Map([[1, signer.key]]), nodeCrypto),
+    "another algorithm beside a valid signature",
+    "SIGNATURE_INVALID",
+  );
   const es256 = { algorithm: 4, bytes: signer.key.bytes } as const;
   assertRefused(
     () => verifySigned(LABELS.signNotice, { body, signatures: [entry] }, new Map([[1, es256]]), nodeCrypto),

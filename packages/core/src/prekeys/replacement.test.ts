@@ -89,3 +89,17 @@ test("failure 15: an id is new once: the same addition does not come a second ti
   const known = knowing([published.signedPrekey, ...published.added], STORY_START);
   assertRefused(() => verify(published, known), "again as new", "PREKEY_ID_REUSED");
 });
+
+test("size, end and start of a batch fit its signed prekey and its leaves", () => {
+  const resigned = (changes: Parameters<typeof batchOf>[2]): BatchReplacement => ({
+    ...firstPublication(batchOf(bob, 1)),
+    batch: batchOf(bob, 1, changes).batch.wire,
+  });
+  assertRefused(() => verify(resigned({ size: 3 })), "another size", "BATCH_INVALID");
+  assertRefused(() => verify(resigned({ root: new Uint8Array(32) })), "another root", "BATCH_INVALID");
+  assertRefused(() => verify(resigned({ to: STORY_START + 44 * DAY + 1 })), "ends after its signed prekey", "BATCH_INVALID");
+  const from = STORY_START - 2 * DAY;
+  const early = resigned({ from, to: from + 45 * DAY });
+  verify(early, knowing([]), STORY_START - 600_000);
+  assertRefused(() => verify(early, knowing([]), STORY_START - 600_001), "before its signed prekey begins", "BATCH_INVALID");
+});

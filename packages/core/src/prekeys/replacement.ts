@@ -54,7 +54,7 @@ export function verifyBatchReplacement(
   if (known.liveFrom !== undefined && batch.from < known.liveFrom) throw talosError("BATCH_STALE");
   const signedPrekey = statementOf("signed-prekey", replacement.signedPrekey);
   if (batch.to > signedPrekey.to || !isOffered(signedPrekey, now))
-    throw talosError("BATCH_INVALID", "The batch ends after its signed prekey.");
+    throw talosError("BATCH_INVALID", "The batch is valid where its signed prekey is not.");
   const added = replacement.added.map((wire) => statementOf("one-time-prekey", wire));
 
   const leaves = [

@@ -107,6 +107,14 @@ test("no changed character of the headers passes", () => {
   }
 });
 
+test("numbers that no certificate has are refused before any key is looked up", () => {
+  const headers = signRequest(request, BODY, parameters, instance, nodeCrypto);
+  for (const numbers of ["#10000.3", "#0.0", "#00.3", "#0.9007199254740992", "#0", "#-1.3"]) {
+    const changed = { ...headers, "signature-input": headers["signature-input"].replace("#0.3", numbers) };
+    assertRefused(() => parseSignedRequest(changed), numbers, "MALFORMED");
+  }
+});
+
 test("another method, directory, path, query or body is not what was signed", () => {
   const signed = parseSignedRequest({ ...signRequest(request, BODY, parameters, instance, nodeCrypto) });
   const verify = (changes: Partial<RequestTarget>): void => verifyRequest(signed, { ...request, ...changes }, key, STORY_START, nodeCrypto);
