@@ -1,7 +1,7 @@
 // Builds what the decoder reads, for its own tests: encodes, signs, seals. Written from docs/protocol alone, like the decoder.
 import { createCipheriv, sign } from "node:crypto";
 import { encodeCbor, type CborValue } from "./cbor.ts";
-import { join, u8, unhex } from "./bytes.ts";
+import { join, unhex } from "./bytes.ts";
 import { sha256 } from "./hashes.ts";
 import { ED25519, ML_KEM_768, privateKeyObject, publicOf, X25519, type PublicKey } from "./keys.ts";
 import { associatedData } from "./envelope.ts";
@@ -55,4 +55,3 @@ export function seal(clear: Uint8Array, frame: Uint8Array, messageKey: Uint8Arra
 
 export const EMPTY_AUDIT_HEAD: CborValue = [0, sha256()];
 export const zeros = (length: number): Uint8Array => new Uint8Array(length);
-export const one: Uint8Array = u8(1);

@@ -20,7 +20,7 @@ export function join(...parts: readonly (Uint8Array | string)[]): Uint8Array {
   return new Uint8Array(Buffer.concat(parts.map((part) => (typeof part === "string" ? Buffer.from(part, "utf8") : part))));
 }
 
-export function uintBytes(value: number, width: number): Uint8Array {
+function uintBytes(value: number, width: number): Uint8Array {
   const bytes = new Uint8Array(width);
   let rest = BigInt(value);
   for (let at = width - 1; at >= 0; at--) {

@@ -72,7 +72,7 @@ describe("the independent decoder: identity, certificates, prekeys", () => {
 
   it("refuses events with wrong roles, keys and signatures", () => {
     const body = structure(installing(0, first, encryption, second));
-    refusedAs("malformed", () =>
+    refusedAs("signature-invalid", () =>
       decodeIdentityEvent(
         signed("identity-event", body, [
           [HOLDER, first],

@@ -1,6 +1,6 @@
 // Envelopes: layout, ids, associated data, opening (envelope.md, Envelope).
 import { createDecipheriv } from "node:crypto";
-import { ByteReader, hex, join, u16, u8, unhex } from "./bytes.ts";
+import { ByteReader, hex, join, u8, unhex } from "./bytes.ts";
 import { HANDSHAKE_HEADER_BYTES } from "./handshake.ts";
 import { sha256 } from "./hashes.ts";
 import { takeRatchetHeader } from "./ratchet.ts";
@@ -10,7 +10,7 @@ import { ascending, refuseCritical, type Extension } from "./structure.ts";
 const LONGEST_ENVELOPE = 11_000_000;
 const LONGEST_EXTENSIONS = 4096;
 const TAG_BYTES = 16;
-export const OF_SESSION = 1;
+const OF_SESSION = 1;
 export const FIRST = 2;
 
 export interface Envelope {
@@ -75,13 +75,6 @@ export function readExtensions(reader: ByteReader): readonly Extension[] {
   }
   demand(ascending(extensions.map(({ id }) => id)), "extension ids ascend");
   return extensions;
-}
-
-export function extensionBytes(extensions: readonly Extension[]): Uint8Array {
-  const content = join(
-    ...extensions.map(({ id, critical, value }) => join(u16(id), u8(critical ? 1 : 0), u16(value.length / 2), unhex(value))),
-  );
-  return join(u16(content.length), content);
 }
 
 export function associatedData(transcriptHash: Uint8Array, envelope: Uint8Array, clearBytes: number): Uint8Array {

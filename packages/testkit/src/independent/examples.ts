@@ -20,7 +20,7 @@ export function refusedAs(refusalClass: string, run: () => unknown): void {
   assert.throws(run, (error) => error instanceof Refusal && error.class === refusalClass);
 }
 
-export const commitment = (pair: KeyPair): Uint8Array => unhex(keyCommitment(pair.publicKey));
+const commitment = (pair: KeyPair): Uint8Array => unhex(keyCommitment(pair.publicKey));
 
 export function installing(kind: number, identity: KeyPair, encryption: KeyPair, online: KeyPair, recovery?: KeyPair): FieldList {
   const next = new Map<CborValue, CborValue>([[1, commitment(online)]]);

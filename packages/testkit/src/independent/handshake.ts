@@ -91,9 +91,9 @@ export interface TranscriptContext {
 const prekeyBytes = ({ id, agreementKey, kemKey }: PrekeyKeys): Uint8Array => join(unhex(id), keyBytes(agreementKey), keyBytes(kemKey));
 
 export function transcript(header: HandshakeHeader, context: TranscriptContext): Uint8Array {
-  if (header.batchRoot !== context.batchRootB) refuse("handshake-invalid", "another batch");
-  if (header.signedPrekeyId !== context.signedPrekey.id) refuse("handshake-invalid", "another signed prekey");
-  if (header.oneTimePrekeyId !== (context.oneTimePrekey?.id ?? null)) refuse("handshake-invalid", "another one-time prekey");
+  if (header.batchRoot !== context.batchRootB) refuse("handshake-refused", "another batch");
+  if (header.signedPrekeyId !== context.signedPrekey.id) refuse("handshake-refused", "another signed prekey");
+  if (header.oneTimePrekeyId !== (context.oneTimePrekey?.id ?? null)) refuse("handshake-refused", "another one-time prekey");
   const oneTime = context.oneTimePrekey;
   return join(
     u8(header.version),

@@ -9,7 +9,6 @@ import {
   ML_KEM_768,
   Ratchet,
   type TranscriptContext,
-  chainStep,
   checkFrameSignature,
   decodeEnvelope,
   decodeFrame,
@@ -142,29 +141,20 @@ describe("the independent decoder: sessions and messages", () => {
   });
 
   it("opens a first message, checks its signature, and answers on a new chain", () => {
-    const a = new Ratchet(secret, ratchetSecret.secret, signedPrekey.publicKey.key);
-    const b = new Ratchet(secret, signedPrekey.secret);
-    const clear = join(u8(1), u8(1), u8(2), u8(0), headerBytes, ratchetHeader, u16(0));
-    const envelope = seal(clear, frameBytes, unhex(a.sendingKey(2)), hash);
-    const read = decodeEnvelope(envelope);
+    const a = new Ratchet(secret, [ratchetSecret.secret, agreementPair("ratchet A 2").secret], signedPrekey.publicKey.key);
     const answerSecret = agreementPair("ratchet B");
-    const key = unhex(b.receivingKey(decodeRatchetHeader(unhex(read.ratchetHeader)), answerSecret.secret));
-    const frame = decodeFrame(openEnvelope(envelope, key, hash));
+    const b = new Ratchet(secret, [signedPrekey.secret, answerSecret.secret]);
+    const clear = join(u8(1), u8(1), u8(2), u8(0), headerBytes, ratchetHeader, u16(0));
+    const envelope = seal(clear, frameBytes, a.sendingKey(2), hash);
+    const received = b.receive(decodeRatchetHeader(unhex(decodeEnvelope(envelope).ratchetHeader)));
+    const frame = decodeFrame(openEnvelope(envelope, received.messageKey, hash));
+    received.accept();
     assert.equal(Buffer.from(frame.body, "hex").toString(), "hello");
     checkFrameSignature(frame, hex(agentIdB), hash, instance.publicKey);
     refusedAs("signature-invalid", () => checkFrameSignature(frame, agentId, hash, instance.publicKey));
-    refusedAs("decryption-failed", () => openEnvelope(envelope, key, zeros(32)));
-    const answer = {
-      ratchetKey: answerSecret.publicKey.key,
-      encapsulationKey: null,
-      kemCiphertext: null,
-      previousLength: 0,
-      counter: 0,
-      seq: 0,
-      generation: 1,
-    };
-    assert.equal(a.receivingKey(answer), b.sendingKey(0));
-    assert.equal(chainStep(zeros(32)).messageKey.length, 32);
+    refusedAs("decryption-failed", () => openEnvelope(envelope, received.messageKey, zeros(32)));
+    const answer = join(unhex(b.ownKey), u8(0), u32(0), u32(0), u32(0), u64(1));
+    assert.deepEqual(a.receive(decodeRatchetHeader(answer)).messageKey, b.sendingKey(0));
   });
 
   it("refuses frames with bad padding and control frames with content", () => {

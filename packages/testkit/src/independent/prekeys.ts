@@ -10,10 +10,10 @@ import { asDirectoryUrls, Fields, type Extension, type LogHead } from "./structu
 
 const LONGEST_BATCH = 4096;
 const LONGEST_STATEMENT = 2048;
-export const LARGEST_BATCH = 1001;
+const LARGEST_BATCH = 1001;
 const DAY_MS = 86_400_000;
-export const SIGNED_PREKEY = 0;
-export const ONE_TIME_PREKEY = 1;
+const SIGNED_PREKEY = 0;
+const ONE_TIME_PREKEY = 1;
 
 export interface Statement {
   readonly kind: number;

@@ -1,5 +1,5 @@
 // The Double Ratchet: header, derivations, and a receiver that keeps no bounds (ratchet.md).
-import { ByteReader, hex, join, unhex } from "./bytes.ts";
+import { ByteReader, join, unhex } from "./bytes.ts";
 import { derive } from "./hashes.ts";
 import { agree, checkPublicKey, ML_KEM_768, publicOf, X25519 } from "./keys.ts";
 import { demand } from "./refusal.ts";
@@ -52,12 +52,12 @@ export function decodeRatchetHeader(bytes: Uint8Array): RatchetHeader {
   return header;
 }
 
-export interface RootStep {
+interface RootStep {
   readonly rootKey: Uint8Array;
   readonly chainKey: Uint8Array;
 }
 
-export function rootStep(rootKey: Uint8Array, agreement: Uint8Array, kem?: Uint8Array): RootStep {
+function rootStep(rootKey: Uint8Array, agreement: Uint8Array, kem?: Uint8Array): RootStep {
   const output =
     kem === undefined
       ? derive(join(rootKey, agreement), "talos-double-ratchet-root", 64)
@@ -65,68 +65,87 @@ export function rootStep(rootKey: Uint8Array, agreement: Uint8Array, kem?: Uint8
   return { rootKey: output.slice(0, 32), chainKey: output.slice(32) };
 }
 
-export interface ChainStep {
+interface ChainStep {
   readonly messageKey: Uint8Array;
   readonly chainKey: Uint8Array;
 }
 
-export function chainStep(chainKey: Uint8Array): ChainStep {
+function chainStep(chainKey: Uint8Array): ChainStep {
   return { messageKey: derive(chainKey, "talos-double-ratchet-message", 32), chainKey: derive(chainKey, "talos-double-ratchet-chain", 32) };
 }
 
-export function messageKeyAt(chainKey: Uint8Array, counter: number): Uint8Array {
+function messageKeyAt(chainKey: Uint8Array, counter: number): Uint8Array {
   let step = chainStep(chainKey);
   for (let index = 0; index < counter; index++) step = chainStep(step.chainKey);
   return step.messageKey;
 }
 
+interface Received {
+  readonly messageKey: Uint8Array;
+  /** Keeps what the header led to. Until then nothing has changed. */
+  readonly accept: () => void;
+}
+
 /**
- * One side of a ratchet without KEM steps, told its own ratchet secrets in the order in which it made them. It keeps every receiving chain
- * from its start, so late and early messages need no store of skipped keys.
+ * One side of a ratchet without KEM steps, told its own ratchet secrets in the order in which it makes them. It keeps every receiving chain
+ * from its start, so early and late messages need no store of skipped keys; the bounds are the session's affair.
  */
 export class Ratchet {
   #rootKey: Uint8Array;
   #own: Uint8Array;
-  #peer: string | undefined;
   #sending: Uint8Array | undefined;
+  #answering: string | undefined;
+  readonly #nextSecrets: Uint8Array[];
   readonly #receiving: Map<string, Uint8Array> = new Map();
 
-  /** A gives B's first ratchet key and steps at once; B gives the signed prekey's secret and waits. */
-  constructor(rootKey: Uint8Array, ownSecret: Uint8Array, peerKey?: string) {
+  /** A gives B's first ratchet key and steps at once; B gives none and waits. */
+  constructor(rootKey: Uint8Array, ownSecrets: readonly Uint8Array[], peerKey?: string) {
+    const [own, ...rest] = ownSecrets;
+    if (own === undefined) throw new Error("a ratchet needs a secret");
     this.#rootKey = rootKey;
-    this.#own = ownSecret;
-    if (peerKey === undefined) return;
-    this.#peer = peerKey;
-    this.#sending = this.#step(peerKey);
+    this.#own = own;
+    this.#nextSecrets = rest;
+    if (peerKey !== undefined) this.#step(own, peerKey);
   }
 
-  #step(peerKey: string): Uint8Array {
-    const { rootKey, chainKey } = rootStep(this.#rootKey, agree(this.#own, unhex(peerKey)));
-    this.#rootKey = rootKey;
-    return chainKey;
+  #step(own: Uint8Array, peerKey: string): void {
+    const step = rootStep(this.#rootKey, agree(own, unhex(peerKey)));
+    this.#own = own;
+    this.#rootKey = step.rootKey;
+    this.#sending = step.chainKey;
   }
 
+  /** Makes the next own key, where the peer made a step and this side has not sent since. */
+  #turn(): void {
+    if (this.#answering === undefined) return;
+    const next = this.#nextSecrets.shift();
+    if (next === undefined) throw new Error("no ratchet secret left");
+    this.#step(next, this.#answering);
+    this.#answering = undefined;
+  }
+
+  /** The public key of the sending chain. */
   get ownKey(): string {
+    this.#turn();
     return publicOf(X25519, this.#own).key;
   }
 
-  sendingKey(counter: number): string {
+  sendingKey(counter: number): Uint8Array {
+    this.#turn();
     demand(this.#sending !== undefined, "no sending chain yet");
-    return hex(messageKeyAt(this.#sending, counter));
+    return messageKeyAt(this.#sending, counter);
   }
 
-  /** The message key for a header; on a new chain, `nextSecret` is the ratchet secret that this side makes for its answer. */
-  receivingKey({ ratchetKey, counter }: RatchetHeader, nextSecret?: Uint8Array): string {
-    if (ratchetKey !== this.#peer && !this.#receiving.has(ratchetKey)) {
-      this.#receiving.set(ratchetKey, this.#step(ratchetKey));
-      this.#peer = ratchetKey;
-      if (nextSecret !== undefined) {
-        this.#own = nextSecret;
-        this.#sending = this.#step(ratchetKey);
-      }
-    }
-    const chain = this.#receiving.get(ratchetKey);
-    demand(chain !== undefined, "no receiving chain for this ratchet key");
-    return hex(messageKeyAt(chain, counter));
+  receive({ ratchetKey, counter }: RatchetHeader): Received {
+    const known = this.#receiving.get(ratchetKey);
+    if (known !== undefined) return { messageKey: messageKeyAt(known, counter), accept: () => undefined };
+    this.#turn();
+    const step = rootStep(this.#rootKey, agree(this.#own, unhex(ratchetKey)));
+    const accept = (): void => {
+      this.#receiving.set(ratchetKey, step.chainKey);
+      this.#rootKey = step.rootKey;
+      this.#answering = ratchetKey;
+    };
+    return { messageKey: messageKeyAt(step.chainKey, counter), accept };
   }
 }

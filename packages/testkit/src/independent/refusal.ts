@@ -19,8 +19,10 @@ export type RefusalClass =
   | "batch-invalid"
   | "batch-expired"
   | "bundle-invalid"
-  | "handshake-invalid"
-  | "decryption-failed";
+  | "handshake-refused"
+  | "decryption-failed"
+  | "too-many-skipped"
+  | "generation-regressed";
 
 export class Refusal extends Error {
   readonly class: RefusalClass;

@@ -26,6 +26,6 @@ export function vectorNames(): readonly string[] {
     .toSorted();
 }
 
-export function readVectorFile<Content>(name: string): Content {
-  return JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as Content;
+export function readVectorFile(name: string): VectorFile {
+  return JSON.parse(readFileSync(join(folder, `${name}.json`), "utf8")) as VectorFile;
 }

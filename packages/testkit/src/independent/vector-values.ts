@@ -19,7 +19,7 @@ export function text(value: unknown): string {
   return value;
 }
 
-export function numberOf(value: unknown): number {
+function numberOf(value: unknown): number {
   if (typeof value !== "number") throw new Error("the vector has no number here");
   return value;
 }

@@ -36,6 +36,8 @@ export interface View {
   readonly derived?: Readonly<Record<string, unknown>>;
 }
 
+export type Viewer = (vector: VectorCase) => View;
+
 const KINDS = ["inception", "rotation", "revocation"] as const;
 const PROTECTIONS = ["software", "sealed", "claimed-hardware", "enclave", "hardware"] as const;
 const AUTHORITIES = ["", "online", "organisation", "recovery"] as const;
@@ -45,7 +47,7 @@ const FRAME_TYPES = ["", "content", "acknowledgement", "empty-turn"] as const;
 const ITEM_KINDS = ["", "message", "event", "notice"] as const;
 const NOTICE_REASONS = ["unspecified", "session-unknown", "prekey-gone"] as const;
 
-export const VIEWERS: Readonly<Record<string, (vector: VectorCase) => View>> = {
+export const VIEWERS: Readonly<Record<string, Viewer>> = {
   address: ({ wire }) => {
     const { agentId, directory } = parseAddress(text(wire));
     return { fields: { agentId, directory } };
