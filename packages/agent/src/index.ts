@@ -1,1 +1,24 @@
-export {};
+/** What applications use of an agent, and below it what tests and tools need. */
+export { TalosClient, createIn, openIn, inspectIn, MAX_BODY_BYTES, type SendResult } from "./talos-client.ts";
+export { Inspection } from "./inspection.ts";
+export type {
+  AgentChoice,
+  CreateOptions,
+  FlushOptions,
+  InspectOptions,
+  OpenOptions,
+  PasswordSource,
+  ReceiveOptions,
+  SendOptions,
+  SignMessages,
+} from "./options.ts";
+export type { ReceivedMessage } from "./messaging/inbox-stream.ts";
+export { fingerprintOf, PeersApi, type PeerView } from "./peers.ts";
+export type { AgentStatus, KeptStatus, KeyStatus, OutboxMessageStatus, PlanStatus, SessionStatus } from "./status.ts";
+
+export { systemClock, type Clock } from "./clock.ts";
+export { systemEnvironment, type Environment } from "./environment.ts";
+export { DirectoryRefusal, type Directory, type FetchOptions, type Resolution, type SigningInstance } from "./directory/directory.ts";
+export { HttpDirectory, type HttpDirectoryOptions } from "./directory/http-directory.ts";
+export * from "./backends/index.ts";
+export { Vault, type KeyFileStore, type KdfParameters, type LockHolder, type VaultInspection } from "./vault/index.ts";

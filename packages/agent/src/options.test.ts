@@ -13,10 +13,22 @@ function code(run: () => unknown): string {
 }
 
 test("an unknown option is an error that names it", () => {
-  assert.throws(() => checkCreateOptions({ pasword: "x" }), (error) => isTalosError(error, "UNKNOWN_OPTION") && error.details["option"] === "pasword");
-  assert.equal(code(() => checkOpenOptions({ ifMissing: "create" })), "UNKNOWN_OPTION");
-  assert.equal(code(() => checkSendOptions({ waitfor: "deposited" })), "UNKNOWN_OPTION");
-  assert.equal(code(() => checkSendOptions(JSON.parse('{"__proto__":1}'))), "UNKNOWN_OPTION");
+  assert.throws(
+    () => checkCreateOptions({ pasword: "x" }),
+    (error) => isTalosError(error, "UNKNOWN_OPTION") && error.details["option"] === "pasword",
+  );
+  assert.equal(
+    code(() => checkOpenOptions({ ifMissing: "create" })),
+    "UNKNOWN_OPTION",
+  );
+  assert.equal(
+    code(() => checkSendOptions({ waitfor: "deposited" })),
+    "UNKNOWN_OPTION",
+  );
+  assert.equal(
+    code(() => checkSendOptions(JSON.parse('{"__proto__":1}'))),
+    "UNKNOWN_OPTION",
+  );
 });
 
 test("a value of the wrong type or range is INVALID_ARGUMENT", () => {
@@ -34,26 +46,61 @@ test("a value of the wrong type or range is INVALID_ARGUMENT", () => {
     { signMessages: "both" },
     { enclaveCid: "3" },
   ];
-  for (const options of wrong) assert.equal(code(() => checkCreateOptions(options)), "INVALID_ARGUMENT", JSON.stringify(options));
-  assert.equal(code(() => checkCreateOptions(undefined)), "INVALID_ARGUMENT");
-  assert.equal(code(() => checkSendOptions({ contentType: "x".repeat(128) })), "INVALID_ARGUMENT");
-  assert.equal(code(() => checkSendOptions({ signal: {} })), "INVALID_ARGUMENT");
+  for (const options of wrong)
+    assert.equal(
+      code(() => checkCreateOptions(options)),
+      "INVALID_ARGUMENT",
+      JSON.stringify(options),
+    );
+  assert.equal(
+    code(() => checkCreateOptions(undefined)),
+    "INVALID_ARGUMENT",
+  );
+  assert.equal(
+    code(() => checkSendOptions({ contentType: "x".repeat(128) })),
+    "INVALID_ARGUMENT",
+  );
+  assert.equal(
+    code(() => checkSendOptions({ signal: {} })),
+    "INVALID_ARGUMENT",
+  );
 });
 
 test("options that are right pass, and undefined means absent", () => {
-  assert.equal(code(() => checkCreateOptions({ directory: "http://127.0.0.1:8420", password: "x", ifMissing: "fail", keyBackend: undefined })), "no error");
-  assert.equal(code(() => checkSendOptions({ sign: "none", waitFor: "delivered", contentType: "" })), "no error");
+  assert.equal(
+    code(() => checkCreateOptions({ directory: "http://127.0.0.1:8420", password: "x", ifMissing: "fail", keyBackend: undefined })),
+    "no error",
+  );
+  assert.equal(
+    code(() => checkSendOptions({ sign: "none", waitFor: "delivered", contentType: "" })),
+    "no error",
+  );
 });
 
 test("a recovery kit is refused by name until there is one", () => {
-  assert.equal(code(() => checkCreateOptions({ recoveryKit: { path: "/x", password: "y" } })), "OPTION_NOT_AVAILABLE");
+  assert.equal(
+    code(() => checkCreateOptions({ recoveryKit: { path: "/x", password: "y" } })),
+    "OPTION_NOT_AVAILABLE",
+  );
 });
 
 test("a name cannot leave its folder", () => {
-  for (const name of ["", "..", ".hidden", "a/b", "a b", "x".repeat(65), 5]) assert.equal(code(() => checkName(name)), "INVALID_ARGUMENT");
+  for (const name of ["", "..", ".hidden", "a/b", "a b", "x".repeat(65), 5])
+    assert.equal(
+      code(() => checkName(name)),
+      "INVALID_ARGUMENT",
+    );
   assert.equal(checkName("agent-1.prod_eu"), "agent-1.prod_eu");
-  assert.equal(dataDirOf("agent", { dataDir: "/secure/path" }), "/secure/path");
-  assert.match(dataDirOf("agent", {}), /\/talos\/agent$/);
+  assert.equal(dataDirOf({ name: "agent", dataDir: "/secure/path" }), "/secure/path");
+  assert.match(dataDirOf({ name: "agent" }), /\/talos\/agent$/);
+  assert.equal(
+    code(() => dataDirOf({ name: "../agent" })),
+    "INVALID_ARGUMENT",
+  );
+  assert.equal(
+    code(() => dataDirOf({})),
+    "INVALID_ARGUMENT",
+  );
 });
 
 test("a password comes as text, as bytes or from a function, and none is PASSWORD_REQUIRED", async () => {

@@ -6,19 +6,23 @@
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
 import { SecretBytes, talosError, type TalosError } from "@talos/core";
+import type { BackendName } from "./backends/index.ts";
 import { parseDirectoryUrl } from "./directory/directory-url.ts";
 
 /** A password, or a function that gives it (asked once, when it is needed). */
 export type PasswordSource = string | SecretBytes | (() => string | SecretBytes | Promise<string | SecretBytes>);
 
-export type BackendName = "software" | "hsm" | "tpm" | "sgx" | "nitro";
-
 /** Who signs a message's content: the instance key (of this run), the identity key itself, or nobody. */
 export type SignMessages = "instance" | "identity" | "none";
 
-export interface OpenOptions {
+/** Which agent is meant: one of the two is needed, and a name that is given must be the agent's. */
+export interface AgentChoice {
+  readonly name?: string;
   /** Default: `$XDG_DATA_HOME/talos/<name>`, else `~/.local/share/talos/<name>`. */
   readonly dataDir?: string;
+}
+
+interface CommonOptions {
   readonly password?: PasswordSource;
   /** URL of the home directory, `http(s)://host[:port]`. Default: the one used last. */
   readonly directory?: string;
@@ -35,15 +39,18 @@ export interface OpenOptions {
   readonly maxHeadAgeDays?: number;
 }
 
-export interface CreateOptions extends OpenOptions {
+export interface OpenOptions extends CommonOptions, AgentChoice {}
+
+export interface CreateOptions extends CommonOptions {
+  /** Default: `$XDG_DATA_HOME/talos/<name>`, else `~/.local/share/talos/<name>`. */
+  readonly dataDir?: string;
   /** What to do when there is no agent in the data directory. Default `"create"`. */
   readonly ifMissing?: "create" | "fail";
   /** Not available in this release: refused by name. */
   readonly recoveryKit?: { readonly path: string; readonly password: PasswordSource };
 }
 
-export interface InspectOptions {
-  readonly dataDir?: string;
+export interface InspectOptions extends AgentChoice {
   /** Checked when it is given. */
   readonly password?: PasswordSource;
   readonly expectAgentId?: string;
@@ -55,13 +62,25 @@ export interface SendOptions {
   readonly sign?: SignMessages;
   /** Resolve only when the message has got so far; without it, once it is durable here. */
   readonly waitFor?: "deposited" | "delivered";
-  /** Ends the waiting with DELIVERY_NOT_REACHED; the message stays in the outbox. */
+  /** How long `waitFor` waits, 0 to 86,400; then DELIVERY_NOT_REACHED, and the message stays in the outbox. Default: no limit. */
+  readonly timeoutSeconds?: number;
+  /** Ends the waiting in the same way. */
   readonly signal?: AbortSignal;
+}
+
+export interface FlushOptions {
+  /** 0 to 86,400. Default 10. */
+  readonly timeoutSeconds?: number;
 }
 
 export interface ReceiveOptions {
   /** Ends the iteration. */
   readonly signal?: AbortSignal;
+  /**
+   * Ends the iteration when the mailbox has been read to its end and nothing has come for so long, 0 to 86,400. Default: it
+   * waits for ever.
+   */
+  readonly idleSeconds?: number;
 }
 
 type Check = (value: unknown) => boolean;
@@ -80,10 +99,14 @@ const wholeNumber =
   (value) =>
     typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
 
-const INSPECT_CHECKS: Checks<InspectOptions> = { dataDir: isText, password: isPassword, expectAgentId: isText };
+const seconds: Check = (value) => typeof value === "number" && value >= 0 && value <= 86_400;
 
-const OPEN_CHECKS: Checks<OpenOptions> = {
-  ...INSPECT_CHECKS,
+const CHOICE_CHECKS: Checks<AgentChoice> = { name: isText, dataDir: isText };
+const INSPECT_CHECKS: Checks<InspectOptions> = { ...CHOICE_CHECKS, password: isPassword, expectAgentId: isText };
+
+const COMMON_CHECKS: Checks<CommonOptions> = {
+  password: isPassword,
+  expectAgentId: isText,
   directory: isText,
   keyBackend: oneOf("software", "hsm", "tpm", "sgx", "nitro"),
   hsmConfig: isObject,
@@ -94,16 +117,25 @@ const OPEN_CHECKS: Checks<OpenOptions> = {
   maxHeadAgeDays: wholeNumber(1, 365),
 };
 
-const CREATE_CHECKS: Checks<CreateOptions> = { ...OPEN_CHECKS, ifMissing: oneOf("create", "fail"), recoveryKit: isObject };
+const OPEN_CHECKS: Checks<OpenOptions> = { ...CHOICE_CHECKS, ...COMMON_CHECKS };
+
+const CREATE_CHECKS: Checks<CreateOptions> = {
+  ...COMMON_CHECKS,
+  dataDir: isText,
+  ifMissing: oneOf("create", "fail"),
+  recoveryKit: isObject,
+};
 
 const SEND_CHECKS: Checks<SendOptions> = {
   contentType: (value) => typeof value === "string" && value.isWellFormed() && Buffer.byteLength(value) <= 127,
   sign: oneOf("instance", "identity", "none"),
   waitFor: oneOf("deposited", "delivered"),
+  timeoutSeconds: seconds,
   signal: isSignal,
 };
 
-const RECEIVE_CHECKS: Checks<ReceiveOptions> = { signal: isSignal };
+const RECEIVE_CHECKS: Checks<ReceiveOptions> = { signal: isSignal, idleSeconds: seconds };
+const FLUSH_CHECKS: Checks<FlushOptions> = { timeoutSeconds: seconds };
 
 function check<T extends object>(options: unknown, checks: Checks<T>): T {
   if (!isObject(options)) throw invalid("options", "The options are not an object.");
@@ -144,6 +176,11 @@ export function checkInspectOptions(options: unknown): InspectOptions {
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkChoice(options: unknown): AgentChoice {
+  return check<AgentChoice>(options, CHOICE_CHECKS);
+}
+
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkSendOptions(options: unknown): SendOptions {
   return check<SendOptions>(options, SEND_CHECKS);
 }
@@ -153,26 +190,40 @@ export function checkReceiveOptions(options: unknown): ReceiveOptions {
   return check<ReceiveOptions>(options, RECEIVE_CHECKS);
 }
 
-function checkDirectory(options: OpenOptions): void {
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkFlushOptions(options: unknown): FlushOptions {
+  return check<FlushOptions>(options, FLUSH_CHECKS);
+}
+
+function checkDirectory(options: CommonOptions): void {
   if (options.directory !== undefined) parseDirectoryUrl(options.directory);
 }
 
 /** An agent's local name: it becomes a folder's name, so it cannot leave its parent. */
 export function checkName(name: unknown): string {
   if (typeof name !== "string" || !/^[A-Za-z0-9][A-Za-z0-9._-]{0,63}$/.test(name)) {
-    throw talosError("INVALID_ARGUMENT", "An agent's name is 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit.", {
-      details: { argument: "name" },
-    });
+    throw talosError(
+      "INVALID_ARGUMENT",
+      "An agent's name is 1 to 64 letters, digits, dots, dashes and underscores, and starts with a letter or digit.",
+      {
+        details: { argument: "name" },
+      },
+    );
   }
   return name;
 }
 
-/** The folder that holds the agent, absolute. */
-export function dataDirOf(name: string, options: { readonly dataDir?: string }): string {
-  if (options.dataDir !== undefined) return resolve(options.dataDir);
+/**
+ * The folder that holds the agent, absolute.
+ *
+ * @throws TalosError INVALID_ARGUMENT when neither folder nor name is given
+ */
+export function dataDirOf({ name, dataDir }: AgentChoice): string {
+  if (dataDir !== undefined) return resolve(dataDir);
+  if (name === undefined) throw invalid("dataDir", "The agent's data directory or its name is needed.");
   const base = process.env["XDG_DATA_HOME"];
   const root = base !== undefined && base.startsWith("/") ? base : join(homedir(), ".local", "share");
-  return join(root, "talos", name);
+  return join(root, "talos", checkName(name));
 }
 
 /**

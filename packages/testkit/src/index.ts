@@ -5,3 +5,7 @@ export { recordingCrypto, type RecordingCrypto, type RecordingCryptoOptions } fr
 export { scriptedCrypto, type RecordedEncapsulation, type ScriptedCrypto, type ScriptedCryptoOptions } from "./crypto/scripted-crypto.ts";
 export { answerSession, beginSession, ProtocolAgent, type HeldPrekey, type ProtocolAgentOptions } from "./protocol/protocol-agent.ts";
 export { Party, type SealOptions } from "./protocol/party.ts";
+export { keyBackendConformance, type BackendUnderTest, type ConformanceOptions } from "./backends/key-backend-conformance.ts";
+export { listModes, snapshotFolder, type SnapshotOptions } from "./vault/folder-snapshot.ts";
+export { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOptions } from "./agents/agent-world.ts";
+export { ManualClock } from "./clock/manual-clock.ts";

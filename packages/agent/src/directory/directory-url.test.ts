@@ -7,7 +7,11 @@ test("one directory has one spelling", () => {
   assert.equal(parseDirectoryUrl("http://LOCALHOST:8420/"), "http://localhost:8420");
   assert.equal(parseDirectoryUrl("https://dir.example:443"), "https://dir.example");
   for (const text of ["", "dir.example", "http://a/b", "http://a?x=1", "http://a#f", "file:///x", "http://u:p@a"]) {
-    assert.throws(() => parseDirectoryUrl(text), (error) => isTalosError(error, "INVALID_ARGUMENT"), text);
+    assert.throws(
+      () => parseDirectoryUrl(text),
+      (error) => isTalosError(error, "INVALID_ARGUMENT"),
+      text,
+    );
   }
 });
 

@@ -15,7 +15,9 @@ export function parseDirectoryUrl(text: string): string {
   const url = URL.parse(text);
   const bare = url !== null && url.pathname === "/" && url.search === "" && url.hash === "" && url.username === "" && url.password === "";
   if (url === null || !bare || (url.protocol !== "http:" && url.protocol !== "https:") || url.origin.length > MAX_URL_BYTES) {
-    throw talosError("INVALID_ARGUMENT", "A directory is given as http(s)://host[:port], without a path.", { details: { option: "directory" } });
+    throw talosError("INVALID_ARGUMENT", "A directory is given as http(s)://host[:port], without a path.", {
+      details: { option: "directory" },
+    });
   }
   return url.origin;
 }

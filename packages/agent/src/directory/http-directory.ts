@@ -80,7 +80,8 @@ export class HttpDirectory implements Directory {
   }
 
   async publishEvents(agentId: AgentId, events: readonly Uint8Array[]): Promise<LogHead> {
-    return (await this.#json(jsonCall("POST", `${agentPath(agentId)}/events`, eventsRequestToJson({ events }), false), parseEventsAnswer)).head;
+    return (await this.#json(jsonCall("POST", `${agentPath(agentId)}/events`, eventsRequestToJson({ events }), false), parseEventsAnswer))
+      .head;
   }
 
   async registerCertificate(agentId: AgentId, certificate: Uint8Array): Promise<{ seq: number; generation: number }> {
@@ -108,7 +109,10 @@ export class HttpDirectory implements Directory {
 
   async fetch({ waitSeconds, limit, signal }: FetchOptions): Promise<MailboxPage> {
     const target = `${mailboxPath(this.#instance().agentId)}?wait=${waitSeconds}&limit=${limit}`;
-    const answer = await this.#call({ method: "GET", target, signed: true, waitMilliseconds: waitSeconds * 1000, signal }, MAX_MAILBOX_BYTES);
+    const answer = await this.#call(
+      { method: "GET", target, signed: true, waitMilliseconds: waitSeconds * 1000, signal },
+      MAX_MAILBOX_BYTES,
+    );
     return this.#read(answer, "application/cbor", decodeMailboxPage);
   }
 
@@ -144,7 +148,8 @@ export class HttpDirectory implements Directory {
     try {
       return await this.#once(call, maxAnswerBytes);
     } catch (error) {
-      if (!isTalosError(error, "DIRECTORY_UNREACHABLE") || error.details["reusedSocket"] !== true || error.details["reason"] === "timeout") throw error;
+      if (!isTalosError(error, "DIRECTORY_UNREACHABLE") || error.details["reusedSocket"] !== true || error.details["reason"] === "timeout")
+        throw error;
       return await this.#once(call, maxAnswerBytes);
     }
   }

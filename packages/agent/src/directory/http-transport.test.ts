@@ -66,7 +66,12 @@ test("an answer larger than allowed is refused before it is read to its end", as
 });
 
 test("what does not speak HTTP misbehaves, what does not answer is unreachable", async () => {
-  const garbage = createTcpServer((socket) => socket.on("error", () => {}).resume().end("\x00\x01garbage\r\n\r\n"));
+  const garbage = createTcpServer((socket) =>
+    socket
+      .on("error", () => {})
+      .resume()
+      .end("\x00\x01garbage\r\n\r\n"),
+  );
   const url = await listen(garbage);
   const transport = new HttpTransport(url);
   await failsWith("DIRECTORY_MISBEHAVED", get(transport));

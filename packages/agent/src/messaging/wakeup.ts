@@ -8,6 +8,10 @@ export class Wakeup {
   #rung = false;
   #wake: (() => void) | undefined;
 
+  get isRung(): boolean {
+    return this.#rung;
+  }
+
   ring(): void {
     this.#rung = true;
     this.#wake?.();

@@ -145,6 +145,11 @@ export const ERROR_CODES = {
     message: "The directory cannot be reached.",
     hint: "Check its address and that it runs; what is in the outbox is kept.",
   },
+  EVENT_KEPT: {
+    exitCode: 1,
+    message: "An identity event came by mail and was kept; this release does not act on it.",
+    hint: "Nothing needs to be done; a newer version of Talos Keys takes it up.",
+  },
   FILE_EXISTS: {
     exitCode: 1,
     message: "The file exists already and is never overwritten.",
@@ -254,6 +259,11 @@ export const ERROR_CODES = {
     exitCode: 2,
     message: "The message is larger than 10,000,000 bytes.",
     hint: "Split it, or send a reference to it.",
+  },
+  NOTICE_KEPT: {
+    exitCode: 1,
+    message: "A notice came by mail and was kept; this release does not act on it.",
+    hint: "Nothing needs to be done; a newer version of Talos Keys takes it up.",
   },
   NOT_YOURS: {
     exitCode: 5,

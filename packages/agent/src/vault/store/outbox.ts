@@ -122,6 +122,14 @@ export class OutboxReader {
       .map(toRow);
   }
 
+  /** Whether anything for that peer waits: then a later row waits too, so that the order stays. */
+  hasWaiting(peer: AgentId): boolean {
+    return (
+      this.store.get("SELECT 1 FROM outbox WHERE peer = ? AND state IN ('waiting', 'ready') AND state = 'waiting' LIMIT 1", peer) !==
+      undefined
+    );
+  }
+
   /** Ready and deposited rows that used this session, in order. */
   ofSession(sessionId: Uint8Array): OutboxRow[] {
     return this.store
@@ -153,9 +161,13 @@ export class OutboxReader {
       .map(toRow);
   }
 
-  counts(): Record<OutboxState, number> {
+  /** @param frameType only rows of that kind; default: all */
+  counts(frameType?: number): Record<OutboxState, number> {
     const counts: Record<OutboxState, number> = { waiting: 0, ready: 0, deposited: 0, delivered: 0, expired: 0 };
-    for (const row of this.store.all("SELECT state, count(*) AS n FROM outbox GROUP BY state")) {
+    for (const row of this.store.all(
+      "SELECT state, count(*) AS n FROM outbox WHERE ?1 IS NULL OR frame_type = ?1 GROUP BY state",
+      frameType,
+    )) {
       counts[word(row, "state", OUTBOX_STATES)] = number(row, "n");
     }
     return counts;

@@ -1,0 +1,39 @@
+/**
+ * What the parts of an open agent share. Made once when it opens; knows how nothing is done.
+ */
+import type { Crypto, IdentityLog } from "@talos/core";
+import type { BackendAgreementKey, BackendSigningKey } from "./backends/index.ts";
+import type { Clock } from "./clock.ts";
+import type { Directories } from "./directory/directories.ts";
+import type { Instance } from "./lifecycle/instance.ts";
+import type { Standing } from "./lifecycle/standing.ts";
+import type { Commits } from "./messaging/commits.ts";
+import type { LiveSessions } from "./messaging/live-sessions.ts";
+import type { PeerBook } from "./messaging/peer-book.ts";
+import type { SignMessages } from "./options.ts";
+import type { Vault } from "./vault/index.ts";
+
+export interface AgentPolicy {
+  readonly signMessages: SignMessages;
+  readonly maxHeadAgeDays: number;
+}
+
+export interface AgentContext {
+  readonly vault: Vault;
+  readonly crypto: Crypto;
+  readonly clock: Clock;
+  readonly policy: AgentPolicy;
+  readonly log: IdentityLog;
+  readonly identityKey: BackendSigningKey<"identity">;
+  readonly encryptionKey: BackendAgreementKey;
+  readonly instance: Instance;
+  readonly standing: Standing;
+  readonly directories: Directories;
+  /** URL of the home directory. */
+  readonly home: string | undefined;
+  readonly commits: Commits;
+  readonly sessions: LiveSessions;
+  readonly peers: PeerBook;
+  /** A fresh certificate for the same instance, durable before it is used. */
+  renewCertificate(): Promise<void>;
+}

@@ -1,0 +1,169 @@
+/**
+ * A new agent: keys through the backend, the inception event that names it, its first prekeys and their batch, and the plan
+ * to publish all that, in one commit. Touches no network.
+ */
+import {
+  agentId,
+  ALGORITHM,
+  assembleBatch,
+  assembleEvent,
+  batchTree,
+  DAY_MILLISECONDS,
+  keyCommitment,
+  ONE_TIME_PREKEY_TARGET,
+  prepareBatch,
+  prepareInception,
+  ROLE,
+  SIGNED_PREKEY_INTERVAL_MILLISECONDS,
+  verifyLog,
+  type Crypto,
+  type IdentityLog,
+  type SecretBytes,
+} from "@talos/core";
+import { openBackend, type BackendKey, type BackendKeyKind, type BackendName, type BackendSigningKey } from "../backends/index.ts";
+import { OFFERED_OPTIONS } from "../messaging/new-session.ts";
+import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type OwnBatch, type Transaction } from "../vault/index.ts";
+import { createPrekey } from "./prekey-secrets.ts";
+import { publishPlan } from "./publish-plan.ts";
+
+/** How long a signed prekey is published beyond its rotation: for who fetched it just before. */
+const SIGNED_PREKEY_GRACE_MILLISECONDS: number = 14 * DAY_MILLISECONDS;
+const ONE_TIME_PREKEY_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
+/** An identity is rotated yearly. */
+const IDENTITY_INTERVAL_MILLISECONDS: number = 365 * DAY_MILLISECONDS;
+
+export interface CreateAgentInput {
+  readonly name: string;
+  readonly dataDir: string;
+  readonly password: SecretBytes;
+  readonly keyBackend: BackendName;
+  /** Home directories, at most 4 URLs. */
+  readonly directories: readonly string[];
+  readonly crypto: Crypto;
+  readonly now: number;
+  readonly kdf: KdfParameters | undefined;
+}
+
+/** @throws TalosError BACKEND_NOT_AVAILABLE and others of the backend; what `Vault.create` throws */
+export async function createAgent(input: CreateAgentInput): Promise<Vault> {
+  const { name, dataDir, password, crypto, now, kdf } = input;
+  return await Vault.create({
+    dataDir,
+    name,
+    password,
+    crypto,
+    now,
+    ...(kdf === undefined ? {} : { kdf }),
+    build: async (files) => await buildFirstContent(files, input),
+  });
+}
+
+async function buildFirstContent(
+  files: KeyFileStore,
+  input: CreateAgentInput,
+): Promise<{ agentId: ReturnType<typeof agentId>; write(tx: Transaction): void }> {
+  const { crypto, now, keyBackend } = input;
+  const backend = openBackend(keyBackend, { files, crypto });
+  using identity = await backend.create("identity");
+  using next = await backend.create("next-identity");
+  using encryption = await backend.create("encryption");
+  const log = await inception(identity, next, encryption, input);
+  const prekeys = firstPrekeys(files, crypto, now);
+  const batch = await signBatch(prekeys, log, identity, input);
+  const keys = [
+    entryOf(identity, now, { kind: "identity", role: "current", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
+    entryOf(next, now, { kind: "identity", role: "next" }),
+    entryOf(encryption, now, { kind: "encryption", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
+  ];
+  const [event] = log.events;
+  return {
+    agentId: log.agentId,
+    write: (tx) => {
+      tx.log.append({ seq: 0, hash: log.head.hash, wire: event ?? new Uint8Array() });
+      for (const entry of [...keys, ...prekeys]) tx.inventory.put(entry);
+      tx.batches.put(batch);
+      tx.plans.put(publishPlan(batch, prekeys, now));
+    },
+  };
+}
+
+async function inception(
+  identity: BackendSigningKey<"identity">,
+  next: BackendSigningKey<"next-identity">,
+  encryption: BackendKey<"encryption">,
+  { crypto, now }: CreateAgentInput,
+): Promise<IdentityLog> {
+  const { body, toSign } = prepareInception({
+    time: now,
+    identityKey: identity.publicKey,
+    identityProtection: identity.protection,
+    encryptionKey: encryption.publicKey,
+    encryptionProtection: encryption.protection,
+    next: { online: keyCommitment(next.publicKey, crypto) },
+  });
+  const signature = await identity.sign(toSign[0]?.bytes ?? body);
+  const wire = assembleEvent(body, [{ role: ROLE.holder, algorithm: identity.publicKey.algorithm, signature }], crypto);
+  return verifyLog(undefined, [wire], now, crypto).log;
+}
+
+/** One signed prekey and a full stock of one-time prekeys. */
+function firstPrekeys(files: KeyFileStore, crypto: Crypto, now: number): readonly InventoryEntry[] {
+  const dueAt = now + SIGNED_PREKEY_INTERVAL_MILLISECONDS;
+  const signed = createPrekey(files, "signed-prekey", { from: now, to: dueAt + SIGNED_PREKEY_GRACE_MILLISECONDS, dueAt }, crypto);
+  const validity = { from: now, to: now + ONE_TIME_PREKEY_MILLISECONDS };
+  const oneTime = Array.from({ length: ONE_TIME_PREKEY_TARGET }, () => createPrekey(files, "one-time-prekey", validity, crypto));
+  return [signed, ...oneTime];
+}
+
+/** All live prekeys under one signature; it ends with the signed prekey. */
+export async function signBatch(
+  prekeys: readonly InventoryEntry[],
+  log: IdentityLog,
+  identity: BackendSigningKey<"identity">,
+  { crypto, now, directories }: Pick<CreateAgentInput, "crypto" | "now" | "directories">,
+): Promise<OwnBatch> {
+  const tree = batchTree(
+    prekeys.map(({ statement }) => statement ?? new Uint8Array()),
+    crypto,
+  );
+  const to = prekeys.find(({ kind }) => kind === "signed-prekey")?.expiresAt ?? now;
+  const input = {
+    agentId: log.agentId,
+    head: log.head,
+    options: OFFERED_OPTIONS,
+    directories,
+    from: now,
+    to,
+    size: prekeys.length,
+    root: tree.root,
+  };
+  const { body, toSign } = prepareBatch(input);
+  const signature = await identity.sign(toSign[0]?.bytes ?? body);
+  const { wire, root, head, options } = assembleBatch(
+    log,
+    body,
+    [{ role: ROLE.holder, algorithm: log.identityKey.algorithm, signature }],
+    crypto,
+  );
+  const ids = prekeys.map(({ keyId }) => keyId).sort();
+  return { root, wire, head, options, createdAt: now, to, ids };
+}
+
+function entryOf(
+  key: BackendKey,
+  now: number,
+  place: Pick<InventoryEntry, "kind" | "role" | "dueAt"> & { readonly kind: "identity" | "encryption" },
+): InventoryEntry {
+  const { reference, publicKey, protection } = key;
+  const { keyId, backend } = reference as { keyId: InventoryEntry["keyId"]; backend: BackendName; kind: BackendKeyKind };
+  return {
+    ...place,
+    keyId,
+    state: "live",
+    algorithm: publicKey.algorithm === ALGORITHM.x25519 ? ALGORITHM.x25519 : publicKey.algorithm,
+    publicKey: publicKey.bytes,
+    createdAt: now,
+    backend,
+    protection,
+  };
+}

@@ -1,0 +1,112 @@
+/**
+ * The instance: a key that lives in the memory of this process alone, and the certificate by which the identity key speaks
+ * for it. One operation of the identity key makes it, one a day renews it, under the same key and generation.
+ * Knows neither store nor network.
+ */
+import {
+  assembleCertificate,
+  certificateDueAt,
+  emptyRoot,
+  MAX_CERTIFICATE_MILLISECONDS,
+  prepareCertificate,
+  ROLE,
+  verifyCertificate,
+  type Certificate,
+  type Crypto,
+  type IdentityLog,
+  type SigningKey,
+} from "@talos/core";
+import type { BackendSigningKey } from "../backends/index.ts";
+import type { SigningInstance } from "../directory/directory.ts";
+
+export interface InstanceFacts {
+  readonly log: IdentityLog;
+  readonly identityKey: BackendSigningKey<"identity">;
+  readonly generation: number;
+  /** Home directories, at most 4 URLs. */
+  readonly directories: readonly string[];
+  readonly crypto: Crypto;
+}
+
+export class Instance implements Disposable {
+  readonly #facts: InstanceFacts;
+  readonly #key: SigningKey;
+  #certificate: Certificate;
+
+  private constructor(facts: InstanceFacts, key: SigningKey, certificate: Certificate) {
+    this.#facts = facts;
+    this.#key = key;
+    this.#certificate = certificate;
+  }
+
+  /** Makes the key and has it certified from `now` for 24 hours. @throws what the backend throws */
+  static async open(facts: InstanceFacts, now: number): Promise<Instance> {
+    const key = facts.crypto.generateSigningKey();
+    try {
+      return new Instance(facts, key, await certify(facts, key, now));
+    } catch (error) {
+      key[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Without the identity key: under a certificate of an earlier run, so that it can look but sign nothing that counts. */
+  static dormant(facts: InstanceFacts, certificate: Uint8Array): Instance {
+    return new Instance(facts, facts.crypto.generateSigningKey(), verifyCertificate(facts.log, certificate, facts.crypto));
+  }
+
+  get certificate(): Certificate {
+    return this.#certificate;
+  }
+
+  /** True while messages and requests may be signed under the certificate. */
+  isUsable(now: number): boolean {
+    return now < this.#certificate.to;
+  }
+
+  isDueForRenewal(now: number): boolean {
+    return now >= certificateDueAt(this.#certificate);
+  }
+
+  /** @throws what the backend throws; then the old certificate stays */
+  async renew(now: number): Promise<Certificate> {
+    this.#certificate = await certify(this.#facts, this.#key, now);
+    return this.#certificate;
+  }
+
+  /** 64 bytes by the instance key. */
+  sign(bytes: Uint8Array): Uint8Array {
+    return this.#key.sign(bytes);
+  }
+
+  /** How it signs requests. */
+  requestSigner(): SigningInstance {
+    const { agentId, head, generation } = this.#certificate;
+    return { agentId, seq: head.seq, generation, sign: (bytes) => this.#key.sign(bytes) };
+  }
+
+  [Symbol.dispose](): void {
+    this.#key[Symbol.dispose]();
+  }
+}
+
+async function certify(
+  { log, identityKey, generation, directories, crypto }: InstanceFacts,
+  key: SigningKey,
+  now: number,
+): Promise<Certificate> {
+  const { body, toSign } = prepareCertificate({
+    agentId: log.agentId,
+    head: log.head,
+    generation,
+    instanceKey: { algorithm: 1, bytes: key.publicKey },
+    directories,
+    // There is no audit record yet: the head of an empty tree.
+    auditHead: { size: 0, root: emptyRoot(crypto) },
+    from: now,
+    to: now + MAX_CERTIFICATE_MILLISECONDS,
+  });
+  const [holder] = toSign;
+  const signature = await identityKey.sign(holder?.bytes ?? body);
+  return assembleCertificate(log, body, [{ role: ROLE.holder, algorithm: log.identityKey.algorithm, signature }], crypto);
+}

@@ -1,0 +1,66 @@
+/**
+ * Whether a certificate proves that a newer instance of this agent exists. Only a certificate that verifies under the
+ * agent's own log counts, so a directory can withhold one but not invent one. Once proved it stays so, over restarts too:
+ * otherwise two copies under automatic restart would displace each other without end. Only a person's takeover ends it.
+ */
+import {
+  certificatesConflict,
+  compareCertificates,
+  fromBase64Url,
+  toBase64Url,
+  verifyCertificate,
+  type Crypto,
+  type IdentityLog,
+} from "@talos/core";
+import type { ReadTransaction, Vault } from "../vault/index.ts";
+import type { Instance } from "./instance.ts";
+import type { Standing } from "./standing.ts";
+
+const SETTING = "superseded-by";
+
+export interface SupersessionFacts {
+  readonly vault: Vault;
+  readonly log: IdentityLog;
+  readonly instance: Instance;
+  readonly standing: Standing;
+  readonly crypto: Crypto;
+}
+
+/**
+ * Judges a certificate that somebody holds against this instance, and stops the agent if it proves a newer one.
+ *
+ * @returns true if this instance is superseded by it
+ */
+export function hearOwnCertificate({ vault, log, instance, standing, crypto }: SupersessionFacts, wire: Uint8Array): boolean {
+  const certificate = verified(log, wire, crypto);
+  if (certificate === undefined) return false;
+  const own = instance.certificate;
+  if (compareCertificates(certificate, own) <= 0 && !certificatesConflict(certificate, own)) return false;
+  standing.supersede(certificate.head.seq, certificate.generation);
+  try {
+    vault.transaction((tx) => tx.settings.set(SETTING, toBase64Url(certificate.wire)));
+  } catch {
+    // The process stops all the same; after a restart the directory says it again.
+  }
+  return true;
+}
+
+/** The pair that superseded this agent at some time before, if one did. */
+export function supersededBefore(tx: ReadTransaction, log: IdentityLog, crypto: Crypto): { seq: number; generation: number } | undefined {
+  const stored = tx.settings.get(SETTING);
+  const certificate = stored === undefined ? undefined : verified(log, fromBase64Url(stored), crypto);
+  return certificate && { seq: certificate.head.seq, generation: certificate.generation };
+}
+
+/** Whether that is on record, without judging it. */
+export function isMarkedSuperseded(tx: ReadTransaction): boolean {
+  return tx.settings.get(SETTING) !== undefined;
+}
+
+function verified(log: IdentityLog, wire: Uint8Array, crypto: Crypto): ReturnType<typeof verifyCertificate> | undefined {
+  try {
+    return verifyCertificate(log, wire, crypto);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,223 @@
+/**
+ * One item of the mailbox: opened on copies, then one transaction with everything that follows from it (session, ended
+ * one-time prekey, peer, inbox row), or kept and named if it cannot be used. Decides whether the mailbox may forget it.
+ * Knows no mailbox.
+ */
+import {
+  compareBytes,
+  decodeEnvelope,
+  decodeRatchetHeader,
+  encodeMessageProof,
+  envelopeId,
+  equalBytes,
+  handshakeId,
+  isTalosError,
+  openMessage,
+  talosError,
+  toHex,
+  wipeAll,
+  wipeSession,
+  type AgentId,
+  type Envelope,
+  type EnvelopeId,
+  type ErrorCode,
+  type IdentityLog,
+  type KeyId,
+  type MailboxItem,
+  type MessageId,
+  type OpenContext,
+  type OpenedMessage,
+} from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import type { OpenedPlace, ReadTransaction, Transaction } from "../vault/index.ts";
+import { acceptFirstMessage, type FirstMessage } from "./first-message.ts";
+import type { LiveSession } from "./live-sessions.ts";
+import type { PeerFacts } from "./peer-book.ts";
+import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
+
+/** `later`: something outside the item failed, so it stays in the mailbox. */
+export type Verdict = "done" | "later";
+
+/** What a stored message set off, told after its commit. */
+export interface IncomingEvents {
+  arrived(peer: AgentId): void;
+  delivered(messageId: MessageId): void;
+}
+
+/** Failures that say nothing about the item. */
+const TRANSIENT: readonly ErrorCode[] = [
+  "BACKEND_FAILED",
+  "COMMIT_FAILED",
+  "DIRECTORY_BUSY",
+  "DIRECTORY_INTERNAL",
+  "DIRECTORY_MISBEHAVED",
+  "DIRECTORY_UNREACHABLE",
+  "RATE_LIMITED",
+  "STORAGE_FAILED",
+];
+
+export class Incoming {
+  readonly #context: AgentContext;
+  readonly #events: IncomingEvents;
+
+  constructor(context: AgentContext, events: IncomingEvents) {
+    this.#context = context;
+    this.#events = events;
+  }
+
+  /** @throws TalosError only when the agent may not act any more */
+  async take(item: MailboxItem): Promise<Verdict> {
+    try {
+      // An item under another id than its own: not what was deposited.
+      if (!equalBytes(envelopeId(item.item, this.#context.crypto), item.envelopeId)) return this.#keep(item, "DIRECTORY_MISBEHAVED");
+      if (item.kind !== "message") throw talosError(item.kind === "event" ? "EVENT_KEPT" : "NOTICE_KEPT");
+      await this.#message(item);
+      return "done";
+    } catch (error) {
+      this.#context.standing.requireActive();
+      if (isTalosError(error) && TRANSIENT.includes(error.code)) return "later";
+      return this.#keep(item, isTalosError(error) ? error.code : "INTERNAL");
+    }
+  }
+
+  #keep(item: MailboxItem, code: ErrorCode): Verdict {
+    const { commits, clock } = this.#context;
+    const { envelopeId: id, kind, depositor, item: bytes } = item;
+    try {
+      commits.now((tx) => tx.kept.add({ envelopeId: id, kind, depositor, bytes, code, receivedAt: clock.now() }));
+      return "done";
+    } catch {
+      this.#context.standing.requireActive();
+      return "later";
+    }
+  }
+
+  async #message(item: MailboxItem): Promise<void> {
+    const envelope = decodeEnvelope(item.item);
+    const live = this.#context.vault.read((tx) => this.#findSession(tx, envelope));
+    if (live !== undefined) return await this.#ofSession(live, envelope, item.envelopeId);
+    if (envelope.type === "message") throw talosError("SESSION_NOT_FOUND");
+    await acceptFirstMessage(this.#context, envelope.handshakeHeader, (first) => this.#firstOf(first, envelope, item.envelopeId));
+  }
+
+  #findSession(tx: ReadTransaction, envelope: Envelope): LiveSession | undefined {
+    const { sessions, crypto } = this.#context;
+    if (envelope.type === "message") return sessions.byId(tx, envelope.sessionId);
+    const id = handshakeId(envelope.handshakeHeader, crypto);
+    const live = sessions.byHandshakeId(tx, id);
+    // Its session is gone, and a handshake is good for one only.
+    if (live === undefined && tx.sessions.usedHandshake(id) !== undefined) throw talosError("REPLAYED");
+    return live;
+  }
+
+  /** A log or certificate that is not known yet is fetched once; then the message decides. */
+  async #ofSession(live: LiveSession, envelope: Envelope, id: EnvelopeId): Promise<void> {
+    try {
+      this.#open(live.session.id, envelope, id);
+    } catch (error) {
+      if (!isTalosError(error, "HEAD_UNKNOWN")) throw error;
+      const peer = live.session.peerAgentId;
+      const known = this.#context.vault.read((tx) => this.#context.peers.get(tx, peer));
+      await lookUpPeer(this.#context, peer, directoriesOf(this.#context, known, undefined));
+      this.#open(live.session.id, envelope, id);
+    }
+  }
+
+  #open(sessionId: Uint8Array, envelope: Envelope, id: EnvelopeId): void {
+    const { vault, sessions, peers, crypto, clock } = this.#context;
+    const { live, known, place, before } = vault.read((tx) => {
+      const session = sessions.byId(tx, sessionId);
+      const { ratchetKey, counter } = decodeRatchetHeader(envelope.ratchetHeader);
+      const at: OpenedPlace = { sessionId, chain: ratchetKey, counter };
+      return { live: session, known: session && peers.get(tx, session.session.peerAgentId), place: at, before: tx.opened.lookup(at, id) };
+    });
+    if (live === undefined || known === undefined) throw talosError("SESSION_NOT_FOUND");
+    if (known.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
+    if (before === "redelivery") return;
+    if (before === "counter-reuse") return this.#counterReuse(known.peer.agentId, place, id);
+    const opened = openMessage(live.session, envelope, this.#openContext(known.log), crypto);
+    const next = { ...live, session: opened.next, lastUsedAt: clock.now() };
+    this.#store(opened, { log: known.log }, place, id, () => sessions.stage(next, opened.used));
+  }
+
+  #counterReuse(peer: AgentId, place: OpenedPlace, id: EnvelopeId): never {
+    const { commits, clock } = this.#context;
+    commits.now((tx) => {
+      const first = tx.opened.envelopeAt(place) ?? id;
+      tx.peers.addConflict({ agentId: peer, kind: "counter-reuse", first, second: id, seenAt: clock.now() });
+    });
+    throw talosError("COUNTER_REUSE", undefined, { details: { counter: place.counter, envelopeId: toHex(id) } });
+  }
+
+  #firstOf(first: FirstMessage, envelope: Envelope, id: EnvelopeId): void {
+    const { crypto, clock, sessions } = this.#context;
+    const { pending, peer, oneTimeKeyId } = first;
+    let stored = false;
+    try {
+      const opened = openMessage(pending, envelope, this.#openContext(peer.log), crypto);
+      const place = { sessionId: pending.id, chain: opened.ratchetKey, counter: opened.counter };
+      this.#store(opened, peer, place, id, (tx) => {
+        const now = clock.now();
+        this.#endOneTimePrekey(tx, oneTimeKeyId, now);
+        const { handshakeId: handshake, transcriptHash, id: sessionId } = opened.next;
+        tx.sessions.rememberHandshake({ handshakeId: handshake, transcriptHash, sessionId, seenAt: now });
+        const sending = becomesSending(sessions.sendingFor(tx, pending.peerAgentId), transcriptHash);
+        sessions.add(tx, { session: opened.next, sending, createdAt: now, lastUsedAt: now });
+      });
+      wipeAll(opened.used);
+      stored = true;
+    } finally {
+      if (!stored) wipeSession(pending);
+    }
+  }
+
+  #endOneTimePrekey(tx: Transaction, keyId: KeyId | undefined, now: number): void {
+    if (keyId === undefined) return;
+    if (!tx.inventory.setState(keyId, "ended", now)) throw talosError("PREKEY_REUSED", undefined, { details: { keyId } });
+  }
+
+  /** One transaction with all that an opened message brings; then the plaintext is wiped. */
+  #store(opened: OpenedMessage, peer: PeerFacts, place: OpenedPlace, id: EnvelopeId, stageSession: (tx: Transaction) => void): void {
+    const { commits, clock, peers } = this.#context;
+    const { frame, certificate, proof } = opened;
+    const sender = peer.log.agentId;
+    const now = clock.now();
+    const delivered: MessageId[] = [];
+    try {
+      commits.now((tx) => {
+        peers.learn(tx, { ...peer, certificate: certificate ?? peer.certificate }, now);
+        // The peer's own certificate and the directory's may differ: both are heard.
+        if (certificate !== undefined && peer.certificate !== undefined) peers.learn(tx, peer, now);
+        stageSession(tx);
+        tx.opened.add(place, id, now);
+        for (const messageId of frame.acknowledged) {
+          if (tx.outbox.toDelivered(sender, messageId, now)) delivered.push(messageId.slice() as MessageId);
+        }
+        if (opened.secondCopyHeard) {
+          tx.peers.addConflict({ agentId: sender, kind: "second-copy", first: place.sessionId, second: id, seenAt: now });
+        }
+        if (frame.type !== "content") return;
+        const { messageId, contentType, time, resent, body } = frame;
+        tx.inbox.insert({ sender, messageId, contentType, time, receivedAt: now, resent, body, proof: proof && encodeMessageProof(proof) });
+      });
+    } finally {
+      frame.body.fill(0);
+    }
+    for (const messageId of delivered) this.#events.delivered(messageId);
+    this.#events.arrived(sender);
+  }
+
+  #openContext(peerLog: IdentityLog): OpenContext {
+    const { vault, peers, clock } = this.#context;
+    return { peerLog, now: clock.now(), findCertificate: (hash) => vault.read((tx) => peers.findCertificate(tx, peerLog, hash)) };
+  }
+}
+
+/**
+ * A session that was just accepted is the one to send by; only where this agent had begun one too, and nobody has answered
+ * it, the smaller transcript hash decides, on both sides alike.
+ */
+function becomesSending(mine: LiveSession | undefined, transcriptHash: Uint8Array): boolean {
+  if (mine === undefined || mine.session.answered) return true;
+  return compareBytes(transcriptHash, mine.session.transcriptHash) < 0;
+}

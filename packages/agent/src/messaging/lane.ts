@@ -1,0 +1,318 @@
+/**
+ * One peer's way out: its outbox rows leave in the order of `send`, one after the other. Waiting rows are made ready in a
+ * transaction of their own (after a look-up, a claim or a signature of the identity key, where needed); ready ones are
+ * deposited, always the same bytes; what fails is tried again later. Acknowledgements that found no frame to ride in within
+ * two seconds get an empty one.
+ */
+import {
+  identitySignatureBytes,
+  isTalosError,
+  messageId,
+  revealSecret,
+  SecretBytes,
+  talosError,
+  equalBytes,
+  wipeSession,
+  type AgentId,
+  type ErrorCode,
+  type FrameType,
+  type MessageSigning,
+} from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import { backoffMilliseconds } from "../lifecycle/backoff.ts";
+import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
+import { firstThatAnswers } from "./first-that-answers.ts";
+import { isExhausted, type LiveSession } from "./live-sessions.ts";
+import { claimSession } from "./new-session.ts";
+import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
+import type { Progress } from "./progress.ts";
+import { outgoingMessage, sealInto, type MessageToSeal } from "./sealing.ts";
+import { FRAME_TYPES, frameTypeCode, needsTurn } from "./turns.ts";
+import { Wakeup } from "./wakeup.ts";
+
+/** How long an acknowledgement waits for a frame to ride in. */
+export const ACKNOWLEDGEMENT_DELAY_MILLISECONDS = 2_000;
+/** Rows made ready in one transaction, and bytes after which it is enough. */
+const READY_ROWS = 64;
+const READY_BYTES = 8_000_000;
+
+/** A waiting row can say no better than this what is in its way. */
+const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
+  AGENT_UNKNOWN: "peer-unknown",
+  BATCH_EXPIRED: "peer-prekeys-expired",
+  NO_PREKEYS: "peer-prekeys-expired",
+  PEER_HEAD_STALE: "peer-head-stale",
+  DIRECTORY_UNREACHABLE: "directory-unreachable",
+  DIRECTORY_NOT_CONFIGURED: "no-session",
+};
+
+interface Ready {
+  readonly known: KnownPeer;
+  readonly live: LiveSession;
+  /** In no store yet. */
+  readonly isNew: boolean;
+}
+
+export class Lane {
+  readonly #context: AgentContext;
+  readonly #peer: AgentId;
+  readonly #progress: Progress;
+  readonly #bell: Wakeup = new Wakeup();
+  #retryNow = true;
+  #attempts = 0;
+  #lastError: ErrorCode | undefined;
+  #hurry = false;
+  #quiet: PromiseWithResolvers<void> | undefined;
+
+  constructor(context: AgentContext, peer: AgentId, progress: Progress) {
+    this.#context = context;
+    this.#peer = peer;
+    this.#progress = progress;
+  }
+
+  /** Why the last attempt failed; undefined after one that did not. */
+  get lastError(): ErrorCode | undefined {
+    return this.#lastError;
+  }
+
+  /** True if there may be work that nobody has looked at yet. */
+  get isRung(): boolean {
+    return this.#bell.isRung;
+  }
+
+  /** There may be work. @param retryNow also what waits for its next attempt */
+  ring(retryNow: boolean): void {
+    this.#retryNow ||= retryNow;
+    this.#bell.ring();
+  }
+
+  /** Resolves when there is nothing that can be done now. Acknowledgements do not wait for company meanwhile. */
+  async quiet(): Promise<void> {
+    this.#hurry = true;
+    this.#quiet ??= Promise.withResolvers();
+    const { promise } = this.#quiet;
+    this.#bell.ring();
+    await promise;
+  }
+
+  /** Works until there is nothing left to do, or the agent may not act any more. */
+  async run(): Promise<void> {
+    const { clock, standing } = this.#context;
+    while (standing.isActive) {
+      let pause: number | undefined;
+      try {
+        pause = await this.#step();
+        if (pause === undefined) break;
+      } catch (error) {
+        if (!standing.isActive) break;
+        pause = this.#fail(error);
+      }
+      if (pause === 0) continue;
+      this.#rest();
+      await this.#bell.wait(clock, pause, standing.signal);
+    }
+    this.#rest();
+  }
+
+  #rest(): void {
+    this.#hurry = false;
+    this.#quiet?.resolve();
+    this.#quiet = undefined;
+  }
+
+  /** One step of work. @returns how long to wait before the next; undefined when nothing is left */
+  async #step(): Promise<number | undefined> {
+    const { vault, clock } = this.#context;
+    const [head, ...more] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, READY_ROWS));
+    if (head === undefined) return await this.#controlStep();
+    const wait = this.#retryNow ? 0 : head.nextAttemptAt - clock.now();
+    if (wait > 0) return wait;
+    this.#retryNow = false;
+    if (head.state === "waiting") await this.#makeReady([head, ...more].filter(({ state }) => state === "waiting"));
+    else await this.#deposit(head);
+    this.#attempts = 0;
+    this.#lastError = undefined;
+    return 0;
+  }
+
+  /** Nothing of the application's is left: are there acknowledgements to tell, or has the ratchet stood still too long? */
+  async #controlStep(): Promise<number | undefined> {
+    const { vault, clock, sessions } = this.#context;
+    const { acks, live } = vault.read((tx) => ({
+      acks: tx.acks.peers().find(({ peer }) => equalBytes(peer, this.#peer)),
+      live: sessions.sendingFor(tx, this.#peer),
+    }));
+    // Without a session there is nobody to tell: the next one that the peer begins brings it.
+    if (live === undefined) return undefined;
+    if (acks !== undefined) {
+      const wait = acks.since + ACKNOWLEDGEMENT_DELAY_MILLISECONDS - clock.now();
+      if (wait > 0 && acks.count < 64 && !this.#hurry) return Math.min(wait, ACKNOWLEDGEMENT_DELAY_MILLISECONDS);
+    } else if (!needsTurn(live, clock.now())) {
+      return undefined;
+    }
+    await this.#sendControl(acks === undefined ? "empty-turn" : "acknowledgement");
+    return 0;
+  }
+
+  async #sendControl(type: FrameType): Promise<void> {
+    const { commits, crypto, clock } = this.#context;
+    const ready = await this.#prepare(undefined);
+    if (ready.isNew) throw talosError("SESSION_NOT_FOUND");
+    const id = messageId(crypto.randomBytes(16));
+    const body = new Uint8Array();
+    const message: MessageToSeal = { type, messageId: id, contentType: "", body, resent: false, time: clock.now() };
+    commits.now((tx) => {
+      const current = this.#current(tx, ready);
+      if (current === undefined) return;
+      const envelope = sealInto(this.#context, tx, current.live, current.known, message, "instance");
+      const createdAt = clock.now();
+      const frameType = frameTypeCode(type);
+      tx.outbox.insert({
+        messageId: id,
+        peer: this.#peer,
+        contentType: "",
+        sign: "instance",
+        frameType,
+        createdAt,
+        body,
+        outcome: { ready: envelope },
+      });
+    });
+  }
+
+  async #makeReady(rows: readonly OutboxRow[]): Promise<void> {
+    const { commits, clock } = this.#context;
+    const ready = await this.#prepare(rows[0]?.peerAddress);
+    const time = clock.now();
+    const signatures = await this.#identitySignatures(rows, ready, time);
+    let adopted = false;
+    try {
+      commits.now((tx) => {
+        const current = this.#current(tx, ready);
+        // Another session came in between: the signatures are for the old one. Once more.
+        if (current === undefined) return;
+        if (current.isNew) this.#context.sessions.add(tx, current.live);
+        adopted = current.isNew;
+        let bytes = 0;
+        for (const row of rows) {
+          if (bytes > READY_BYTES) break;
+          using body = tx.outbox.body(row.order) ?? SecretBytes.take(new Uint8Array());
+          bytes += body.length;
+          const live = this.#context.sessions.byId(tx, current.live.session.id) ?? current.live;
+          if (isExhausted(live)) break;
+          const signing = signatures.get(row.order) ?? (row.sign === "none" ? "none" : "instance");
+          tx.outbox.toReady(row.order, sealInto(this.#context, tx, live, current.known, this.#message(row, body, time), signing));
+        }
+      });
+    } finally {
+      if (ready.isNew && !adopted) wipeSession(ready.live.session);
+    }
+  }
+
+  /** The identity key signs over the transcript, so the session must be known; the backend takes its time. */
+  async #identitySignatures(
+    rows: readonly OutboxRow[],
+    { live, known }: Ready,
+    time: number,
+  ): Promise<ReadonlyMap<number, MessageSigning>> {
+    const { vault, crypto, log, identityKey } = this.#context;
+    const signatures = new Map<number, MessageSigning>();
+    for (const row of rows) {
+      if (row.sign !== "identity") continue;
+      using body = vault.read((tx) => tx.outbox.body(row.order)) ?? SecretBytes.take(new Uint8Array());
+      const message = outgoingMessage(this.#message(row, body, time), known);
+      const signature = await identityKey.sign(identitySignatureBytes(live.session, message, log.head, crypto));
+      signatures.set(row.order, { head: log.head, signature });
+    }
+    return signatures;
+  }
+
+  #message(row: OutboxRow, body: SecretBytes, time: number): MessageToSeal {
+    const { contentType, resent } = row;
+    return {
+      type: FRAME_TYPES[row.frameType] ?? "content",
+      messageId: messageId(row.messageId),
+      contentType,
+      body: revealSecret(body),
+      resent,
+      time,
+    };
+  }
+
+  /** A peer that may be written to and a session to do it in: what is missing is fetched. */
+  async #prepare(address: string | undefined): Promise<Ready> {
+    const { vault, sessions, peers, policy, clock, instance } = this.#context;
+    const live = vault.read((tx) => sessions.sendingFor(tx, this.#peer));
+    let known = vault.read((tx) => peers.get(tx, this.#peer));
+    if (known?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
+    if (known === undefined || !isFresh(known, policy.maxHeadAgeDays, clock.now())) {
+      known = await lookUpPeer(this.#context, this.#peer, directoriesOf(this.#context, known, address));
+      if (!isFresh(known, policy.maxHeadAgeDays, clock.now())) throw talosError("PEER_HEAD_STALE");
+    }
+    if (!instance.isUsable(clock.now())) await this.#context.renewCertificate();
+    if (live !== undefined && !isExhausted(live)) return { known, live, isNew: false };
+    const [url] = directoriesOf(this.#context, known, address);
+    if (url === undefined) throw talosError("DIRECTORY_NOT_CONFIGURED");
+    return { ...(await claimSession(this.#context, this.#peer, url)), isNew: true };
+  }
+
+  /** What was prepared, if it is still what should be used now that the transaction has begun. */
+  #current(tx: Transaction, ready: Ready): Ready | undefined {
+    const { sessions, peers } = this.#context;
+    const known = peers.get(tx, this.#peer) ?? ready.known;
+    const live = sessions.sendingFor(tx, this.#peer);
+    const isSame = live !== undefined && equalBytes(live.session.id, ready.live.session.id);
+    if (isSame) return { known, live, isNew: false };
+    const noneElse = live === undefined || isExhausted(live);
+    return ready.isNew && noneElse ? { known, live: ready.live, isNew: true } : undefined;
+  }
+
+  async #deposit(row: OutboxRow): Promise<void> {
+    const { vault, commits, clock } = this.#context;
+    const { envelope, known } = vault.read((tx) => ({
+      envelope: tx.outbox.envelope(row.order),
+      known: this.#context.peers.get(tx, this.#peer),
+    }));
+    if (envelope === undefined || row.envelopeId === undefined)
+      throw talosError("VAULT_CORRUPT", undefined, { details: { table: "outbox" } });
+    await this.#depositAt(directoriesOf(this.#context, known, row.peerAddress), envelope, row.envelopeId);
+    const isContent = row.frameType === frameTypeCode("content");
+    await commits.atTurnEnd((tx) => {
+      if (isContent) tx.outbox.toDeposited(row.order, clock.now());
+      else tx.outbox.remove(row.order);
+    });
+    if (isContent) this.#progress.reached(row.messageId, "deposited");
+  }
+
+  /** At the first of the peer's directories that takes it. */
+  async #depositAt(urls: readonly string[], envelope: Uint8Array, expected: Uint8Array): Promise<void> {
+    const { standing, directories } = this.#context;
+    await firstThatAnswers(standing, urls, async (url) => {
+      const id = await directories.call(url, async (directory) => directory.deposit(this.#peer, "message", envelope));
+      if (equalBytes(id, expected)) return;
+      throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { directory: url, reason: "envelope id" } });
+    });
+  }
+
+  /** Notes why, and when to try again. @returns the pause */
+  #fail(error: unknown): number {
+    const { vault, clock, crypto, commits } = this.#context;
+    this.#lastError = isTalosError(error) ? error.code : "INTERNAL";
+    this.#attempts += 1;
+    const pause = backoffMilliseconds(this.#attempts, crypto.randomBytes(1)[0] ?? 0);
+    const reason = REASONS[this.#lastError];
+    try {
+      const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
+      if (head !== undefined) {
+        commits.now((tx) => {
+          tx.outbox.noteAttempt(head.order, clock.now() + pause);
+          if (reason !== undefined && head.state === "waiting") tx.outbox.setReason(head.order, reason);
+        });
+      }
+    } catch {
+      // The store fails too; the pause is in memory all the same.
+    }
+    return pause;
+  }
+}

@@ -1,0 +1,54 @@
+/**
+ * A new session with a peer: claims a bundle where the peer is at home, verifies all of it, asks the backend for the one
+ * Diffie-Hellman that it alone can do. What comes back is in no store yet: the sender adopts it in the transaction that
+ * seals the first message.
+ */
+import { initiateSession, talosError, verifyBundle, verifyCertificate, verifyLog, type AgentId } from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import type { LiveSession } from "./live-sessions.ts";
+import { isFresh, type KnownPeer } from "./peer-book.ts";
+
+/** This release offers no options. */
+export const OFFERED_OPTIONS = 0;
+
+export interface FreshSession {
+  readonly live: LiveSession;
+  readonly known: KnownPeer;
+}
+
+/**
+ * @param url a directory where the peer's prekeys are
+ * @throws TalosError as `Directory.claim`, `verifyLog`, `verifyCertificate`, `verifyBundle`; PEER_HEAD_STALE; WEAK_PUBLIC_KEY
+ */
+export async function claimSession(context: AgentContext, peer: AgentId, url: string): Promise<FreshSession> {
+  const { crypto, clock, log, instance, encryptionKey, policy, peers, vault, commits } = context;
+  const bundle = await context.directories.call(url, (directory) => directory.claim(peer));
+  const now = clock.now();
+  const before = vault.read((tx) => peers.get(tx, peer));
+  const verified = verifyLog(before?.log, bundle.log, now, crypto, peer).log;
+  const certificate = verifyCertificate(verified, bundle.certificate, crypto);
+  const verifiedBundle = verifyBundle(verified, bundle, crypto, now);
+  const known = commits.now((tx) => peers.learn(tx, { log: verified, certificate, directory: url }, now));
+  if (!isFresh(known, policy.maxHeadAgeDays, now)) throw talosError("PEER_HEAD_STALE");
+
+  const dhLongTerm = await encryptionKey.deriveSharedSecret(verifiedBundle.signedPrekey.agreementKey.bytes);
+  const { agentId, head, identityKey, encryptionKey: ownEncryptionKey } = log;
+  const session = initiateSession(
+    {
+      own: {
+        agentId,
+        head,
+        identityKey,
+        encryptionKey: ownEncryptionKey,
+        certificateHash: instance.certificate.hash,
+        options: OFFERED_OPTIONS,
+      },
+      bundle: verifiedBundle,
+      dhLongTerm,
+      now: clock.now(),
+    },
+    crypto,
+  );
+  const at = clock.now();
+  return { live: { session, sending: true, createdAt: at, lastUsedAt: at }, known };
+}

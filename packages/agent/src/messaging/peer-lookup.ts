@@ -1,0 +1,41 @@
+/**
+ * Finds out about a peer: its log and newest certificate, from the directories where it may be known, verified before
+ * anything of it is kept.
+ */
+import { verifyCertificate, verifyLog, type AgentId } from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import { firstThatAnswers } from "./first-that-answers.ts";
+import type { KnownPeer, PeerFacts } from "./peer-book.ts";
+
+/** Where a peer is reached, best first: where it says itself, where it was found, where the sender said, at home. */
+export function directoriesOf({ home }: AgentContext, known: KnownPeer | undefined, address: string | undefined): readonly string[] {
+  const urls = [...(known?.certificate?.directories ?? []), known?.peer.directory, address, home];
+  return [...new Set(urls.filter((url) => url !== undefined))];
+}
+
+/**
+ * What directories know of a peer, verified. The first directory that has it decides; others are tried while one cannot be
+ * reached or does not know it.
+ *
+ * @throws TalosError DIRECTORY_NOT_CONFIGURED without any; else what the first of them answered, or why it does not verify
+ */
+export async function findPeer(context: AgentContext, id: AgentId, urls: readonly string[]): Promise<PeerFacts> {
+  return await firstThatAnswers(context.standing, urls, async (url) => resolveAt(context, id, url));
+}
+
+/** Finds it, and takes over what was found. @throws as `findPeer`; COMMIT_FAILED */
+export async function lookUpPeer(context: AgentContext, id: AgentId, urls: readonly string[], petname?: string): Promise<KnownPeer> {
+  const facts = await findPeer(context, id, urls);
+  return context.commits.now((tx) => context.peers.learn(tx, { ...facts, petname }, context.clock.now()));
+}
+
+/** @throws TalosError as `Directory`, `verifyLog`, `verifyCertificate` */
+async function resolveAt(context: AgentContext, id: AgentId, url: string): Promise<PeerFacts> {
+  const known = context.vault.read((tx) => context.peers.get(tx, id));
+  const answer = await context.directories.ask(url, (directory) => directory.resolve(id, known?.log.head.seq));
+  const events = [...(known?.log.events ?? []), ...answer.log];
+  const { log } = verifyLog(known?.log, events, context.clock.now(), context.crypto, id);
+  // Old or not: how fresh it is decides who sends, not what is known.
+  const certificate = answer.certificate && verifyCertificate(log, answer.certificate, context.crypto);
+  return { log, certificate, directory: url };
+}

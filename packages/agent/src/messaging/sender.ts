@@ -1,0 +1,133 @@
+/**
+ * The way out of the agent: accepts messages into the outbox and keeps a lane working for every peer that has something to
+ * be sent. Accepting is one transaction at the end of the turn, with the finished envelope in it where there is a session
+ * that may be used; everything else the lane makes up for.
+ */
+import { messageId, toHex, type AgentId, type ErrorCode, type MessageId } from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import type { SignMessages } from "../options.ts";
+import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
+import { Lane } from "./lane.ts";
+import type { Progress } from "./progress.ts";
+import { sealInto, sealingObstacle, type MessageToSeal } from "./sealing.ts";
+import { frameTypeCode } from "./turns.ts";
+
+export interface NewMessage {
+  readonly peer: AgentId;
+  /** URL of the directory that the peer's address named. */
+  readonly address: string | undefined;
+  readonly contentType: string;
+  readonly sign: SignMessages;
+  readonly body: Uint8Array;
+}
+
+export type Accepted =
+  | { readonly messageId: MessageId; readonly state: "waiting"; readonly reason: WaitingReason }
+  | { readonly messageId: MessageId; readonly state: "ready" };
+
+export class Sender {
+  readonly #context: AgentContext;
+  readonly #progress: Progress;
+  readonly #lanes: Map<string, Lane> = new Map();
+  #running: Promise<void>[] = [];
+
+  constructor(context: AgentContext, progress: Progress) {
+    this.#context = context;
+    this.#progress = progress;
+  }
+
+  /** Takes up what an earlier process left. */
+  start(): void {
+    const peers = this.#context.vault.read((tx) => [
+      ...tx.outbox.headsOfLine().map(({ peer }) => peer),
+      ...tx.acks.peers().map(({ peer }) => peer),
+    ]);
+    for (const peer of peers) this.wake(peer);
+  }
+
+  /**
+   * Resolves when the message is durable in the outbox.
+   *
+   * @throws TalosError COMMIT_FAILED, GENERATION_FENCED; why the agent may not act any more
+   */
+  async accept(message: NewMessage): Promise<Accepted> {
+    const id = messageId(this.#context.crypto.randomBytes(16));
+    const accepted = await this.#context.commits.atTurnEnd((tx) => this.#insert(tx, id, message));
+    this.wake(message.peer);
+    return accepted;
+  }
+
+  /** There may be work for that peer. */
+  wake(peer: AgentId): void {
+    this.#ring(peer, false);
+  }
+
+  /** The network is back: everything that waits for its next attempt is tried now. */
+  retryAll(): void {
+    for (const lane of this.#lanes.values()) lane.ring(true);
+  }
+
+  /** Why the last attempt for that peer failed. */
+  lastError(peer: AgentId): ErrorCode | undefined {
+    return this.#lanes.get(toHex(peer))?.lastError;
+  }
+
+  /** Resolves when no lane can do anything now. */
+  async quiet(): Promise<void> {
+    await Promise.all([...this.#lanes.values()].map(async (lane) => lane.quiet()));
+  }
+
+  /** Resolves when every lane has ended, which they do once the agent may not act any more. */
+  async ended(): Promise<void> {
+    await Promise.all(this.#running);
+  }
+
+  #insert(tx: Transaction, id: MessageId, message: NewMessage): Accepted {
+    const { clock, peers, sessions } = this.#context;
+    const { peer, contentType, sign, body } = message;
+    const known = peers.get(tx, peer);
+    const live = sessions.sendingFor(tx, peer);
+    const now = clock.now();
+    const row = {
+      messageId: id,
+      peer,
+      peerAddress: message.address,
+      contentType,
+      sign,
+      frameType: frameTypeCode("content"),
+      createdAt: now,
+      body,
+    };
+    const obstacle =
+      sealingObstacle(this.#context, known, live) ?? (sign === "identity" || tx.outbox.hasWaiting(peer) ? "no-session" : undefined);
+    if (obstacle !== undefined || known === undefined || live === undefined) {
+      const reason = obstacle ?? "no-session";
+      tx.outbox.insert({ ...row, outcome: { reason } });
+      return { messageId: id, state: "waiting", reason };
+    }
+    const toSeal: MessageToSeal = { type: "content", messageId: id, contentType, body, resent: false, time: now };
+    const ready = sealInto(this.#context, tx, live, known, toSeal, sign === "none" ? "none" : "instance");
+    tx.outbox.insert({ ...row, outcome: { ready } });
+    return { messageId: id, state: "ready" };
+  }
+
+  #ring(peer: AgentId, retryNow: boolean): void {
+    const key = toHex(peer);
+    const lane = this.#lanes.get(key);
+    if (lane !== undefined) return lane.ring(retryNow);
+    if (!this.#context.standing.isActive) return;
+    const fresh = new Lane(this.#context, peer, this.#progress);
+    this.#lanes.set(key, fresh);
+    const running = fresh.run().finally(() => {
+      this.#lanes.delete(key);
+      this.#running = this.#running.filter((one) => one !== running);
+      if (fresh.isRung) this.#ring(peer, retryNow);
+    });
+    this.#running.push(running);
+  }
+}
+
+/** Rows of the outbox that a person wants to see: what the application sent, not control frames. */
+export function isContent({ frameType }: OutboxRow): boolean {
+  return frameType === frameTypeCode("content");
+}

@@ -1,0 +1,163 @@
+/**
+ * `client.peers`: whom this agent knows, and adding somebody by address. Trust is on first use until somebody says better.
+ */
+import { agentIdToDid, isTalosError, nodeCrypto, parseAddress, talosError, toHex, verifyLog, type AgentId } from "@talos/core";
+import type { AgentContext } from "./context.ts";
+import { urlOfAuthority } from "./directory/directory-url.ts";
+import { directoriesOf, lookUpPeer } from "./messaging/peer-lookup.ts";
+import type { Peer, ReadTransaction, Trust } from "./vault/index.ts";
+
+export interface PeerView {
+  readonly did: string;
+  readonly fingerprint: string;
+  /** A name that this agent's people gave it. */
+  readonly name?: string;
+  /** URL of the directory where it was found. */
+  readonly directory?: string;
+  readonly trust: Trust;
+  readonly firstSeenAt: number;
+  /** The identity key in force, in hexadecimal. */
+  readonly identityKey: string;
+  /** The newest event of its log. */
+  readonly head: { readonly seq: number; readonly hash: string };
+  /** The newest instance seen. */
+  readonly generation?: number;
+  readonly certificateSeenAt?: number;
+  readonly sessions: number;
+  /** Things of this peer that cannot both be honest. */
+  readonly conflicts: readonly { readonly kind: string; readonly at: number }[];
+}
+
+/** Who a name in a call means: an address (DID, optionally `@host[:port]`) or a petname. */
+export interface Target {
+  readonly peer: AgentId;
+  /** URL of the directory that the address named. */
+  readonly address: string | undefined;
+}
+
+const PETNAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,63}$/u;
+
+export class PeersApi {
+  readonly #context: AgentContext;
+
+  constructor(context: AgentContext) {
+    this.#context = context;
+  }
+
+  list(): readonly PeerView[] {
+    return this.#context.vault.read(listPeers);
+  }
+
+  /** @param peer a DID, an address or a petname @throws TalosError PEER_UNKNOWN, INVALID_ARGUMENT */
+  show(peer: string): PeerView {
+    return this.#context.vault.read((tx) => showPeer(tx, peer));
+  }
+
+  /**
+   * Fetches the peer's log and certificate, verifies them, and remembers the peer as `unverified`.
+   *
+   * @param address a DID, optionally with `@host[:port]`
+   * @throws TalosError INVALID_ARGUMENT; PEER_UNKNOWN where no directory knows it; DIRECTORY_UNREACHABLE,
+   *   DIRECTORY_NOT_CONFIGURED, DIRECTORY_MISBEHAVED; LOG_INVALID and others of what does not verify
+   */
+  async add(address: string, options: { readonly name?: string } = {}): Promise<PeerView> {
+    const { name: petname, ...others } = options;
+    const [unknown] = Object.keys(others);
+    if (unknown !== undefined) throw talosError("UNKNOWN_OPTION", undefined, { details: { option: unknown } });
+    if (petname !== undefined && (typeof petname !== "string" || !PETNAME.test(petname) || petname.startsWith("did:"))) {
+      throw talosError("INVALID_ARGUMENT", "A peer's name is 1 to 64 letters, digits, spaces, dots, dashes and underscores.", {
+        details: { option: "name" },
+      });
+    }
+    const target = this.target(address);
+    const { vault, log } = this.#context;
+    if (toHex(target.peer) === toHex(log.agentId)) throw ownAddress();
+    const { known, taken } = vault.read((tx) => ({
+      known: this.#context.peers.get(tx, target.peer),
+      taken: petname === undefined ? undefined : tx.peers.byPetname(petname),
+    }));
+    if (taken !== undefined && toHex(taken.agentId) !== toHex(target.peer)) {
+      throw talosError("INVALID_ARGUMENT", "Another peer has this name.", { details: { option: "name" } });
+    }
+    const urls = [target.address, ...directoriesOf(this.#context, known, undefined)].filter((url) => url !== undefined);
+    try {
+      await lookUpPeer(this.#context, target.peer, [...new Set(urls)], petname);
+    } catch (error) {
+      throw isTalosError(error, "AGENT_UNKNOWN") ? talosError("PEER_UNKNOWN", undefined, { cause: error }) : error;
+    }
+    return this.show(agentIdToDid(target.peer));
+  }
+
+  /** @throws TalosError INVALID_ARGUMENT for what is neither; PEER_UNKNOWN for a petname that nobody has */
+  target(text: string): Target {
+    if (typeof text !== "string") throw invalidPeer();
+    if (!text.startsWith("did:")) {
+      const peer = this.#context.vault.read((tx) => tx.peers.byPetname(text));
+      if (peer === undefined) throw talosError("PEER_UNKNOWN");
+      return { peer: peer.agentId, address: undefined };
+    }
+    const { agentId, directory } = readAddress(text);
+    const { directories, home } = this.#context;
+    const known = [...(home === undefined ? [] : [home]), ...directories.known()];
+    return { peer: agentId, address: directory === undefined ? undefined : urlOfAuthority(directory, known) };
+  }
+}
+
+export function listPeers(tx: ReadTransaction): readonly PeerView[] {
+  return tx.peers.list().map((peer) => viewOf(tx, peer));
+}
+
+/** @throws TalosError PEER_UNKNOWN, INVALID_ARGUMENT */
+export function showPeer(tx: ReadTransaction, text: string): PeerView {
+  if (typeof text !== "string") throw invalidPeer();
+  const peer = text.startsWith("did:") ? tx.peers.get(readAddress(text).agentId) : tx.peers.byPetname(text);
+  if (peer === undefined) throw talosError("PEER_UNKNOWN");
+  return viewOf(tx, peer);
+}
+
+/**
+ * An agent id for two people to compare: 64 hexadecimal characters in groups of four. It names the agent for life, however
+ * its keys rotate.
+ */
+export function fingerprintOf(id: AgentId): string {
+  return toHex(id).replaceAll(/(.{4})(?=.)/g, "$1 ");
+}
+
+function readAddress(text: string): ReturnType<typeof parseAddress> {
+  try {
+    return parseAddress(text);
+  } catch (error) {
+    throw talosError("INVALID_ARGUMENT", "A peer is a DID of the form did:talos:z..., optionally followed by @host[:port], or a petname.", {
+      details: { argument: "peer" },
+      cause: error,
+    });
+  }
+}
+
+function viewOf(tx: ReadTransaction, peer: Peer): PeerView {
+  const { agentId, did, petname, directory, trust, firstSeenAt, head, highest, certificateSeenAt } = peer;
+  // It was verified before it was stored.
+  const { log } = verifyLog(undefined, tx.peers.events(agentId), firstSeenAt, nodeCrypto, agentId);
+  return {
+    did,
+    fingerprint: fingerprintOf(agentId),
+    ...(petname === undefined ? {} : { name: petname }),
+    ...(directory === undefined ? {} : { directory }),
+    trust,
+    firstSeenAt,
+    identityKey: toHex(log.identityKey.bytes),
+    head: { seq: head.seq, hash: toHex(head.hash) },
+    ...(highest === undefined ? {} : { generation: highest.generation }),
+    ...(certificateSeenAt === undefined ? {} : { certificateSeenAt }),
+    sessions: tx.sessions.listFor(agentId).length,
+    conflicts: tx.peers.conflicts(agentId).map(({ kind, seenAt }) => ({ kind, at: seenAt })),
+  };
+}
+
+function ownAddress(): Error {
+  return talosError("INVALID_ARGUMENT", "This is the agent's own address.", { details: { argument: "peer" } });
+}
+
+function invalidPeer(): Error {
+  return talosError("INVALID_ARGUMENT", "A peer is given as text.", { details: { argument: "peer" } });
+}

@@ -1,0 +1,234 @@
+/**
+ * What an operator sees: keys, stock, sessions, outbox, kept items, publication. Plain values with stable names, read from
+ * the store alone, so that it works beside a running agent and supersedes nobody.
+ */
+import {
+  agentIdToDid,
+  ALGORITHM,
+  ALGORITHM_NAMES,
+  decodeCertificate,
+  ONE_TIME_PREKEY_TARGET,
+  toHex,
+  type AgentId,
+  type KeyState,
+  type ProtectionLevel,
+} from "@talos/core";
+import { HOME_DIRECTORY } from "./lifecycle/open-agent.ts";
+import { isPublished } from "./lifecycle/publish-plan.ts";
+import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
+import { isContent } from "./messaging/sender.ts";
+import { frameTypeCode } from "./messaging/turns.ts";
+import { finalName } from "./vault/layout.ts";
+import type {
+  InventoryEntry,
+  KeptInfo,
+  KeptKind,
+  KeyRole,
+  LockHolder,
+  OutboxRow,
+  OutboxState,
+  PlanKind,
+  ReadTransaction,
+  StoredKeyKind,
+  VaultFacts,
+  VaultFinding,
+} from "./vault/index.ts";
+
+/** Times are in milliseconds since 1970, ids in hexadecimal. */
+export interface KeyStatus {
+  readonly kind: StoredKeyKind;
+  /** Of identity keys: the current one, or the next, of which only a commitment is public. */
+  readonly role?: KeyRole;
+  readonly algorithm: string;
+  readonly keyId: string;
+  readonly createdAt: number;
+  /** When a successor is due. */
+  readonly dueAt?: number;
+  /** End of the published validity. */
+  readonly expiresAt?: number;
+  readonly state: KeyState;
+  readonly protection: ProtectionLevel;
+  /** Where the private part lives: a file of the data directory, or the name of a backend. */
+  readonly where: string;
+}
+
+export interface SessionStatus {
+  readonly sessionId: string;
+  readonly peerDid: string;
+  /** The others only receive. */
+  readonly sending: boolean;
+  /** False until the peer was heard in it. */
+  readonly answered: boolean;
+  readonly createdAt: number;
+  readonly lastUsedAt: number;
+}
+
+export interface OutboxMessageStatus {
+  readonly messageId: string;
+  readonly peerDid: string;
+  readonly state: OutboxState;
+  /** Why it waits. */
+  readonly reason?: string;
+  readonly createdAt: number;
+  readonly depositedAt?: number;
+  readonly attempts: number;
+  /** Code of the last failure in this process. */
+  readonly lastError?: string;
+}
+
+export interface KeptStatus {
+  readonly envelopeId: string;
+  readonly kind: KeptKind;
+  /** Why it was kept: an error code. */
+  readonly code: string;
+  /** As the directory says it. */
+  readonly depositorDid?: string;
+  readonly bytes: number;
+  readonly receivedAt: number;
+}
+
+export interface PlanStatus {
+  readonly kind: PlanKind;
+  /** The first step that was not answered. */
+  readonly step: string;
+  readonly attempts: number;
+  readonly lastError?: string;
+}
+
+export interface AgentStatus {
+  readonly did: string;
+  readonly name: string;
+  readonly dataDir: string;
+  readonly createdAt: number;
+  readonly generation: number;
+  /** URL of the home directory. */
+  readonly directory?: string;
+  /** Whether that directory has log, certificate and prekeys. */
+  readonly publication: "published" | "unpublished";
+  readonly superseded: boolean;
+  /** Of the newest instance. */
+  readonly certificate?: { readonly generation: number; readonly from: number; readonly to: number };
+  readonly keys: readonly KeyStatus[];
+  /** Private parts held here, and how many there are when it is filled up. */
+  readonly oneTimePrekeys: { readonly live: number; readonly target: number };
+  readonly sessions: readonly SessionStatus[];
+  /** Numbers of all messages; rows of those that are not delivered. */
+  readonly outbox: Readonly<Record<OutboxState, number>> & { readonly rows: readonly OutboxMessageStatus[] };
+  /** Offered to the application, and not acknowledged. */
+  readonly inbox: { readonly offered: number };
+  /** What is not finished. */
+  readonly plans: readonly PlanStatus[];
+  /** Mailbox items that could not be used, or that a later release acts on. */
+  readonly kept: readonly KeptStatus[];
+  /** Proof of copies and of reused counters of peers. */
+  readonly evidence: readonly { readonly kind: string; readonly peerDid: string; readonly at: number }[];
+  readonly findings: readonly { readonly code: string; readonly file: string; readonly message: string }[];
+  /** Without a recovery kit only the online authority stands behind the identity. */
+  readonly recovery: "none";
+  /** Who has the data directory open, when asked from outside. */
+  readonly holder?: LockHolder;
+}
+
+/** Ended keys are history, not inventory. */
+const SHOWN_STATES: readonly KeyState[] = ["staged", "live", "retired"];
+
+export interface StatusInput {
+  readonly facts: VaultFacts;
+  readonly findings: readonly VaultFinding[];
+  readonly holder?: LockHolder | undefined;
+  /** Of a running agent: what the lanes last heard. */
+  readonly lastError?: (peer: AgentId) => string | undefined;
+}
+
+export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastError }: StatusInput): AgentStatus {
+  const directory = tx.settings.get(HOME_DIRECTORY);
+  const certificate = tx.log.certificate();
+  const instance = certificate === undefined ? undefined : decodeCertificate(certificate);
+  const entries = tx.inventory.list().filter(({ state }) => SHOWN_STATES.includes(state));
+  return {
+    did: agentIdToDid(facts.agentId),
+    name: facts.name,
+    dataDir: facts.dataDir,
+    createdAt: facts.createdAt,
+    generation: facts.generation,
+    ...(directory === undefined ? {} : { directory }),
+    publication: isPublished(tx, directory) ? "published" : "unpublished",
+    superseded: isMarkedSuperseded(tx),
+    ...(instance === undefined ? {} : { certificate: { generation: instance.generation, from: instance.from, to: instance.to } }),
+    keys: entries.map(keyStatus),
+    oneTimePrekeys: { live: tx.inventory.countOneTime(), target: ONE_TIME_PREKEY_TARGET },
+    sessions: tx.sessions.list().map(({ sessionId, peer, sending, answered, createdAt, lastUsedAt }) => ({
+      sessionId: toHex(sessionId),
+      peerDid: agentIdToDid(peer),
+      sending,
+      answered,
+      createdAt,
+      lastUsedAt,
+    })),
+    outbox: { ...tx.outbox.counts(frameTypeCode("content")), rows: outboxRows(tx, lastError) },
+    inbox: { offered: tx.inbox.count() },
+    plans: tx.plans.open().map(({ kind, step, attempts, lastError: error }) => ({
+      kind,
+      step,
+      attempts,
+      ...(error === undefined ? {} : { lastError: error }),
+    })),
+    kept: tx.kept.list().map(keptStatus),
+    evidence: tx.peers.conflicts().map(({ kind, agentId, seenAt }) => ({ kind, peerDid: agentIdToDid(agentId), at: seenAt })),
+    findings: findings.map(({ code, file, message }) => ({ code, file, message })),
+    recovery: "none",
+    ...(holder === undefined ? {} : { holder }),
+  };
+}
+
+function keyStatus(entry: InventoryEntry): KeyStatus {
+  const { keyId, kind, role, algorithm, createdAt, dueAt, expiresAt, state, protection, backend } = entry;
+  return {
+    kind,
+    ...(role === undefined ? {} : { role }),
+    algorithm: kind.endsWith("prekey")
+      ? `${ALGORITHM_NAMES[algorithm]} + ${ALGORITHM_NAMES[ALGORITHM.mlKem768]}`
+      : ALGORITHM_NAMES[algorithm],
+    keyId,
+    createdAt,
+    ...(dueAt === undefined ? {} : { dueAt }),
+    ...(expiresAt === undefined ? {} : { expiresAt }),
+    state,
+    protection,
+    where: backend === "software" ? finalName(entry) : backend,
+  };
+}
+
+function outboxRows(tx: ReadTransaction, lastError: StatusInput["lastError"]): readonly OutboxMessageStatus[] {
+  const rows = (["waiting", "ready", "deposited", "expired"] as const).flatMap((state) => tx.outbox.list({ state }));
+  return rows
+    .filter(isContent)
+    .sort((a, b) => a.order - b.order)
+    .map((row) => outboxStatus(row, lastError));
+}
+
+export function outboxStatus(row: OutboxRow, lastError: StatusInput["lastError"]): OutboxMessageStatus {
+  const { messageId, peer, state, reason, createdAt, depositedAt, attempts } = row;
+  const error = state === "waiting" || state === "ready" ? lastError?.(peer) : undefined;
+  return {
+    messageId: toHex(messageId),
+    peerDid: agentIdToDid(peer),
+    state,
+    ...(reason === undefined ? {} : { reason }),
+    createdAt,
+    ...(depositedAt === undefined ? {} : { depositedAt }),
+    attempts,
+    ...(error === undefined ? {} : { lastError: error }),
+  };
+}
+
+function keptStatus({ envelopeId, kind, code, depositor, byteLength, receivedAt }: KeptInfo): KeptStatus {
+  return {
+    envelopeId: toHex(envelopeId),
+    kind,
+    code,
+    ...(depositor === undefined ? {} : { depositorDid: agentIdToDid(depositor) }),
+    bytes: byteLength,
+    receivedAt,
+  };
+}
