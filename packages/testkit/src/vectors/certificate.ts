@@ -42,7 +42,7 @@ function readCertificate(wire: Json, context: Json): Reading {
   return certificateReading(certificate);
 }
 
-export function certificateReading({ wire: _wire, hash, ...fields }: Certificate): Reading {
+function certificateReading({ wire: _wire, hash, ...fields }: Certificate): Reading {
   return { fields: toJson(fields), derived: { certificateHash: toHex(hash) } };
 }
 

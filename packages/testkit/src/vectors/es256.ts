@@ -45,7 +45,7 @@ function signOnce(point: Uint8Array, privateKey: Uint8Array, message: Uint8Array
 }
 
 /** Of the two values s and n - s that both verify, the lower. */
-export function toLowS(signature: Uint8Array): Uint8Array {
+function toLowS(signature: Uint8Array): Uint8Array {
   return isHighS(signature) ? withOtherS(signature) : signature;
 }
 
