@@ -1,6 +1,15 @@
 // A session from nothing, both sides: the bundle verified, the handshake, the first message sealed and opened, and the stored form of the
 // result; against the sum of the bare primitives.
-import { decodeEnvelope, decodeSession, encodeSession, initiateSession, nodeCrypto, openMessage, sealMessage, verifyBundle } from "@talos/core";
+import {
+  decodeEnvelope,
+  decodeSession,
+  encodeSession,
+  initiateSession,
+  nodeCrypto,
+  openMessage,
+  sealMessage,
+  verifyBundle,
+} from "@talos/core";
 import { wipeAll, wipeSession } from "@talos/core";
 import { answerSession, Party, ProtocolAgent } from "@talos/testkit";
 import * as bare from "../bare.ts";

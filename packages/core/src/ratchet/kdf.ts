@@ -5,8 +5,11 @@ import type { Crypto } from "../primitives/crypto.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 
 const ROOT_INFO: Uint8Array = utf8("talos-double-ratchet-root");
-const MESSAGE_INFO: Uint8Array = utf8("talos-double-ratchet-message");
-const CHAIN_INFO: Uint8Array = utf8("talos-double-ratchet-chain");
+// Each with the block counter of HKDF-Expand behind it (RFC 5869, 2.3): 32 bytes are the first block and nothing else.
+const MESSAGE_BLOCK: Uint8Array = utf8("talos-double-ratchet-message\u0001");
+const CHAIN_BLOCK: Uint8Array = utf8("talos-double-ratchet-chain\u0001");
+/** HKDF-Extract without a salt (RFC 5869, 2.2). */
+const NO_SALT: SecretBytes = SecretBytes.take(new Uint8Array(32));
 
 export const RATCHET_SECRET_BYTES = 32;
 
@@ -38,12 +41,17 @@ export function deriveRoot(rootKey: SecretBytes, sharedSecret: SecretBytes, cryp
   };
 }
 
-/** KDF_CK: the key of this message, and the chain key of the next. `chainKey` has 32 bytes. */
-export function deriveChain(chainKey: SecretBytes, crypto: Pick<Crypto, "deriveKey">): ChainStep {
-  return { messageKey: crypto.deriveKey(chainKey, MESSAGE_INFO, RATCHET_SECRET_BYTES), chainKey: deriveNextChainKey(chainKey, crypto) };
+/**
+ * KDF_CK: the key of this message, and the chain key of the next. `chainKey` has 32 bytes. Both are `derive(chainKey, label, 32)`; written
+ * out as HMACs, since they share HKDF's extraction, and this is the step that every message takes on both sides.
+ */
+export function deriveChain(chainKey: SecretBytes, crypto: Pick<Crypto, "hmacSha256">): ChainStep {
+  using extracted = crypto.hmacSha256(NO_SALT, revealSecret(chainKey));
+  return { messageKey: crypto.hmacSha256(extracted, MESSAGE_BLOCK), chainKey: crypto.hmacSha256(extracted, CHAIN_BLOCK) };
 }
 
 /** The half of KDF_CK that passes a message over whose key nobody will ask for. */
-export function deriveNextChainKey(chainKey: SecretBytes, crypto: Pick<Crypto, "deriveKey">): SecretBytes {
-  return crypto.deriveKey(chainKey, CHAIN_INFO, RATCHET_SECRET_BYTES);
+export function deriveNextChainKey(chainKey: SecretBytes, crypto: Pick<Crypto, "hmacSha256">): SecretBytes {
+  using extracted = crypto.hmacSha256(NO_SALT, revealSecret(chainKey));
+  return crypto.hmacSha256(extracted, CHAIN_BLOCK);
 }

@@ -232,6 +232,10 @@ function countingCrypto(): { crypto: typeof nodeCrypto; count: () => number } {
       calls += 1;
       return nodeCrypto.deriveKey(...args);
     },
+    hmacSha256: (...args: Parameters<typeof nodeCrypto.hmacSha256>) => {
+      calls += 1;
+      return nodeCrypto.hmacSha256(...args);
+    },
     agreementKeyFromPrivate: (privateKey: SecretBytes) => {
       calls += 1;
       return nodeCrypto.agreementKeyFromPrivate(privateKey);

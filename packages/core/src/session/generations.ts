@@ -37,6 +37,9 @@ export const MAX_GENERATION_POINTS = 64;
  * @throws TalosError GENERATION_REGRESSED if the pair is lower than one that began at or before this place
  */
 export function checkGeneration(points: readonly GenerationPoint[], place: RatchetPlace, pair: GenerationPair): GenerationVerdict {
+  const newest = points.at(-1);
+  if (newest !== undefined && comparePairs(pair, newest) === 0 && comparePlaces(newest, place) <= 0)
+    return { points, secondCopyHeard: false };
   const before = points.filter((point) => comparePlaces(point, place) <= 0);
   const behind = points.slice(before.length);
   const floor = before.at(-1);

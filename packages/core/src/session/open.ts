@@ -12,7 +12,7 @@ import { advance, decodeRatchetHeader, wipeAll, type RatchetHeader, type Receivi
 import { certificateAnswered } from "./carried-certificate.ts";
 import { checkGeneration, type GenerationPair } from "./generations.ts";
 import { checkSender } from "./sender.ts";
-import { sessionWith, type PendingSession, type Session } from "./session.ts";
+import { nextSession, sessionWith, type PendingSession, type Session } from "./session.ts";
 
 export interface OpenContext {
   /** Of the session's peer. */
@@ -96,12 +96,9 @@ function authenticate(
     const { certificate, proof } = checkSender(session, frame, sender, receiving.chain === 0, context, crypto);
     const place = { chain: receiving.chain, counter: header.counter };
     const { points, secondCopyHeard } = checkGeneration(session.pending ? [] : session.generations, place, sender);
-    const next = sessionWith({
-      ...(session.pending ? { ...session, handshakeHeader: undefined, carried: undefined } : session),
-      ratchet: receiving.next,
-      ...(session.pending || !receiving.stepped ? {} : { carried: certificateAnswered(session.carried) }),
-      generations: points,
-    });
+    const next = session.pending
+      ? sessionWith({ ...session, ratchet: receiving.next, handshakeHeader: undefined, carried: undefined, generations: points })
+      : nextSession(session, receiving.next, receiving.stepped ? certificateAnswered(session.carried) : session.carried, points);
     accepted = true;
     return {
       next,

@@ -19,7 +19,7 @@ import type { LogHead } from "../keys/heads.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { encodeRatchetHeader, nextSending, nextSendingCounter, wipeAll } from "../ratchet/index.ts";
 import { carryCertificate, type CarriedCertificate } from "./carried-certificate.ts";
-import { mustSign, sessionWith, type Session } from "./session.ts";
+import { mustSign, nextSession, type Session } from "./session.ts";
 
 const NONCE_BYTES = 12;
 
@@ -114,7 +114,7 @@ function sealFrame(
     const ciphertext = crypto.aeadSeal("chacha20-poly1305", messageKey, nonce, plaintext, associatedData);
     const envelope = concatBytes(clear, ciphertext);
     return {
-      next: sessionWith({ ...session, ratchet: sending.next, carried }),
+      next: nextSession(session, sending.next, carried, session.generations),
       envelope,
       envelopeId: envelopeId(envelope, crypto),
       chain: sending.chain,

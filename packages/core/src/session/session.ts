@@ -51,12 +51,23 @@ export interface Session extends SessionFacts {
 
 /** Fills in what follows from the ratchet. */
 export function sessionWith(parts: Omit<Session, "pending" | "answered" | "unanswered">): Session {
-  const { ratchet } = parts;
+  return nextSession({ ...parts, pending: false, answered: false, unanswered: 0 }, parts.ratchet, parts.carried, parts.generations);
+}
+
+/** The session after one message. */
+export function nextSession(
+  session: Session,
+  ratchet: RatchetState,
+  carried: CarriedCertificate | undefined,
+  generations: readonly GenerationPoint[],
+): Session {
   const answered = ratchet.receiving !== undefined;
   return {
-    ...parts,
-    pending: false,
-    handshakeHeader: answered ? undefined : parts.handshakeHeader,
+    ...session,
+    ratchet,
+    handshakeHeader: answered ? undefined : session.handshakeHeader,
+    carried,
+    generations,
     answered,
     unanswered: nextSendingCounter(ratchet),
   };
