@@ -70,7 +70,7 @@ function generateOther(type: "ed25519" | "ml-kem-768"): { privateKey: KeyObject;
   return type === "ed25519" ? generateKeyPairSync("ed25519") : generateKeyPairSync("ml-kem-768");
 }
 
-export function publicKey(type: "x25519" | "ed25519" | "ml-kem-768", raw: Uint8Array): KeyObject {
+export function remoteKey(type: "x25519" | "ed25519" | "ml-kem-768", raw: Uint8Array): KeyObject {
   return createPublicKey({ key: Buffer.from(raw.buffer, raw.byteOffset, raw.length), format: "raw-public", asymmetricKeyType: type });
 }
 

@@ -160,7 +160,7 @@ function oneWay(name: string, bytes: number, signing: "none" | "instance"): Oper
           bare.sha256(sizes.body);
           const signature = bare.sign(null, sizes.associatedData, instance.privateKey);
           bare.sha256(sizes.body);
-          bare.verify(null, sizes.associatedData, bare.publicKey("ed25519", instance.raw), signature);
+          bare.verify(null, sizes.associatedData, bare.remoteKey("ed25519", instance.raw), signature);
         }
         bareOneWay(sizes, chainKey);
       },
@@ -187,10 +187,10 @@ function pingPong(): Operation {
     baselines: {
       primitives: () => {
         const next = bare.keyPair("x25519");
-        bare.agree(next.privateKey, bare.publicKey("x25519", previous.raw));
+        bare.agree(next.privateKey, bare.remoteKey("x25519", previous.raw));
         bare.derive(rootAndSecret, ROOT_INFO, 2 * bare.SECRET_BYTES);
         const { messageKey, nonce, sealed } = bareSeal(sizes, chainKey);
-        bare.agree(previous.privateKey, bare.publicKey("x25519", next.raw));
+        bare.agree(previous.privateKey, bare.remoteKey("x25519", next.raw));
         bare.derive(rootAndSecret, ROOT_INFO, 2 * bare.SECRET_BYTES);
         chainStep(chainKey);
         bare.open(messageKey, nonce, sealed, sizes.associatedData);

@@ -85,15 +85,15 @@ function bareEstablishment(): () => void {
   };
   return () => {
     // Initiator: the bundle, three agreements of the ephemeral key and one of the encryption key, the KEM, the first step, the message.
-    bare.verify(null, signed, bare.publicKey("ed25519", identityB.raw), identitySignature);
+    bare.verify(null, signed, bare.remoteKey("ed25519", identityB.raw), identitySignature);
     for (let i = 0; i < 2 * PATH_HASHES; i += 1) bare.sha256(node);
     const ephemeral = bare.keyPair("x25519");
-    const remotePrekey = bare.publicKey("x25519", signedPrekey.raw);
+    const remotePrekey = bare.remoteKey("x25519", signedPrekey.raw);
     bare.agree(encryptionA.privateKey, remotePrekey);
-    bare.agree(ephemeral.privateKey, bare.publicKey("x25519", encryptionB.raw));
+    bare.agree(ephemeral.privateKey, bare.remoteKey("x25519", encryptionB.raw));
     bare.agree(ephemeral.privateKey, remotePrekey);
-    bare.agree(ephemeral.privateKey, bare.publicKey("x25519", oneTimePrekey.raw));
-    const { ciphertext } = bare.encapsulate(bare.publicKey("ml-kem-768", kem.raw));
+    bare.agree(ephemeral.privateKey, bare.remoteKey("x25519", oneTimePrekey.raw));
+    const { ciphertext } = bare.encapsulate(bare.remoteKey("ml-kem-768", kem.raw));
     const session = handshakeSecrets();
     const ratchet = bare.keyPair("x25519");
     bare.agree(ratchet.privateKey, remotePrekey);
@@ -104,17 +104,17 @@ function bareEstablishment(): () => void {
     bare.sha256(envelope);
 
     // Responder: the same from the other side, the certificate, the signature.
-    const remoteEphemeral = bare.publicKey("x25519", ephemeral.raw);
-    bare.agree(signedPrekey.privateKey, bare.publicKey("x25519", encryptionA.raw));
+    const remoteEphemeral = bare.remoteKey("x25519", ephemeral.raw);
+    bare.agree(signedPrekey.privateKey, bare.remoteKey("x25519", encryptionA.raw));
     bare.agree(encryptionB.privateKey, remoteEphemeral);
     bare.agree(signedPrekey.privateKey, remoteEphemeral);
     bare.agree(oneTimePrekey.privateKey, remoteEphemeral);
     bare.decapsulate(kem.privateKey, ciphertext);
-    bare.agree(signedPrekey.privateKey, bare.publicKey("x25519", ratchet.raw));
+    bare.agree(signedPrekey.privateKey, bare.remoteKey("x25519", ratchet.raw));
     bare.open(ratchetStep(handshakeSecrets()) && messageKey, nonce, sealed, envelope);
-    bare.verify(null, signed, bare.publicKey("ed25519", identityA.raw), certificateSignature);
+    bare.verify(null, signed, bare.remoteKey("ed25519", identityA.raw), certificateSignature);
     bare.sha256(frame);
-    bare.verify(null, signed, bare.publicKey("ed25519", instance.raw), signature);
+    bare.verify(null, signed, bare.remoteKey("ed25519", instance.raw), signature);
   };
 }
 

@@ -14,7 +14,7 @@ const DAY_MS = 86_400_000;
 export const RATCHET_BOUNDS: RatchetBounds = {
   /**
    * Messages skipped by one message, in the old chain and the new one together. A forged header costs its receiver at most so many
-   * derivations (some 50 ms) before the tag refutes it; an honest gap this long means that the session is lost.
+   * derivations (below 100 ms) before the tag refutes it; an honest gap this long means that the session is lost.
    */
   maxJump: 10_000,
   /**
