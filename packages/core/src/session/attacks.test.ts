@@ -334,3 +334,15 @@ test("failure 6: a first message relabelled as another agent's, who claims the s
   refuses(new Party(b, m), forged);
   assert.deepEqual(answerSession(b, envelope.handshakeHeader, a.log).peerAgentId, a.id);
 });
+
+test("an answer that comes in the dress of a first message is refused: only the initiator sends the handshake", () => {
+  const { alice, bob } = acquainted();
+  const [a, b] = [alice.agent, bob.agent];
+  const begun = new Party(a, b);
+  const { handshakeHeader } = begun.begin();
+  const answering = new Party(b, a);
+  answering.open(begun.seal("first").envelope);
+  const dressed = { ...answering.live, handshakeHeader };
+  const { envelope } = sealMessage(dressed, answering.message("answer"), answering.instance, "instance", nodeCrypto);
+  refuses(begun, envelope);
+});
