@@ -2,7 +2,8 @@
  * A small world for tests: one real directory on loopback and any number of real agents with data directories of their own
  * in one temporary folder, in one process. Everything that was opened is closed and removed with it.
  */
-import { cpSync, mkdtempSync, rmSync } from "node:fs";
+import { execFileSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import {
@@ -82,9 +83,12 @@ export class AgentWorld implements AsyncDisposable {
     return this.#keep(await openIn(environment, { dataDir: this.dataDir(name), password: TEST_PASSWORD, ...options }));
   }
 
-  /** A copy of a data directory, as a backup program or a virtual machine makes one. */
+  /**
+   * A copy of a data directory, as a backup program or a virtual machine makes one. By another process: POSIX locks of this
+   * one would fall if it closed the files itself.
+   */
   copyDataDir(name: string, copy: string): void {
-    cpSync(this.dataDir(name), this.dataDir(copy), { recursive: true });
+    execFileSync("cp", ["-a", this.dataDir(name), this.dataDir(copy)]);
   }
 
   async [Symbol.asyncDispose](): Promise<void> {

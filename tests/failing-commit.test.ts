@@ -1,0 +1,76 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isTalosError } from "@talos/core";
+import { AgentWorld, holdWriteLock, intercepting, take, until, type DirectoryHooks } from "@talos/testkit";
+
+test("a commit that fails fails every send of its turn, nothing has left, and the next one works", async () => {
+  await using world = await AgentWorld.start();
+  let deposits = 0;
+  const counting = intercepting(world.environment, {
+    deposited: () => {
+      deposits += 1;
+    },
+  });
+  const alice = await world.create("alice", {}, counting);
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "before", { waitFor: "deposited" });
+  const before = deposits;
+  {
+    using _lock = holdWriteLock(alice.dataDir);
+    const results = await Promise.allSettled(["x", "y", "z"].map(async (text) => alice.send(bob.did, text)));
+    for (const result of results) {
+      assert.ok(result.status === "rejected" && isTalosError(result.reason, "COMMIT_FAILED"));
+    }
+  }
+  assert.equal(deposits, before);
+  await alice.send(bob.did, "after", { waitFor: "deposited" });
+  assert.deepEqual(
+    (await take(bob, 2)).map((message) => message.text()),
+    ["before", "after"],
+  );
+  assert.equal(deposits, before + 1);
+});
+
+test("a commit that fails on the way in leaves the message in the mailbox, and it comes later", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "first");
+  await take(bob, 1);
+  {
+    using _lock = holdWriteLock(bob.dataDir);
+    await alice.send(bob.did, "second", { waitFor: "deposited" });
+    await new Promise((resolve) => setTimeout(resolve, 100));
+    assert.equal(bob.status().inbox.offered, 0);
+    assert.equal(bob.status().kept.length, 0);
+  }
+  assert.equal((await take(bob, 1))[0]?.text(), "second");
+});
+
+test("failure 60: the acknowledgement leaves only after ack() has committed", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const hooks: DirectoryHooks = {};
+  let frames = 0;
+  hooks.deposited = () => {
+    frames += 1;
+  };
+  const bob = await world.create("bob", {}, intercepting(world.environment, hooks));
+  const { messageId } = await alice.send(bob.did, "keep me", { waitFor: "deposited" });
+  const [message] = await take(bob, 1, false);
+  await bob.flush();
+  assert.equal(frames, 0, "offered is not acknowledged");
+  {
+    using _lock = holdWriteLock(bob.dataDir);
+    await assert.rejects(message?.ack() ?? Promise.resolve(), (error) => isTalosError(error, "COMMIT_FAILED"));
+  }
+  await bob.flush();
+  assert.equal(frames, 0, "an ack that failed is none");
+  assert.equal(alice.outbox(messageId)?.state, "deposited");
+  const [again] = await take(bob, 1, false);
+  assert.equal(again?.id, messageId, "offered still");
+  await again.ack();
+  await bob.flush();
+  await until(() => alice.outbox(messageId)?.state === "delivered", "now the sender hears of it");
+  assert.equal(frames, 1);
+});
