@@ -49,8 +49,9 @@ export class Lock implements Disposable {
     }
   }
 
-  /** Empties the holder row and lets go. May be called once. */
+  /** Empties the holder row and lets go. May be called again. */
   [Symbol.dispose](): void {
+    if (!this.#database.isOpen) return;
     try {
       waitForReaders(this.#database, true);
       this.#database.exec("DELETE FROM holder; COMMIT");

@@ -60,9 +60,18 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
     if (keyId !== undefined && owner?.keyId === keyId) note(keyId, "final", file.name);
     else if (keyId !== undefined && place !== undefined && isFormerName(place, file.name)) note(keyId, "former", file.name);
     else if (keyId !== undefined && place === undefined && inventory.hasEnded(keyId)) clear.push(file.name);
-    else if (owner !== undefined) wrong.set(owner.keyId, keyId === undefined ? "KEY_FILE_CORRUPT" : "KEY_FILE_SWAPPED");
-    else if (place !== undefined) wrong.set(place.keyId, "KEY_FILE_SWAPPED");
-    else quarantine.push(file.name);
+    else if (owner === undefined && place === undefined) quarantine.push(file.name);
+    else {
+      if (owner !== undefined) wrong.set(owner.keyId, keyId === undefined ? "KEY_FILE_CORRUPT" : "KEY_FILE_SWAPPED");
+      if (place !== undefined) wrong.set(place.keyId, "KEY_FILE_SWAPPED");
+    }
+  }
+  for (const { final, former } of found.values()) {
+    // A crash leaves a file under one of its names; under both, the other one is a copy, in the place of another key's.
+    if (final === undefined || former === undefined) continue;
+    const owner = wanted.get(former);
+    if (owner === undefined) quarantine.push(former);
+    else wrong.set(owner.keyId, "KEY_FILE_SWAPPED");
   }
 
   const locations = new Map<KeyId, string>();

@@ -1,0 +1,124 @@
+import assert from "node:assert/strict";
+import { chmodSync, cpSync, rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { isTalosError, nodeCrypto, utf8 } from "@talos/core";
+import { snapshotFolder } from "@talos/testkit";
+import { agent, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
+import { Vault } from "./vault.ts";
+
+const crypto = nodeCrypto;
+/** While this process holds the vault, nothing but SQLite may open these. */
+const databases = (path: string): boolean => path === "lock" || path.startsWith("state.db");
+
+async function lookAtEverything(dataDir: string): Promise<void> {
+  assert.equal(Vault.exists(dataDir), true);
+  for (const given of [undefined, password()]) {
+    using inspection = await Vault.inspect({ dataDir, password: given, crypto });
+    inspection.read((tx) => [tx.inventory.list(), tx.outbox.list(), tx.sessions.list(), tx.peers.list(), tx.plans.list(), tx.kept.list()]);
+  }
+}
+
+test("failure 59: looking at a closed vault changes no byte, no time and no generation", async () => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  const before = snapshotFolder(folder.dataDir);
+  await lookAtEverything(folder.dataDir);
+  assert.deepEqual(snapshotFolder(folder.dataDir), before);
+  using vault = await reopen(folder.dataDir);
+  assert.equal(vault.generation, 2);
+});
+
+test("failure 59: looking beside a running agent shows what it has committed, and it runs on", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  for (let i = 0; i < 3; i++) {
+    closing.transaction((tx) => {
+      tx.settings.set("round", String(i));
+    });
+    const before = snapshotFolder(folder.dataDir, { unread: databases });
+    await lookAtEverything(folder.dataDir);
+    using inspection = await Vault.inspect({ dataDir: folder.dataDir, crypto });
+    assert.equal(
+      inspection.read((tx) => tx.settings.get("round")),
+      String(i),
+    );
+    assert.equal(inspection.holder?.pid, process.pid);
+    assert.equal(inspection.generation, 1);
+    assert.deepEqual(inspection.findings, []);
+    assert.deepEqual(snapshotFolder(folder.dataDir, { unread: databases }), before);
+    if (i === 1) closing.checkpoint();
+  }
+  await assert.rejects(reopen(folder.dataDir), (error) => isTalosError(error, "VAULT_LOCKED"));
+});
+
+test("failure 59: looking at what a crash left behind changes no byte, and sees the last commit", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  vault.transaction((tx) => {
+    tx.settings.set("last", "committed");
+  });
+  // What is on disk while the agent runs is what a killed one leaves. cpSync opens the databases: this lock is not needed any more.
+  const left = join(folder.parent, "left");
+  cpSync(folder.dataDir, left, { recursive: true, preserveTimestamps: true });
+  chmodSync(left, 0o700);
+  chmodSync(join(left, "prekeys"), 0o700);
+  vault.close();
+
+  const before = snapshotFolder(left);
+  assert.ok("state.db-wal" in before);
+  await lookAtEverything(left);
+  using inspection = await Vault.inspect({ dataDir: left, crypto });
+  assert.equal(
+    inspection.read((tx) => tx.settings.get("last")),
+    "committed",
+  );
+  assert.deepEqual(snapshotFolder(left), before);
+
+  // A copy that lost its -shm: SQLite has to make one, and nothing else changes.
+  rmSync(join(left, "state.db-shm"));
+  using again = await Vault.inspect({ dataDir: left, crypto });
+  assert.equal(
+    again.read((tx) => tx.settings.get("last")),
+    "committed",
+  );
+  using reopened = await reopen(left);
+  assert.equal(
+    reopened.read((tx) => tx.settings.get("last")),
+    "committed",
+  );
+});
+
+test("without the password everything public can be read, and sealed columns say what they need", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  const order = vault.transaction((tx) =>
+    tx.outbox.insert({
+      messageId: crypto.randomBytes(16),
+      peer: agent("bob"),
+      contentType: "text/plain",
+      sign: "instance",
+      frameType: 1,
+      createdAt: NOW,
+      body: utf8("hello"),
+      outcome: { reason: "no-session" },
+    }),
+  );
+  vault.close();
+  using without = await Vault.inspect({ dataDir: folder.dataDir, crypto });
+  assert.equal(without.holder, undefined);
+  assert.deepEqual(without.read((tx) => tx.outbox.counts()).waiting, 1);
+  assert.throws(
+    () => without.read((tx) => tx.outbox.body(order)),
+    (error) => isTalosError(error, "PASSWORD_REQUIRED"),
+  );
+  using withIt = await Vault.inspect({ dataDir: folder.dataDir, password: password(), crypto });
+  using body = withIt.read((tx) => tx.outbox.body(order)) ?? assert.fail();
+  assert.equal(body.length, 5);
+});
+
+test("what cannot be inspected is a named error", async () => {
+  using folder = temporaryFolder();
+  await assert.rejects(Vault.inspect({ dataDir: folder.dataDir, crypto }), (error) => isTalosError(error, "VAULT_NOT_FOUND"));
+});
