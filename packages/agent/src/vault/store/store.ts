@@ -15,6 +15,9 @@ export interface RowSealer {
 export type SqlValue = SQLInputValue | undefined;
 export type SqlRow = Record<string, SQLOutputValue>;
 
+const QUEUES = ["inbox", "outbox"] as const;
+type Queue = (typeof QUEUES)[number];
+
 export class Store {
   readonly #db: DatabaseSync;
   readonly #sealer: RowSealer | undefined;
@@ -31,6 +34,8 @@ export class Store {
 
   /** Opens the store for writing; only the vault's transaction does so. */
   beginWriting(): void {
+    // Before the first row can be removed: its place must not be given out again.
+    if (this.#lastOrders.size === 0) for (const queue of QUEUES) this.#lastOrders.set(queue, this.#newestOrder(queue));
     this.#writable = true;
     this.#inventoryChanged = false;
   }
@@ -49,14 +54,10 @@ export class Store {
    * The next place in a queue: above every row there is and every place given out since the vault was opened, so a
    * reader that remembers a place never meets a later row under it. (AUTOINCREMENT would cost one more page a commit.)
    */
-  nextOrder(table: "inbox" | "outbox"): number {
-    let last = this.#lastOrders.get(table);
-    if (last === undefined) {
-      const newest = this.get(`SELECT coalesce(max(ord), 0) AS last FROM ${table}`)?.["last"];
-      last = typeof newest === "number" ? newest : 0;
-    }
-    this.#lastOrders.set(table, last + 1);
-    return last + 1;
+  nextOrder(table: Queue): number {
+    const order = (this.#lastOrders.get(table) ?? this.#newestOrder(table)) + 1;
+    this.#lastOrders.set(table, order);
+    return order;
   }
 
   /** Number of changed rows. */
@@ -79,6 +80,11 @@ export class Store {
 
   unseal(table: string, row: Uint8Array, column: string, sealed: Uint8Array): Uint8Array {
     return this.#seals().openRow(table, row, column, sealed);
+  }
+
+  #newestOrder(table: Queue): number {
+    const newest = this.get(`SELECT coalesce(max(ord), 0) AS last FROM ${table}`)?.["last"];
+    return typeof newest === "number" ? newest : 0;
   }
 
   #seals(): RowSealer {
