@@ -41,7 +41,12 @@ export class Directories {
   /** A request that nobody signs. @throws TalosError as `Directory` */
   async ask<T>(url: string, request: (directory: Directory) => Promise<T>): Promise<T> {
     this.#options.requireActive();
-    return await request(this.#directory(url));
+    try {
+      return await request(this.#directory(url));
+    } catch (error) {
+      if (error instanceof DirectoryRefusal) this.#judge(error);
+      throw error;
+    }
   }
 
   /**
@@ -74,14 +79,6 @@ export class Directories {
       this.#registering.set(url, running);
     }
     await running;
-  }
-
-  /** Asks whether a directory knows a newer instance of this agent. */
-  async checkOwn(url: string): Promise<void> {
-    const { log } = this.#options;
-    const { certificate } = await this.ask(url, (directory) => directory.resolve(log.agentId, log.head.seq));
-    if (certificate !== undefined) this.#options.hear(certificate);
-    this.#options.requireActive();
   }
 
   close(): void {

@@ -1,0 +1,107 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import type { TalosClient } from "@talos/agent";
+import { AgentWorld, ManualClock, take, until } from "@talos/testkit";
+
+const HOUR = 3_600_000;
+const DAY = 24 * HOUR;
+
+/** Time passes as for agents that run: in steps, each time with what it made due. */
+async function pass(clock: ManualClock, milliseconds: number, step: number = 6 * HOUR): Promise<void> {
+  for (let left = milliseconds; left > 0; left -= step) {
+    await clock.advance(Math.min(step, left));
+    await new Promise((resolve) => setTimeout(resolve, 20));
+  }
+}
+
+/** Goes through what a message needs when nobody moves the clock: the two seconds that an acknowledgement waits. */
+async function acknowledged(clock: ManualClock, sender: TalosClient, messageId: string): Promise<void> {
+  for (let round = 0; round < 200 && sender.outbox(messageId)?.state !== "delivered"; round++) {
+    await clock.advance(500);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(sender.outbox(messageId)?.state, "delivered");
+}
+
+test("the certificate is renewed at two thirds of its life, for the same instance, and known to the directory", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  const before = alice.status().certificate;
+  await pass(clock, 17 * HOUR);
+  await until(() => alice.status().certificate?.from !== before?.from, "renewed");
+  const after = alice.status().certificate;
+  assert.equal(after?.generation, before?.generation);
+  assert.ok((after?.from ?? 0) - (before?.from ?? 0) >= 16 * HOUR);
+  const { messageId } = await alice.send(bob.did, "a day later", { waitFor: "deposited" });
+  assert.equal((await take(bob, 1))[0]?.text(), "a day later");
+  await acknowledged(clock, alice, messageId);
+});
+
+test("an agent that slept longer than its certificate lives renews it before it sends", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "one", { waitFor: "deposited" });
+  await clock.advance(3 * DAY);
+  await alice.send(bob.did, "two", { waitFor: "deposited" });
+  assert.deepEqual(
+    (await take(bob, 2)).map((message) => message.text()),
+    ["one", "two"],
+  );
+});
+
+test("failure 48: nothing is sent under a head that is older than three weeks; it goes out once the peer was seen again", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  const { did } = bob;
+  await alice.send(did, "one", { waitFor: "deposited" });
+  await take(bob, 1);
+  await bob.send(alice.did, "answer");
+  await take(alice, 1);
+  await bob.close();
+  await pass(clock, 22 * DAY, DAY);
+  const { messageId, state, reason } = await alice.send(did, "three weeks later");
+  assert.deepEqual([state, reason], ["waiting", "peer-head-stale"]);
+  await until(() => alice.outbox(messageId)?.lastError === "PEER_HEAD_STALE", "the directory has nothing newer");
+  assert.equal(alice.outbox(messageId)?.state, "waiting");
+  const again = await world.open("bob");
+  await pass(clock, 2 * 60_000, 20_000);
+  assert.equal((await take(again, 1))[0]?.text(), "three weeks later");
+});
+
+test("what nobody acknowledges goes out once more after 30 days, as the same bytes, and is given up after 90", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  const waiting = alice.send(bob.did, "hello?", { waitFor: "delivered" }).then(
+    () => "delivered",
+    (error: unknown) => String(error),
+  );
+  await until(() => alice.status().outbox.deposited === 1, "deposited");
+  const [row] = alice.status().outbox.rows;
+  await bob.close();
+  await pass(clock, 31 * DAY, DAY);
+  await until(() => (alice.outbox(row?.messageId ?? "")?.depositedAt ?? 0) > (row?.depositedAt ?? 0), "deposited again");
+  await pass(clock, 60 * DAY, DAY);
+  await until(() => alice.outbox(row?.messageId ?? "")?.state === "expired", "given up");
+  assert.match(await waiting, /DELIVERY_NOT_REACHED/);
+});
+
+test("a receiver that has sent nothing for a day turns the ratchet", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "one", { waitFor: "deposited" });
+  await take(bob, 1, false);
+  assert.equal(alice.status().sessions[0]?.answered, false);
+  await pass(clock, 26 * HOUR, HOUR);
+  await until(() => alice.status().sessions[0]?.answered === true, "alice has heard bob");
+  assert.equal(bob.status().inbox.offered, 1);
+});
