@@ -13,8 +13,10 @@ import { bytes, number, text } from "./store/columns.ts";
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./store/schema.ts";
 import type { VaultFacts } from "./types.ts";
 
-/** A checkpoint of somebody who looks, or a look during ours, takes milliseconds. */
-const BUSY_TIMEOUT_MS = 5000;
+/** Nobody else writes while the lock is held; a look that has to rebuild a lost `-shm` is done in milliseconds. */
+const WRITER_TIMEOUT_MS = 500;
+/** A checkpoint of the running agent may hold up somebody who looks. */
+const READER_TIMEOUT_MS = 5000;
 
 export type StoredFacts = Omit<VaultFacts, "dataDir">;
 
@@ -22,7 +24,7 @@ export type StoredFacts = Omit<VaultFacts, "dataDir">;
 export function openForWriting(dataDir: string): DatabaseSync {
   const path = join(dataDir, DATABASE_FILE);
   if (createEmptyFile(path)) syncFolder(dataDir);
-  const database = new DatabaseSync(path, { timeout: BUSY_TIMEOUT_MS });
+  const database = new DatabaseSync(path, { timeout: WRITER_TIMEOUT_MS });
   try {
     // Temporary tables may hold what sealed columns hold; they stay in memory.
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;
@@ -43,7 +45,7 @@ export function openForReading(dataDir: string): DatabaseSync {
   const url = pathToFileURL(join(dataDir, DATABASE_FILE));
   if (isAtRest(dataDir)) url.search = "immutable=1";
   else if (statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
-  const database = new DatabaseSync(url, { readOnly: true, timeout: BUSY_TIMEOUT_MS });
+  const database = new DatabaseSync(url, { readOnly: true, timeout: READER_TIMEOUT_MS });
   try {
     database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
     return database;

@@ -124,10 +124,7 @@ export class OutboxReader {
 
   /** Whether anything for that peer waits: then a later row waits too, so that the order stays. */
   hasWaiting(peer: AgentId): boolean {
-    return (
-      this.store.get("SELECT 1 FROM outbox WHERE peer = ? AND state IN ('waiting', 'ready') AND state = 'waiting' LIMIT 1", peer) !==
-      undefined
-    );
+    return this.store.get("SELECT 1 FROM outbox WHERE peer = ? AND state = 'waiting' LIMIT 1", peer) !== undefined;
   }
 
   /** Ready and deposited rows that used this session, in order. */

@@ -155,6 +155,7 @@ CREATE TABLE outbox (
   body BLOB -- sealed
 ) STRICT;
 CREATE INDEX outbox_pending ON outbox (peer, ord) WHERE state IN ('waiting', 'ready');
+CREATE INDEX outbox_waiting ON outbox (peer) WHERE state = 'waiting';
 CREATE INDEX outbox_deposited ON outbox (envelope_id) WHERE state = 'deposited';
 CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;
 
