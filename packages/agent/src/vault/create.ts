@@ -6,12 +6,12 @@ import { listFolder, makeFolder, statPath, syncFolder, unlinkFile } from "./file
 import { KeyFolder } from "./key-folder.ts";
 import { DATABASE_FILE, METADATA_FILE, parseName, PREKEYS_FOLDER } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { settle, type VaultParts } from "./parts.ts";
+import { trySettle, type VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { Sealer } from "./sealer.ts";
 import { Store } from "./store/store.ts";
 import { transactionOver } from "./store/transaction.ts";
-import type { CreateVaultOptions, FirstContent, VaultFinding } from "./types.ts";
+import type { CreateVaultOptions, FirstContent } from "./types.ts";
 import { makePasswordSlot } from "./unlock-slots.ts";
 
 const VAULT_KEY_BYTES = 32;
@@ -56,8 +56,9 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
     return { ...first, dataDir };
   });
   cleanup.move();
-  const findings = settleQuietly({ facts, database, store, folder });
-  return { facts, database, store, sealer, folder, lock, findings, crypto };
+  const { findings, unsettled } = trySettle({ facts, database, store, folder });
+  const unexpected = findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
+  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled };
 }
 
 /** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT, STORAGE_FAILED */
@@ -93,14 +94,5 @@ function writeContent(store: Store, content: FirstContent): void {
     content.write(transactionOver(store));
   } finally {
     store.endWriting();
-  }
-}
-
-/** The commit stands; what could not be placed now is placed at the next opening, and found under its staged name until then. */
-function settleQuietly(parts: Parameters<typeof settle>[0]): VaultFinding[] {
-  try {
-    return settle(parts).filter(({ code }) => code !== "METADATA_REWRITTEN");
-  } catch {
-    return [];
   }
 }

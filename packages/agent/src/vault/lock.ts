@@ -25,9 +25,11 @@ const READER_TIMEOUT_MS = 2000;
 
 export class Lock implements Disposable {
   readonly #database: DatabaseSync;
+  readonly #token: Uint8Array;
 
-  private constructor(database: DatabaseSync) {
+  private constructor(database: DatabaseSync, token: Uint8Array) {
     this.#database = database;
+    this.#token = token;
   }
 
   /**
@@ -39,9 +41,10 @@ export class Lock implements Disposable {
     const path = join(dataDir, LOCK_FILE);
     createEmptyFile(path);
     const database = new DatabaseSync(path);
+    const token = crypto.randomBytes(TOKEN_BYTES);
     try {
-      takeLock(database, now, crypto.randomBytes(TOKEN_BYTES));
-      return new Lock(database);
+      takeLock(database, now, token);
+      return new Lock(database, token);
     } catch (error) {
       database.close();
       if (isBusy(error)) throw locked(readHolder(dataDir));
@@ -54,7 +57,8 @@ export class Lock implements Disposable {
     if (!this.#database.isOpen) return;
     try {
       waitForReaders(this.#database, true);
-      this.#database.exec("DELETE FROM holder; COMMIT");
+      this.#database.prepare("DELETE FROM holder WHERE token = ?").run(this.#token);
+      this.#database.exec("COMMIT");
     } catch {
       // The row then names a process that is gone; the lock itself falls with the connection.
     }

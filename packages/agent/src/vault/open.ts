@@ -7,7 +7,7 @@ import { statPath } from "./files.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { DATABASE_FILE } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { planFor, settle, type VaultParts } from "./parts.ts";
+import { planFor, trySettle, type VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { Sealer } from "./sealer.ts";
 import { fromSqlite } from "./sqlite-error.ts";
@@ -49,16 +49,17 @@ export function openParts(options: OpenVaultOptions): VaultParts {
   const store = new Store(database, sealer);
   const folder = new KeyFolder(dataDir, crypto, sealer);
   const placement = onDatabase(() => planFor(folder, store, sealer.vaultKeyNumber));
-  refuseLost(placement.findings);
+  refuseLost(store, placement.findings);
   folder.adopt(placement);
   const damaged = checkKeyFiles(folder, store, placement.findings);
-  refuseLost(damaged);
+  refuseLost(store, damaged);
 
   const generation = raiseGeneration(database);
   const facts = { ...current.facts, generation, dataDir };
-  const findings = [...damaged, ...settle({ facts, database, store, folder }, placement)];
+  const settled = trySettle({ facts, database, store, folder }, placement);
+  const findings = [...damaged, ...settled.findings];
   cleanup.move();
-  return { facts, database, store, sealer, folder, lock, findings, crypto };
+  return { facts, database, store, sealer, folder, lock, findings, crypto, unsettled: settled.unsettled };
 }
 
 /** Checks the folder and reads how it is unlocked; changes nothing. */
@@ -116,11 +117,13 @@ export function checkKeyFiles(
   return findings;
 }
 
-/** One-time prekeys and retired keys may be lost: the agent works on, and says so. The others it cannot do without. */
-function refuseLost(findings: readonly VaultFinding[]): void {
-  const lost = findings.find(({ kind, file }) => kind !== undefined && kind !== "one-time-prekey" && !/\.[0-9a-f]{16}\./.test(file));
-  if (lost === undefined || lost.code === "QUARANTINED" || lost.code === "METADATA_REWRITTEN") return;
-  throw talosError(lost.code, undefined, { details: { file: lost.file, ...(lost.keyId === undefined ? {} : { keyId: lost.keyId }) } });
+/** One-time prekeys, and keys that are staged or retired, may be lost: the agent works on, and says so. The others it cannot do without. */
+function refuseLost(store: Store, findings: readonly VaultFinding[]): void {
+  const inventory = new Inventory(store);
+  for (const { code, file, keyId, kind } of findings) {
+    if (keyId === undefined || kind === "one-time-prekey" || code === "QUARANTINED" || code === "METADATA_REWRITTEN") continue;
+    if (inventory.get(keyId)?.state === "live") throw talosError(code, undefined, { details: { file, keyId } });
+  }
 }
 
 function onDatabase<T>(action: () => T): T {

@@ -3,7 +3,7 @@
  * so that the last two of the four steps exist once.
  */
 import type { DatabaseSync } from "node:sqlite";
-import type { Crypto } from "@talos/core";
+import { type Crypto, isTalosError } from "@talos/core";
 import { readSlots } from "./database.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import type { Lock } from "./lock.ts";
@@ -23,6 +23,8 @@ export interface VaultParts {
   readonly lock: Lock;
   readonly findings: readonly VaultFinding[];
   readonly crypto: Crypto;
+  /** Files do not follow the inventory yet: the disk refused, and it is tried again after the next commit. */
+  readonly unsettled: boolean;
 }
 
 /** What the placement of files needs to know of the inventory. */
@@ -52,4 +54,18 @@ export function settle(
       ? []
       : [{ code: "METADATA_REWRITTEN", file: "metadata.json", message: `metadata.json was ${before} and has been written anew.` }];
   return [...placement.findings, ...aside, ...rewritten];
+}
+
+/**
+ * As `settle`, where the commit it follows stands whatever happens: a disk that is full or read-only just now keeps
+ * nobody from working, since every key is found under its staged name too.
+ */
+export function trySettle(...args: Parameters<typeof settle>): { findings: VaultFinding[]; unsettled: boolean } {
+  try {
+    return { findings: settle(...args), unsettled: false };
+  } catch (error) {
+    if (!isTalosError(error, "STORAGE_FAILED")) throw error;
+    const message = "The key files could not be brought in step with the inventory; it is tried again after the next change.";
+    return { findings: [{ code: error.code, file: ".", message }], unsettled: true };
+  }
 }

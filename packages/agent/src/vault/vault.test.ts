@@ -500,6 +500,32 @@ test("a creation that fails at its commit leaves no agent, and no key file", asy
   await makeClosedVault(folder.dataDir);
 });
 
+test("files that cannot follow a commit just now keep nobody from working, and follow later", async () => {
+  using folder = temporaryFolder();
+  const { vault, keys } = await makeVault(folder.dataDir);
+  const obstacle = join(folder.dataDir, "metadata.json.new");
+  mkdirSync(obstacle, { mode: 0o700 });
+  const fresh = stagePrekey(vault.files, "one-time-prekey");
+  vault.transaction((tx) => {
+    tx.inventory.put(prekeyEntry("one-time-prekey", fresh));
+  });
+  vault.files.load("one-time-prekey", fresh).dispose();
+  vault.close();
+
+  using again = await reopen(folder.dataDir);
+  assert.deepEqual(
+    again.findings.map(({ code }) => code),
+    ["STORAGE_FAILED"],
+  );
+  for (const keyId of [fresh, ...keys.oneTime]) again.files.load("one-time-prekey", keyId).dispose();
+  assert.equal(readFileSync(join(folder.dataDir, "metadata.json"), "utf8").includes(fresh), false);
+  rmSync(obstacle, { recursive: true });
+  again.transaction((tx) => {
+    tx.settings.set("any", "change");
+  });
+  assert.equal(readFileSync(join(folder.dataDir, "metadata.json"), "utf8").includes(fresh), true);
+});
+
 test("a closed vault does nothing any more, and closing again is harmless", async () => {
   using folder = temporaryFolder();
   const { vault } = await makeVault(folder.dataDir);

@@ -30,12 +30,13 @@ export class Vault implements VaultFacts, Disposable {
     readonly rollback: StatementSync;
   };
   #inside = false;
-  #unsettled = false;
+  #unsettled: boolean;
   #closed = false;
 
   /** Takes over what `create` and `open` made; everybody else calls those. */
   constructor(parts: VaultParts) {
     this.#parts = parts;
+    this.#unsettled = parts.unsettled;
     this.#tx = transactionOver(parts.store);
     const { database } = parts;
     this.#statements = {
