@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { talosError } from "@talos/core";
 import { atomically, openForWriting, readFacts, readOnce, writeFirst } from "./database.ts";
-import { listFolder, makeFolder, statPath, syncFolder, unlinkFile } from "./files.ts";
+import { listFolder, makeFolder, statPath, syncFolder } from "./files.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { DATABASE_FILE, METADATA_FILE, parseName, PREKEYS_FOLDER } from "./layout.ts";
 import { Lock } from "./lock.ts";
@@ -35,7 +35,8 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
     database.close();
   });
   if (readFacts(database) !== undefined) throw talosError("VAULT_EXISTS");
-  startAnew(dataDir);
+  // What an earlier attempt staged is cleared once this one is committed, as at every opening.
+  makeFolder(join(dataDir, PREKEYS_FOLDER));
   const folder = new KeyFolder(dataDir, crypto);
   cleanup.defer(() => {
     folder.dropUncommitted();
@@ -78,14 +79,6 @@ export function refuseOrphans(dataDir: string): void {
       hint: "Put back state.db from an untouched copy, or recover from a backup; nothing was deleted.",
     });
   }
-}
-
-/** Clears what an attempt left that never came to its commit. */
-function startAnew(dataDir: string): void {
-  const prekeys = join(dataDir, PREKEYS_FOLDER);
-  for (const name of listFolder(dataDir)) if (parseName(name)?.type === "staged") unlinkFile(join(dataDir, name));
-  for (const name of listFolder(prekeys)) if (parseName(`${PREKEYS_FOLDER}/${name}`)?.type === "staged") unlinkFile(join(prekeys, name));
-  makeFolder(prekeys);
 }
 
 function writeContent(store: Store, content: FirstContent): void {

@@ -6,7 +6,17 @@ import { isTalosError, type KeyId, nodeCrypto, type SecretBytes } from "@talos/c
 import { listModes, snapshotFolder } from "@talos/testkit";
 import { openKeyFile, sealKeyFile } from "./key-file.ts";
 import { Sealer } from "./sealer.ts";
-import { agent, makeClosedVault, makeVault, NOW, password, prekeyEntry, reopen, temporaryFolder } from "./vault-fixture.test.ts";
+import {
+  agent,
+  makeClosedVault,
+  makeVault,
+  NOW,
+  password,
+  prekeyEntry,
+  reopen,
+  stagePrekey,
+  temporaryFolder,
+} from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
 const crypto = nodeCrypto;
@@ -173,6 +183,24 @@ test("a lost one-time prekey is named, and everything else works", async () => {
   vault.transaction((tx) => {
     tx.settings.set("still", "works");
   });
+});
+
+test("placing never goes over a file that is there", async () => {
+  using folder = temporaryFolder();
+  const { vault, keys } = await makeVault(folder.dataDir);
+  const fresh = stagePrekey(vault.files, "signed-prekey");
+  const inTheWay = join(folder.dataDir, `prekeys/signed_prekey.${keys.signedPrekey}.enc`);
+  writeFileSync(inTheWay, "somebody's file", { mode: 0o600 });
+  vault.transaction((tx) => {
+    tx.inventory.setState(keys.signedPrekey, "retired", NOW);
+    tx.inventory.put(prekeyEntry("signed-prekey", fresh));
+  });
+  assert.equal(readFileSync(inTheWay, "utf8"), "somebody's file");
+  for (const keyId of [fresh, keys.signedPrekey]) vault.files.load("signed-prekey", keyId).dispose();
+  vault.close();
+  using again = await reopen(folder.dataDir);
+  for (const keyId of [fresh, keys.signedPrekey]) again.files.load("signed-prekey", keyId).dispose();
+  assert.equal(readFileSync(inTheWay, "utf8"), "somebody's file");
 });
 
 test("the file of a used prekey, put back from earlier, is cleared and not used", async () => {

@@ -103,6 +103,19 @@ test("what was never a key's name is a swap, and is not mended by moving", () =>
   for (const placement of [otherKind, foreign]) assert.deepEqual([placement.moves, placement.clear, placement.quarantine], [[], [], []]);
 });
 
+test("a stranger under the final name of a prekey that is only staged does not take its place", () => {
+  const staged = `prekeys/otpk_${C}.enc.${C}.1.new`;
+  const placement = plan([named(`prekeys/otpk_${C}.enc`), named(staged)], [{ kind: "one-time-prekey", state: "live", keyId: C }]);
+  assert.deepEqual([...placement.locations], [[C, staged]]);
+  assert.deepEqual([placement.moves, placement.clear, placement.quarantine], [[], [], []]);
+  assert.deepEqual(codes(placement), [[C, "KEY_FILE_SWAPPED"]]);
+});
+
+test("a staged file whose key has been placed is cleared", () => {
+  const staged = named(`identity.key.enc.${A}.1.new`);
+  assert.deepEqual(plan([file("identity.key.enc", "identity", A), staged], [CURRENT]).clear, [staged.name]);
+});
+
 test("damaged and missing files are told apart", () => {
   assert.deepEqual(codes(plan([{ name: "identity.key.enc", header: "unreadable" }], [CURRENT])), [[A, "KEY_FILE_CORRUPT"]]);
   assert.deepEqual(codes(plan([], [CURRENT])), [[A, "KEY_FILE_MISSING"]]);

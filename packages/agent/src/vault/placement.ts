@@ -74,11 +74,18 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
     else wrong.set(owner.keyId, "KEY_FILE_SWAPPED");
   }
 
+  const byNameAlone = new Set(files.filter(({ header }) => header === "not-read").map(({ name }) => name));
   const locations = new Map<KeyId, string>();
   const moves: { keyId: KeyId; from: string; to: string }[] = [];
   const findings: VaultFinding[] = [];
   for (const place of inventory.places) {
     const { final, former, staged } = found.get(place.keyId) ?? {};
+    if (final !== undefined && staged !== undefined && byNameAlone.has(final)) {
+      // Renaming leaves no second file: what has the final name came from elsewhere, and the staged one is the key.
+      locations.set(place.keyId, staged);
+      findings.push(lost(place, "KEY_FILE_SWAPPED"));
+      continue;
+    }
     const location = final ?? former ?? staged;
     if (location === undefined) {
       findings.push(lost(place, wrong.get(place.keyId) ?? "KEY_FILE_MISSING"));
