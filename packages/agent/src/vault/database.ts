@@ -41,7 +41,7 @@ export function openForWriting(dataDir: string): DatabaseSync {
  * `-shm` the database is at rest and opened as immutable, since SQLite would create both; otherwise with a read-only
  * `-shm`. Only a `-wal` whose `-shm` is lost makes SQLite create one.
  */
-export function openForReading(dataDir: string): DatabaseSync {
+function openForReading(dataDir: string): DatabaseSync {
   const url = pathToFileURL(join(dataDir, DATABASE_FILE));
   if (isAtRest(dataDir)) url.search = "immutable=1";
   else if (statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
@@ -56,7 +56,7 @@ export function openForReading(dataDir: string): DatabaseSync {
 }
 
 /** Nobody has the database open, and everything committed is in the main file. */
-export function isAtRest(dataDir: string): boolean {
+function isAtRest(dataDir: string): boolean {
   return ["-wal", "-shm"].every((suffix) => statPath(join(dataDir, DATABASE_FILE + suffix)) === undefined);
 }
 

@@ -20,8 +20,8 @@ import {
 import { dirname } from "node:path";
 import { talosError, type TalosError } from "@talos/core";
 
-export const FILE_MODE = 0o600;
-export const FOLDER_MODE = 0o700;
+const FILE_MODE = 0o600;
+const FOLDER_MODE = 0o700;
 
 /** Creates, writes and syncs a file that must not exist. A file that could not be written whole is removed again. */
 export function writeNewFile(path: string, content: Uint8Array): void {
@@ -132,11 +132,11 @@ export function statPath(path: string): Stats | undefined {
 }
 
 /** `ENOSPC` and the like; undefined for an error that is none of the system's. */
-export function systemCode(error: unknown): string | undefined {
+function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-export function storageFailed(operation: string, cause: unknown): TalosError {
+function storageFailed(operation: string, cause: unknown): TalosError {
   const code = systemCode(cause);
   return talosError("STORAGE_FAILED", undefined, { cause, details: { operation, ...(code === undefined ? {} : { system: code }) } });
 }

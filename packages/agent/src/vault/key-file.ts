@@ -41,7 +41,7 @@ export interface KeyFileHeader {
 }
 
 /** The size of a file with a private part of that size, both in bytes. */
-export function keyFileSize(secretBytes: number): number {
+function keyFileSize(secretBytes: number): number {
   return OVERHEAD_BYTES + secretBytes;
 }
 

@@ -28,7 +28,7 @@ export interface VaultParts {
 }
 
 /** What the placement of files needs to know of the inventory. */
-export function viewOf(store: Store, vaultKeyNumber: number): InventoryView {
+function viewOf(store: Store, vaultKeyNumber: number): InventoryView {
   const inventory = new Inventory(store);
   return {
     places: inventory.inKeyFiles(),

@@ -13,7 +13,6 @@ import {
   type SecretBytes,
   talosError,
   utf8,
-  zeroBytes,
 } from "@talos/core";
 import type { RowSealer } from "./store/store.ts";
 
@@ -25,7 +24,7 @@ export const ROW_OVERHEAD_BYTES: number = 1 + SALT_BYTES + AEAD_NONCE_BYTES + AE
  * With random 96-bit nonces, so many seals under one key keep the chance of a repeated nonce below 2^-36
  * (NIST SP 800-38D allows 2^32 at 2^-32).
  */
-export const MAX_SEALS_PER_SALT: number = 2 ** 30;
+const MAX_SEALS_PER_SALT: number = 2 ** 30;
 /** Every opening leaves rows under its own salt; a derivation costs 3 µs, so a small cache is enough. */
 const MAX_CACHED_KEYS = 256;
 
@@ -167,15 +166,6 @@ export class Sealer implements RowSealer, Disposable {
       this.#places.set(name, prefix);
     }
     return concatBytes(prefix, row);
-  }
-}
-
-/** Runs `use` on bytes that are wiped afterwards. */
-export function withWiped<T>(bytes: Uint8Array, use: (bytes: Uint8Array) => T): T {
-  try {
-    return use(bytes);
-  } finally {
-    zeroBytes(bytes);
   }
 }
 

@@ -24,7 +24,7 @@ import {
 } from "@talos/core";
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
 
-export const MAX_SLOTS = 8;
+const MAX_SLOTS = 8;
 const SLOT_SALT_BYTES = 16;
 const COMMITMENT_BYTES = 32;
 const CHECKSUM_BYTES = 8;

@@ -6,7 +6,7 @@ import { bytes, optionalBytes } from "./columns.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** Half a page: most text messages stay below it. */
-export const INLINE_BYTES = 2048;
+const INLINE_BYTES = 2048;
 
 export type LargeOwner = "outbox-body" | "outbox-envelope" | "inbox-body";
 
