@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTalosError } from "@talos/core";
-import { AgentWorld, holdWriteLock, intercepting, take, until, type DirectoryHooks } from "@talos/testkit";
+import { AgentWorld, intercepting, take, until, withoutCommits, type DirectoryHooks } from "@talos/testkit";
 
 test("a commit that fails fails every send of its turn, nothing has left, and the next one works", async () => {
   await using world = await AgentWorld.start();
@@ -15,13 +15,12 @@ test("a commit that fails fails every send of its turn, nothing has left, and th
   const bob = await world.create("bob");
   await alice.send(bob.did, "before", { waitFor: "deposited" });
   const before = deposits;
-  {
-    using _lock = holdWriteLock(alice.dataDir);
+  await withoutCommits(alice.dataDir, async () => {
     const results = await Promise.allSettled(["x", "y", "z"].map(async (text) => alice.send(bob.did, text)));
     for (const result of results) {
       assert.ok(result.status === "rejected" && isTalosError(result.reason, "COMMIT_FAILED"));
     }
-  }
+  });
   assert.equal(deposits, before);
   await alice.send(bob.did, "after", { waitFor: "deposited" });
   assert.deepEqual(
@@ -37,13 +36,12 @@ test("a commit that fails on the way in leaves the message in the mailbox, and i
   const bob = await world.create("bob");
   await alice.send(bob.did, "first");
   await take(bob, 1);
-  {
-    using _lock = holdWriteLock(bob.dataDir);
+  await withoutCommits(bob.dataDir, async () => {
     await alice.send(bob.did, "second", { waitFor: "deposited" });
     await new Promise((resolve) => setTimeout(resolve, 100));
     assert.equal(bob.status().inbox.offered, 0);
     assert.equal(bob.status().kept.length, 0);
-  }
+  });
   assert.equal((await take(bob, 1))[0]?.text(), "second");
 });
 
@@ -60,10 +58,9 @@ test("failure 60: the acknowledgement leaves only after ack() has committed", as
   const [message] = await take(bob, 1, false);
   await bob.flush();
   assert.equal(frames, 0, "offered is not acknowledged");
-  {
-    using _lock = holdWriteLock(bob.dataDir);
+  await withoutCommits(bob.dataDir, async () => {
     await assert.rejects(message?.ack() ?? Promise.resolve(), (error) => isTalosError(error, "COMMIT_FAILED"));
-  }
+  });
   await bob.flush();
   assert.equal(frames, 0, "an ack that failed is none");
   assert.equal(alice.outbox(messageId)?.state, "deposited");

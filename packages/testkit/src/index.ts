@@ -10,4 +10,4 @@ export { listModes, snapshotFolder, type SnapshotOptions } from "./vault/folder-
 export { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOptions } from "./agents/agent-world.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
 export { InterceptedDirectory, intercepting, type DirectoryHooks } from "./faults/intercepted-directory.ts";
-export { holdWriteLock, tamper } from "./faults/stuck-store.ts";
+export { tamper, withoutCommits } from "./faults/stuck-store.ts";
