@@ -5,13 +5,10 @@
 import {
   agentId,
   ALGORITHM,
-  assembleBatch,
   assembleEvent,
-  batchTree,
   DAY_MILLISECONDS,
   keyCommitment,
   ONE_TIME_PREKEY_TARGET,
-  prepareBatch,
   prepareInception,
   ROLE,
   SIGNED_PREKEY_INTERVAL_MILLISECONDS,
@@ -21,10 +18,10 @@ import {
   type SecretBytes,
 } from "@talos/core";
 import { openBackend, type BackendKey, type BackendKeyKind, type BackendName, type BackendSigningKey } from "../backends/index.ts";
-import { OFFERED_OPTIONS } from "../messaging/new-session.ts";
-import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type OwnBatch, type Transaction } from "../vault/index.ts";
+import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type Transaction } from "../vault/index.ts";
 import { createPrekey } from "./prekey-secrets.ts";
 import { publishPlan } from "./publish-plan.ts";
+import { signBatch } from "./sign-batch.ts";
 
 /** How long a signed prekey is published beyond its rotation: for who fetched it just before. */
 const SIGNED_PREKEY_GRACE_MILLISECONDS: number = 14 * DAY_MILLISECONDS;
@@ -113,40 +110,6 @@ function firstPrekeys(files: KeyFileStore, crypto: Crypto, now: number): readonl
   const validity = { from: now, to: now + ONE_TIME_PREKEY_MILLISECONDS };
   const oneTime = Array.from({ length: ONE_TIME_PREKEY_TARGET }, () => createPrekey(files, "one-time-prekey", validity, crypto));
   return [signed, ...oneTime];
-}
-
-/** All live prekeys under one signature; it ends with the signed prekey. */
-export async function signBatch(
-  prekeys: readonly InventoryEntry[],
-  log: IdentityLog,
-  identity: BackendSigningKey<"identity">,
-  { crypto, now, directories }: Pick<CreateAgentInput, "crypto" | "now" | "directories">,
-): Promise<OwnBatch> {
-  const tree = batchTree(
-    prekeys.map(({ statement }) => statement ?? new Uint8Array()),
-    crypto,
-  );
-  const to = prekeys.find(({ kind }) => kind === "signed-prekey")?.expiresAt ?? now;
-  const input = {
-    agentId: log.agentId,
-    head: log.head,
-    options: OFFERED_OPTIONS,
-    directories,
-    from: now,
-    to,
-    size: prekeys.length,
-    root: tree.root,
-  };
-  const { body, toSign } = prepareBatch(input);
-  const signature = await identity.sign(toSign[0]?.bytes ?? body);
-  const { wire, root, head, options } = assembleBatch(
-    log,
-    body,
-    [{ role: ROLE.holder, algorithm: log.identityKey.algorithm, signature }],
-    crypto,
-  );
-  const ids = prekeys.map(({ keyId }) => keyId).sort();
-  return { root, wire, head, options, createdAt: now, to, ids };
 }
 
 function entryOf(

@@ -16,6 +16,7 @@ import {
 import type { AgentContext } from "../context.ts";
 import type { InventoryEntry, OwnBatch, Plan, ReadTransaction } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
+import { signBatch } from "./sign-batch.ts";
 
 /** There is one at a time. */
 export const PUBLISH_PLAN = "publish";
@@ -31,6 +32,27 @@ export function publishPlan(batch: OwnBatch, prekeys: readonly InventoryEntry[],
     prekeys.filter((prekey) => prekey.kind === kind).map(({ statement }) => statement ?? new Uint8Array());
   const payload = encodeCbor([batch.wire, batch.root, ...statementsOf("signed-prekey"), statementsOf("one-time-prekey")]);
   return { id: PUBLISH_PLAN, kind: "publish", step: "events", payload, createdAt: now, updatedAt: now, attempts: 0, nextAttemptAt: now };
+}
+
+/**
+ * Where the home directory is another one than has this agent's prekeys: signs what is left of them for the new one, and
+ * plans to publish that there.
+ */
+export async function planForNewHome(context: AgentContext, home: string): Promise<void> {
+  const { vault, log, identityKey, crypto, clock, commits } = context;
+  const { isElsewhere, prekeys } = vault.read((tx) => {
+    const directory = tx.settings.get(PUBLISHED_AT);
+    const live = tx.inventory.list({ state: "live" }).filter(({ kind }) => kind === "signed-prekey" || kind === "one-time-prekey");
+    return { isElsewhere: directory !== undefined && directory !== home && tx.plans.open("publish").length === 0, prekeys: live };
+  });
+  if (!isElsewhere) return;
+  const now = clock.now();
+  const batch = await signBatch(prekeys, log, identityKey, { crypto, now, directories: [home] });
+  commits.now((tx) => {
+    // The same prekeys make the same root: then what is remembered of it is right already.
+    if (tx.batches.byRoot(batch.root) === undefined) tx.batches.put(batch);
+    tx.plans.put(publishPlan(batch, prekeys, now));
+  });
 }
 
 interface Payload extends BatchReplacement {

@@ -133,11 +133,19 @@ export class Incoming {
     });
     if (live === undefined || known === undefined) throw talosError("SESSION_NOT_FOUND");
     if (known.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
-    if (before === "redelivery") return;
+    if (before === "redelivery") return this.#tellAgain(known.peer.agentId, place);
     if (before === "counter-reuse") return this.#counterReuse(known.peer.agentId, place, id);
     const opened = openMessage(live.session, envelope, this.#openContext(known.log), crypto);
     const next = { ...live, session: opened.next, lastUsedAt: clock.now() };
     this.#store(opened, { log: known.log }, place, id, () => sessions.stage(next, opened.used));
+  }
+
+  /** Who sends the same envelope again has not heard that it was acknowledged, if it was. */
+  #tellAgain(peer: AgentId, place: OpenedPlace): void {
+    const messageId = this.#context.vault.read((tx) => tx.opened.messageAt(place));
+    if (messageId === undefined) return;
+    this.#context.commits.now((tx) => tx.acks.again(peer, [messageId]));
+    this.#events.arrived(peer);
   }
 
   #counterReuse(peer: AgentId, place: OpenedPlace, id: EnvelopeId): never {
@@ -189,7 +197,7 @@ export class Incoming {
         // The peer's own certificate and the directory's may differ: both are heard.
         if (certificate !== undefined && peer.certificate !== undefined) peers.learn(tx, peer, now);
         stageSession(tx);
-        tx.opened.add(place, id, now);
+        tx.opened.add(place, id, now, frame.type === "content" ? frame.messageId : undefined);
         for (const messageId of frame.acknowledged) {
           if (tx.outbox.toDelivered(sender, messageId, now)) delivered.push(messageId.slice() as MessageId);
         }

@@ -124,12 +124,12 @@ export class Lane {
   /** One step of work. @returns how long to wait before the next; undefined when nothing is left */
   async #step(): Promise<number | undefined> {
     const { vault, clock } = this.#context;
-    const [head, ...more] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, READY_ROWS));
+    const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
     if (head === undefined) return await this.#controlStep();
     const wait = this.#retryNow ? 0 : head.nextAttemptAt - clock.now();
     if (wait > 0) return wait;
     this.#retryNow = false;
-    if (head.state === "waiting") await this.#makeReady([head, ...more].filter(({ state }) => state === "waiting"));
+    if (head.state === "waiting") await this.#makeReady();
     else await this.#deposit(head);
     this.#attempts = 0;
     this.#lastError = undefined;
@@ -181,8 +181,9 @@ export class Lane {
     });
   }
 
-  async #makeReady(rows: readonly OutboxRow[]): Promise<void> {
-    const { commits, clock } = this.#context;
+  async #makeReady(): Promise<void> {
+    const { commits, clock, vault } = this.#context;
+    const rows = vault.read((tx) => tx.outbox.pendingFor(this.#peer, READY_ROWS)).filter(({ state }) => state === "waiting");
     const ready = await this.#prepare(rows[0]?.peerAddress);
     const time = clock.now();
     const signatures = await this.#identitySignatures(rows, ready, time);

@@ -1,6 +1,6 @@
 /** Which envelope was opened at which place of which session: tells a redelivery from a copied counter. */
 import { equalBytes } from "@talos/core";
-import { bytes } from "./columns.ts";
+import { bytes, optionalBytes } from "./columns.ts";
 import type { Store } from "./store.ts";
 
 export interface OpenedPlace {
@@ -28,6 +28,17 @@ export class OpenedReader {
     return equalBytes(bytes(row, "envelope_id"), envelopeId) ? "redelivery" : "counter-reuse";
   }
 
+  /** The message that was opened there; undefined for a control frame. */
+  messageAt(place: OpenedPlace): Uint8Array | undefined {
+    const row = this.store.get(
+      "SELECT message_id FROM opened WHERE session_id = ? AND chain = ? AND counter = ?",
+      place.sessionId,
+      place.chain,
+      place.counter,
+    );
+    return row && optionalBytes(row, "message_id");
+  }
+
   /** The envelope id that was opened there. */
   envelopeAt(place: OpenedPlace): Uint8Array | undefined {
     const row = this.store.get(
@@ -41,14 +52,19 @@ export class OpenedReader {
 }
 
 export class Opened extends OpenedReader {
-  /** A second one at the same place is refused by the schema: look it up first. */
-  add(place: OpenedPlace, envelopeId: Uint8Array, at: number): void {
+  /**
+   * A second one at the same place is refused by the schema: look it up first.
+   *
+   * @param messageId of a message that is acknowledged to its sender; of control frames none
+   */
+  add(place: OpenedPlace, envelopeId: Uint8Array, at: number, messageId?: Uint8Array): void {
     this.store.run(
-      "INSERT INTO opened (session_id, chain, counter, envelope_id, opened_at) VALUES (?, ?, ?, ?, ?)",
+      "INSERT INTO opened (session_id, chain, counter, envelope_id, message_id, opened_at) VALUES (?, ?, ?, ?, ?, ?)",
       place.sessionId,
       place.chain,
       place.counter,
       envelopeId,
+      messageId,
       at,
     );
   }

@@ -193,6 +193,7 @@ CREATE TABLE opened (
   chain BLOB NOT NULL,
   counter INTEGER NOT NULL,
   envelope_id BLOB NOT NULL,
+  message_id BLOB,
   opened_at INTEGER NOT NULL,
   PRIMARY KEY (session_id, chain, counter)
 ) STRICT, WITHOUT ROWID;

@@ -1,0 +1,99 @@
+/**
+ * From checked options to an opened agent: which folder, which password, made or opened, and whose it must be. Knows no loop.
+ */
+import { didToAgentId, equalBytes, talosError, type AgentId } from "@talos/core";
+import { parseDirectoryUrl } from "../directory/directory-url.ts";
+import type { Environment } from "../environment.ts";
+import {
+  checkCreateOptions,
+  checkInspectOptions,
+  checkName,
+  checkOpenOptions,
+  dataDirOf,
+  readPassword,
+  type CreateOptions,
+  type InspectOptions,
+  type OpenOptions,
+} from "../options.ts";
+import { Vault, type VaultInspection } from "../vault/index.ts";
+import { createAgent } from "./create-agent.ts";
+import { openAgent, type OpenedAgent } from "./open-agent.ts";
+
+const DEFAULT_MAX_HEAD_AGE_DAYS = 21;
+
+/** Opens what is in the folder, or makes it. @throws TalosError as `TalosClient.create` */
+export async function enterOrCreate(environment: Environment, name: string, options: CreateOptions): Promise<OpenedAgent> {
+  const { ifMissing = "create", recoveryKit: _none, ...common } = checkCreateOptions(options);
+  const open: OpenOptions = { ...common, name: checkName(name) };
+  const dataDir = dataDirOf(open);
+  if (ifMissing === "fail" || open.expectAgentId !== undefined || Vault.exists(dataDir)) return await enter(environment, open);
+  using password = await readPassword(open.password);
+  const directory = open.directory === undefined ? undefined : parseDirectoryUrl(open.directory);
+  const vault = await createAgent({
+    name,
+    dataDir,
+    password,
+    crypto: environment.crypto,
+    now: environment.clock.now(),
+    kdf: environment.kdf,
+    keyBackend: open.keyBackend ?? "software",
+    directories: directory === undefined ? [] : [directory],
+  });
+  return await openedOver(vault, environment, open);
+}
+
+/** Opens what is in the folder. @throws TalosError as `TalosClient.open` */
+export async function enter(environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
+  const checked = checkOpenOptions(options);
+  const dataDir = dataDirOf(checked);
+  const expectAgentId = expectedAgent(checked);
+  if (!Vault.exists(dataDir)) throw talosError("VAULT_NOT_FOUND", undefined, { details: { dataDir } });
+  using password = await readPassword(checked.password);
+  await checkAgentName(environment, checked);
+  const { crypto, clock } = environment;
+  const vault = await Vault.open({
+    dataDir,
+    password,
+    crypto,
+    now: clock.now(),
+    ...(expectAgentId === undefined ? {} : { expectAgentId }),
+  });
+  return await openedOver(vault, environment, checked);
+}
+
+/** Looks only. @throws TalosError as `TalosClient.inspect` */
+export async function look({ crypto }: Environment, options: InspectOptions): Promise<VaultInspection> {
+  const checked = checkInspectOptions(options);
+  const expectAgentId = expectedAgent(checked);
+  using password = checked.password === undefined ? undefined : await readPassword(checked.password);
+  const inspection = await Vault.inspect({ dataDir: dataDirOf(checked), password, crypto });
+  const isOther = expectAgentId !== undefined && !equalBytes(expectAgentId, inspection.agentId);
+  if (!isOther && (checked.name === undefined || checked.name === inspection.name)) return inspection;
+  inspection.close();
+  throw talosError("VAULT_FOREIGN");
+}
+
+async function openedOver(vault: Vault, environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
+  const { signMessages = "instance", maxHeadAgeDays = DEFAULT_MAX_HEAD_AGE_DAYS } = options;
+  const directory = options.directory === undefined ? undefined : parseDirectoryUrl(options.directory);
+  return await openAgent({ vault, environment, policy: { signMessages, maxHeadAgeDays }, directory });
+}
+
+/** Before anything is written: a folder that holds another agent than the one meant is left alone. */
+async function checkAgentName({ crypto }: Environment, options: OpenOptions): Promise<void> {
+  if (options.name === undefined) return;
+  using inspection = await Vault.inspect({ dataDir: dataDirOf(options), crypto });
+  if (inspection.name !== options.name) throw talosError("VAULT_FOREIGN", undefined, { details: { name: inspection.name } });
+}
+
+function expectedAgent({ expectAgentId }: { readonly expectAgentId?: string }): AgentId | undefined {
+  if (expectAgentId === undefined) return undefined;
+  try {
+    return didToAgentId(expectAgentId);
+  } catch (cause) {
+    throw talosError("INVALID_ARGUMENT", "expectAgentId is a DID of the form did:talos:z...", {
+      details: { option: "expectAgentId" },
+      cause,
+    });
+  }
+}

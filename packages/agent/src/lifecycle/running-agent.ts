@@ -1,0 +1,106 @@
+/**
+ * An agent at work: the loops of an opened one (maintenance, mailbox, publication, a lane per peer) and their end in the
+ * right order. Knows no arguments of applications.
+ */
+import type { AgentContext } from "../context.ts";
+import { InboxStream } from "../messaging/inbox-stream.ts";
+import { Incoming } from "../messaging/incoming.ts";
+import { Progress } from "../messaging/progress.ts";
+import { Receiver } from "../messaging/receiver.ts";
+import { Sender } from "../messaging/sender.ts";
+import { Wakeup } from "../messaging/wakeup.ts";
+import { Maintenance } from "./maintenance.ts";
+import type { OpenedAgent } from "./open-agent.ts";
+import { planForNewHome, runPublishPlan } from "./publish-plan.ts";
+
+/** How long the end waits for what is under way, acknowledgements above all. */
+const CLOSING_SECONDS = 2;
+
+export class RunningAgent {
+  readonly context: AgentContext;
+  readonly sender: Sender;
+  readonly inbox: InboxStream;
+  readonly receiver: Receiver;
+  readonly progress: Progress = new Progress();
+  /** Resolves when the first attempt to publish is over, well or not. */
+  readonly started: Promise<void>;
+  readonly #opened: OpenedAgent;
+  readonly #loops: Promise<void>[] = [];
+  #closing: Promise<void> | undefined;
+
+  constructor(opened: OpenedAgent) {
+    this.#opened = opened;
+    this.context = opened.context;
+    this.sender = new Sender(this.context, this.progress);
+    this.inbox = new InboxStream(this.context, (peer) => this.sender.wake(peer));
+    const incoming = new Incoming(this.context, {
+      arrived: (peer) => {
+        this.inbox.arrived();
+        this.sender.wake(peer);
+      },
+      delivered: (id) => this.progress.reached(id, "delivered"),
+    });
+    this.receiver = new Receiver(this.context, incoming, () => this.sender.retryAll());
+    this.started = this.#start();
+  }
+
+  /** Waits until everything that can leave now has left. @returns false if the time was over first */
+  async flush(seconds: number): Promise<boolean> {
+    const { clock, commits, standing } = this.context;
+    commits.flush();
+    if (!standing.isActive) return true;
+    const isOver = new AbortController();
+    try {
+      return await Promise.race([
+        Promise.all([this.started, this.sender.quiet()]).then(() => true),
+        clock.sleep(seconds * 1000, isOver.signal).then(() => false),
+      ]);
+    } finally {
+      isOver.abort();
+    }
+  }
+
+  /** Lets what is under way finish for a moment, then ends all loops and releases keys and vault. */
+  async close(): Promise<void> {
+    this.#closing ??= this.#close();
+    await this.#closing;
+  }
+
+  async #start(): Promise<void> {
+    const { standing, home } = this.context;
+    if (!standing.isActive) return;
+    this.#loops.push(new Maintenance(this.context, this.sender, this.progress).run());
+    this.sender.start();
+    if (home === undefined) return;
+    this.#loops.push(this.receiver.run(home));
+    const first = Promise.withResolvers<void>();
+    this.#loops.push(this.#publish(home, first.resolve));
+    await first.promise;
+  }
+
+  async #publish(home: string, attempted: () => void): Promise<void> {
+    const { standing, clock } = this.context;
+    const bell = new Wakeup();
+    try {
+      await planForNewHome(this.context, home);
+      for (;;) {
+        const pause = await runPublishPlan(this.context, home);
+        attempted();
+        if (pause === undefined) return;
+        await bell.wait(clock, pause, standing.signal);
+        standing.requireActive();
+      }
+    } catch {
+      // The agent may not act any more, and whoever calls it hears why; or its store fails, and the next opening goes on.
+    } finally {
+      attempted();
+    }
+  }
+
+  async #close(): Promise<void> {
+    await this.flush(CLOSING_SECONDS);
+    this.context.standing.close();
+    await Promise.allSettled([...this.#loops, this.sender.ended()]);
+    this.#opened.close();
+  }
+}
