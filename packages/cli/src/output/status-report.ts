@@ -1,0 +1,83 @@
+/** An agent's status as text: the key table first, then what is under way. Knows no vault and no network. */
+import type { AgentStatus } from "@talos/agent";
+import { formatDate, formatTime } from "./moments.ts";
+import { formatTable, printable } from "./table.ts";
+
+const KIND_ORDER: readonly string[] = ["identity", "encryption", "signed-prekey", "one-time-prekey"];
+const KEY_HEADINGS = ["KIND", "ALGORITHM", "ID", "CREATED", "DUE", "STATE", "PROTECTION", "PRIVATE PART"];
+
+/** `heading` marks titles where the output can show it. */
+export function statusLines(status: AgentStatus, heading: (text: string) => string = (text) => text): string[] {
+  return [
+    heading(`${printable(status.name)}  ${status.did}`),
+    `directory ${status.directory ?? "none"} (${status.publication})   generation ${status.generation}${status.superseded ? "   SUPERSEDED: a newer copy of this agent runs elsewhere" : ""}`,
+    "",
+    ...keyTable(status),
+    "",
+    `one-time prekeys  ${status.oneTimePrekeys.live} of ${status.oneTimePrekeys.target}`,
+    `sessions          ${status.sessions.length}`,
+    `outbox            ${outboxCounts(status)}`,
+    `inbox             ${status.inbox.offered} not yet acknowledged`,
+    ...outboxRows(status),
+    ...remarks(status),
+  ];
+}
+
+function keyTable(status: AgentStatus): string[] {
+  const order = (key: AgentStatus["keys"][number]): number => KIND_ORDER.indexOf(key.kind) + (key.role === "next" ? 0.5 : 0);
+  const listed = status.keys
+    .filter((key) => key.kind !== "one-time-prekey")
+    .sort((a, b) => order(a) - order(b) || a.createdAt - b.createdAt);
+  const rows = listed.map((key) => [
+    key.role === undefined || key.role === "current" ? key.kind : `${key.kind} (${key.role})`,
+    key.algorithm,
+    key.keyId,
+    formatDate(key.createdAt),
+    formatDate(key.dueAt),
+    key.state,
+    key.protection,
+    key.where,
+  ]);
+  return formatTable(KEY_HEADINGS, [...rows, ...oneTimeRow(status)]);
+}
+
+/** A hundred alike make one row; `--json` has each. */
+function oneTimeRow({ keys, oneTimePrekeys }: AgentStatus): string[][] {
+  const live = keys.filter((key) => key.kind === "one-time-prekey" && key.state === "live");
+  const [first] = live;
+  if (first === undefined) return [];
+  const oldest = Math.min(...live.map((key) => key.createdAt));
+  return [
+    [
+      "one-time-prekey",
+      first.algorithm,
+      `(${oneTimePrekeys.live} of them)`,
+      formatDate(oldest),
+      formatDate(first.dueAt),
+      first.state,
+      first.protection,
+      "prekeys/otpk_*.enc",
+    ],
+  ];
+}
+
+function outboxCounts({ outbox }: AgentStatus): string {
+  return `${outbox.waiting} waiting, ${outbox.ready} ready, ${outbox.deposited} deposited, ${outbox.delivered} delivered, ${outbox.expired} expired`;
+}
+
+function outboxRows({ outbox }: AgentStatus): string[] {
+  if (outbox.rows.length === 0) return [];
+  const rows = outbox.rows.map((row) => [row.messageId, row.state, row.reason ?? "-", formatTime(row.createdAt), row.peerDid]);
+  return ["", ...formatTable(["MESSAGE", "STATE", "REASON", "SINCE", "TO"], rows)];
+}
+
+function remarks(status: AgentStatus): string[] {
+  const lines = [
+    ...status.plans.map(
+      (plan) => `unfinished: ${plan.kind} at step ${plan.step}${plan.lastError === undefined ? "" : ` (${plan.lastError})`}`,
+    ),
+    ...status.kept.map((item) => `kept, not opened: ${item.kind} ${item.envelopeId} [${item.code}] ${formatTime(item.receivedAt)}`),
+    ...status.evidence.map((item) => `evidence: ${item.kind} ${formatTime(item.at)}`),
+  ];
+  return lines.length === 0 ? [] : ["", ...lines];
+}

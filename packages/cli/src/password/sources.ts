@@ -1,0 +1,92 @@
+/**
+ * Where a command takes its password from, in this order: `--password-file`, `TALOS_KEY_PASSWORD`, a systemd
+ * credential, a prompt. Never from argv, where every user of the machine can read it.
+ */
+import { readFileSync } from "node:fs";
+import { join } from "node:path";
+import { decodeUtf8, revealSecret, SecretBytes, secureCompare, talosError, zeroBytes } from "@talos/core";
+import { canPrompt, promptPassword } from "./prompt.ts";
+
+const CREDENTIAL_NAME = "talos-key-password";
+const MAX_FILE_BYTES = 65_536;
+const NEWLINE = 0x0a;
+
+export interface PasswordChoices {
+  readonly passwordFile?: string | undefined;
+}
+
+/**
+ * The password that was given without asking anybody, or nothing.
+ *
+ * Errors: `FILE_NOT_FOUND`, `PASSWORD_REQUIRED` (the source is there and empty), `MALFORMED` (not UTF-8).
+ */
+export function givenPassword(choices: PasswordChoices, env: NodeJS.ProcessEnv): SecretBytes | undefined {
+  if (choices.passwordFile !== undefined) return passwordFromFile(choices.passwordFile);
+  const fromEnvironment = env["TALOS_KEY_PASSWORD"];
+  if (fromEnvironment !== undefined) {
+    if (fromEnvironment === "") throw talosError("PASSWORD_REQUIRED", "TALOS_KEY_PASSWORD is set and empty.");
+    return SecretBytes.fromUtf8(fromEnvironment);
+  }
+  const credentials = env["CREDENTIALS_DIRECTORY"];
+  return credentials === undefined ? undefined : passwordFromCredential(join(credentials, CREDENTIAL_NAME));
+}
+
+/** The password that was given, else one asked for on the terminal; `confirm` asks twice. */
+export async function requirePassword(
+  choices: PasswordChoices,
+  env: NodeJS.ProcessEnv,
+  { confirm = false }: { readonly confirm?: boolean } = {},
+): Promise<SecretBytes> {
+  const given = givenPassword(choices, env);
+  if (given !== undefined) return given;
+  if (!canPrompt()) throw talosError("PASSWORD_REQUIRED");
+  const password = normalised(await promptPassword("Password: "));
+  if (!confirm) return password;
+  using again = normalised(await promptPassword("Once more: "));
+  if (secureCompare(password, again)) return password;
+  password.dispose();
+  throw talosError("INVALID_ARGUMENT", "The two passwords differ.", { hint: "Start again and type the same one twice." });
+}
+
+function passwordFromFile(path: string): SecretBytes {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch (cause) {
+    throw talosError("FILE_NOT_FOUND", "The password file cannot be read.", { cause });
+  }
+  return fromFileBytes(bytes);
+}
+
+function passwordFromCredential(path: string): SecretBytes | undefined {
+  let bytes: Buffer;
+  try {
+    bytes = readFileSync(path);
+  } catch {
+    return undefined;
+  }
+  return fromFileBytes(bytes);
+}
+
+/** One trailing newline is dropped: editors and `echo` add it. */
+function fromFileBytes(bytes: Buffer): SecretBytes {
+  const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
+  try {
+    if (end === 0) throw talosError("PASSWORD_REQUIRED", "The password file is empty.");
+    if (end > MAX_FILE_BYTES) throw talosError("INVALID_ARGUMENT", "The password file is too large to hold a password.");
+    return normalised(SecretBytes.from(Uint8Array.from(bytes.subarray(0, end))));
+  } finally {
+    zeroBytes(bytes);
+  }
+}
+
+/** ASCII needs no normal form, so it never becomes a string, which could not be wiped. */
+function normalised(typed: SecretBytes): SecretBytes {
+  const bytes = revealSecret(typed);
+  if (bytes.every((byte) => byte < 0x80)) return typed;
+  try {
+    return SecretBytes.fromUtf8(decodeUtf8(bytes));
+  } finally {
+    typed.dispose();
+  }
+}

@@ -1,0 +1,152 @@
+/**
+ * The command's grammar: verbs, arguments and options. What a verb does stands in `verbs/`, loaded when it is called,
+ * so that `talos --help` starts as fast as a bare Node.
+ */
+import { Command, InvalidArgumentError, Option } from "commander";
+import type { CommonChoices, Verb } from "./command-context.ts";
+
+/** Runs a verb with its choices: `main` supplies output, signals and exit codes. */
+export type Dispatch = <Choices extends CommonChoices>(verb: Verb<Choices>, choices: Choices) => Promise<void>;
+
+export function buildProgram(dispatch: Dispatch): Command {
+  const program = new Command("talos")
+    .description("Keys and end-to-end encrypted messages for autonomous agents")
+    .helpCommand(false)
+    .showHelpAfterError(false)
+    .addHelpText(
+      "after",
+      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, a systemd credential or a prompt; never from an argument.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable.",
+    );
+
+  common(
+    program
+      .command("init")
+      .argument("<name>", "name of the agent, for people")
+      .description("make an agent: its identity, its keys, its data directory"),
+  )
+    .option("--directory <url>", "home directory of the agent, http(s)://host[:port]")
+    .option("--no-recovery-kit", "make no recovery kit (this release makes none)")
+    .action(async (name: string, choices: CommonChoices & { directory?: string }) => {
+      const { init } = await import("./verbs/init.ts");
+      await dispatch(init, { ...choices, name });
+    });
+
+  common(program.command("whoami").description("the agent's id, address and identity key")).action(async (choices: CommonChoices) => {
+    const { whoami } = await import("./verbs/whoami.ts");
+    await dispatch(whoami, choices);
+  });
+
+  common(
+    program.command("status").description("the key table, stock of prekeys, sessions, outbox; reads only, works beside a running agent"),
+  ).action(async (choices: CommonChoices) => {
+    const { status } = await import("./verbs/status.ts");
+    await dispatch(status, choices);
+  });
+
+  common(
+    program
+      .command("send")
+      .argument("<peer>", "did:talos:z...[@host[:port]]")
+      .argument("[text]", "the message; without it and without --file, standard input")
+      .description("send a message or a file"),
+  )
+    .option("--file <path>", "send this file's bytes")
+    .option("--content-type <type>", "media type of the body")
+    .addOption(new Option("--sign <key>", "key that signs the message").choices(["instance", "identity", "none"]))
+    .addOption(
+      new Option("--wait-for <state>", "fail (exit 7) where the message has not got as far in time").choices(["deposited", "delivered"]),
+    )
+    .addOption(secondsOption("--timeout <seconds>", "how long to try before leaving it to the outbox", 10))
+    .action(async (peer: string, text: string | undefined, choices: CommonChoices) => {
+      const { send } = await import("./verbs/send.ts");
+      await dispatch(send, { ...choices, peer, text });
+    });
+
+  common(program.command("receive").description("read waiting messages, acknowledge them, and end; or go on with --follow"))
+    .option("--follow", "go on until stopped; with --json a document a line")
+    .option("--output-dir <path>", "write each body to a file there, named by message id")
+    .addOption(secondsOption("--wait <seconds>", "how long to wait for a first message", 0))
+    .action(async (choices: CommonChoices) => {
+      const { receive } = await import("./verbs/receive.ts");
+      await dispatch(receive, choices);
+    });
+
+  const peers = group(program, "peers", "the agents that this agent knows");
+  common(peers.command("list").description("all known agents")).action(async (choices: CommonChoices) => {
+    const { listPeers } = await import("./verbs/peers.ts");
+    await dispatch(listPeers, choices);
+  });
+  common(peers.command("show").argument("<peer>", "agent id, address or name").description("what is known of one agent")).action(
+    async (peer: string, choices: CommonChoices) => {
+      const { showPeer } = await import("./verbs/peers.ts");
+      await dispatch(showPeer, { ...choices, peer });
+    },
+  );
+  common(
+    peers
+      .command("add")
+      .argument("<peer>", "did:talos:z...[@host[:port]]")
+      .description("fetch and remember an agent before the first message"),
+  )
+    .option("--name <name>", "name for people, known only here")
+    .action(async (peer: string, choices: CommonChoices) => {
+      const { addPeer } = await import("./verbs/peers.ts");
+      await dispatch(addPeer, { ...choices, peer });
+    });
+
+  const directory = group(program, "directory", "the untrusted server between agents");
+  outputOptions(directory.command("serve").description("serve a directory until stopped"))
+    .option("--listen <host:port>", "address to listen on; port 0 takes a free one", "127.0.0.1:8420")
+    .option("--store <store>", "sqlite:PATH", "sqlite:talos-directory.db")
+    .option("--public-authority <host[:port]>", "name under which agents reach it, behind a proxy; repeatable", collect, [])
+    .action(async (choices: CommonChoices) => {
+      const { serveDirectory } = await import("./verbs/directory-serve.ts");
+      await dispatch(serveDirectory, choices);
+    });
+  outputOptions(
+    directory.command("stock").description("what a directory's database holds: agents, prekeys in stock, mailboxes; reads only"),
+  )
+    .option("--store <store>", "sqlite:PATH", "sqlite:talos-directory.db")
+    .action(async (choices: CommonChoices) => {
+      const { directoryStock } = await import("./verbs/directory-stock.ts");
+      await dispatch(directoryStock, choices);
+    });
+
+  outputOptions(program.command("demo").description("two agents and a directory, in processes of their own, from start to end"))
+    .option("--file <path>", "send this file instead of a made one")
+    .option("--keep", "leave the folder and say where it is")
+    .action(async (choices: CommonChoices) => {
+      const { demo } = await import("./verbs/demo.ts");
+      await dispatch(demo, choices);
+    });
+
+  return program;
+}
+
+/** Options of commands that touch an agent. */
+function common(command: Command): Command {
+  return outputOptions(command)
+    .option("--data-dir <path>", "the agent's data directory (default: TALOS_DATA_DIR, else $XDG_DATA_HOME/talos/NAME)")
+    .option("--password-file <path>", "file that holds the password; one trailing newline is dropped");
+}
+
+function outputOptions(command: Command): Command {
+  return command.option("--json", "print one JSON document").option("--quiet", "no remarks on standard error");
+}
+
+function group(program: Command, name: string, description: string): Command {
+  return program.command(name).description(description).helpCommand(false);
+}
+
+function secondsOption(flags: string, description: string, fallback: number): Option {
+  return new Option(flags, description).default(fallback).argParser(parseSeconds);
+}
+
+function collect(value: string, earlier: readonly string[]): readonly string[] {
+  return [...earlier, value];
+}
+
+function parseSeconds(text: string): number {
+  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It takes a whole number of seconds.");
+  return Number(text);
+}
