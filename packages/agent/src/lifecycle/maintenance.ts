@@ -13,7 +13,7 @@ import { backoffMilliseconds } from "./backoff.ts";
 import { DONE_PLAN_MILLISECONDS } from "./publish-plan.ts";
 
 /** The mailbox's 30 days and a week: after it nothing that was sent can still arrive. */
-export const DELIVERY_HORIZON_MILLISECONDS: number = 37 * DAY_MILLISECONDS;
+const DELIVERY_HORIZON_MILLISECONDS: number = 37 * DAY_MILLISECONDS;
 /** A deposited message that nobody acknowledged goes out once more. */
 const RESEND_AFTER_MILLISECONDS: number = 30 * DAY_MILLISECONDS;
 /** And is given up after this. */

@@ -19,9 +19,9 @@ import { backoffMilliseconds } from "./backoff.ts";
 import { signBatch } from "./sign-batch.ts";
 
 /** There is one at a time. */
-export const PUBLISH_PLAN = "publish";
+const PUBLISH_PLAN = "publish";
 /** The directory that has everything. */
-export const PUBLISHED_AT = "published-at";
+const PUBLISHED_AT = "published-at";
 
 const STEPS = ["events", "certificate", "batch"] as const;
 type Step = (typeof STEPS)[number];

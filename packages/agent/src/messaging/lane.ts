@@ -32,7 +32,7 @@ import { FRAME_TYPES, frameTypeCode, needsTurn } from "./turns.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** How long an acknowledgement waits for a frame to ride in. */
-export const ACKNOWLEDGEMENT_DELAY_MILLISECONDS = 2_000;
+const ACKNOWLEDGEMENT_DELAY_MILLISECONDS = 2_000;
 /** Rows made ready in one transaction, and bytes after which it is enough. */
 const READY_ROWS = 64;
 const READY_BYTES = 8_000_000;
