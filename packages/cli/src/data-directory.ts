@@ -12,7 +12,7 @@ export interface DataDirectoryChoices {
 }
 
 /** Where agents live by default. */
-export function agentsFolder(env: NodeJS.ProcessEnv): string {
+function agentsFolder(env: NodeJS.ProcessEnv): string {
   const base = env["XDG_DATA_HOME"];
   return join(base !== undefined && base.startsWith("/") ? base : join(homedir(), ".local", "share"), "talos");
 }
