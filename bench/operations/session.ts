@@ -46,7 +46,7 @@ function establishment(): Operation {
       wipeAll(sealed.used);
       const envelope = decodeEnvelope(sealed.envelope);
       if (envelope.type !== "first") throw new Error("a session begins with a first message");
-      const pending = answerSession(b, envelope.handshakeHeader, a.log);
+      const pending = answerSession(b, envelope, a.log);
       const opened = openMessage(pending, envelope, { peerLog: a.log, findCertificate: () => undefined, now: NOW }, nodeCrypto);
       wipeAll(opened.used);
       wipeSession(opened.next);

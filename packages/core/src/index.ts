@@ -72,6 +72,7 @@ export {
   initiatorRatchet,
   nextSending,
   RATCHET_BOUNDS,
+  RatchetKeyPair,
   responderRatchet,
   wipeAll,
   type RatchetBounds,

@@ -10,6 +10,7 @@ import {
   logAt,
   prekeyKeyId,
   talosError,
+  type FirstEnvelopeHeader,
   type HandshakeHeader,
   type IdentityLog,
   type KeyId,
@@ -31,14 +32,19 @@ export interface FirstMessage {
 }
 
 /**
+ * @param envelope that brings the handshake header
  * @param use synchronous; what it returns is returned
  * @throws TalosError HANDSHAKE_REFUSED for a batch that is not this agent's; PREKEY_NOT_FOUND; PREKEY_REUSED for a one-time
  *   prekey that was used before; PEER_BLOCKED; HEAD_UNKNOWN; what the look-up of the sender, the backend, `acceptSession`
  *   and `use` throw
  */
-export async function acceptFirstMessage<T>(context: AgentContext, headerBytes: Uint8Array, use: (first: FirstMessage) => T): Promise<T> {
+export async function acceptFirstMessage<T>(
+  context: AgentContext,
+  envelope: FirstEnvelopeHeader,
+  use: (first: FirstMessage) => T,
+): Promise<T> {
   const { vault, log, crypto, encryptionKey } = context;
-  const header = decodeHandshakeHeader(headerBytes);
+  const header = decodeHandshakeHeader(envelope.handshakeHeader);
   const own = vault.read((tx) => {
     const batch = tx.batches.byRoot(header.batchRoot);
     if (batch === undefined) throw refused("another agent's batch, or one long ended");
@@ -65,6 +71,7 @@ export async function acceptFirstMessage<T>(context: AgentContext, headerBytes: 
       },
       initiatorLog: peer.log,
       header,
+      ratchetHeader: envelope.ratchetHeader,
       dhLongTerm,
     },
     crypto,

@@ -97,7 +97,7 @@ export class Incoming {
     const live = this.#context.vault.read((tx) => this.#findSession(tx, envelope));
     if (live !== undefined) return await this.#ofSession(live, envelope, item.envelopeId);
     if (envelope.type === "message") throw talosError("SESSION_NOT_FOUND");
-    await acceptFirstMessage(this.#context, envelope.handshakeHeader, (first) => this.#firstOf(first, envelope, item.envelopeId));
+    await acceptFirstMessage(this.#context, envelope, (first) => this.#firstOf(first, envelope, item.envelopeId));
   }
 
   #findSession(tx: ReadTransaction, envelope: Envelope): LiveSession | undefined {

@@ -48,6 +48,8 @@ export interface AcceptInput {
   /** Of the agent that the header names. */
   readonly initiatorLog: IdentityLog;
   readonly header: HandshakeHeader;
+  /** The initiator's, from the ratchet header of the envelope that brought the handshake header; 32 bytes. */
+  readonly firstRatchetKey: Uint8Array;
   /** DH2 = X25519(own encryption key, `header.ephemeralKey`), 32 bytes, from the backend; wiped here. */
   readonly dhLongTerm: SecretBytes;
 }
@@ -65,7 +67,7 @@ export interface Acceptance extends HandshakeResult {
  */
 export function accept(input: AcceptInput, crypto: Crypto): Acceptance {
   using dh2 = input.dhLongTerm;
-  const { own, initiatorLog, header } = input;
+  const { own, initiatorLog, header, firstRatchetKey } = input;
   checkInitiator(input);
   const { identityKey, encryptionKey } = logAt(initiatorLog, header.head);
   checkPrekeys(own, header);
@@ -81,6 +83,7 @@ export function accept(input: AcceptInput, crypto: Crypto): Acceptance {
     ephemeralKey: header.ephemeralKey,
     kemCiphertext: header.kemCiphertext,
     certificateHash: header.certificateHash,
+    firstRatchetKey,
   };
   using dh1 = signedPrekey.privateKey.agree(encryptionKey.bytes);
   using dh3 = signedPrekey.privateKey.agree(header.ephemeralKey);

@@ -5,6 +5,7 @@ import { equalBytes } from "../bytes/bytes.ts";
 import { toHex } from "../bytes/hex.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { isTalosError } from "../errors/talos-error.ts";
+import type { IdentityLog } from "../identity/index.ts";
 import { ownKey } from "../keys/public-key.ts";
 import { verifyBundle, type VerifiedBundle } from "../prekeys/index.ts";
 import type { AgreementKey, Crypto, KemKey } from "../primitives/crypto.ts";
@@ -18,6 +19,7 @@ import { encodeTranscript, transcriptHash, type Transcript } from "./transcript.
 
 const NOW = 1_800_000_000_000;
 const DAY_MS = 86_400_000;
+const FIRST_RATCHET_KEY: Uint8Array = nodeCrypto.generateAgreementKey().publicKey;
 
 function newAgent(options: Partial<ProtocolAgentOptions> = {}): ProtocolAgent {
   return new ProtocolAgent({ crypto: nodeCrypto, now: NOW, ...options });
@@ -28,7 +30,13 @@ function claimed(responder: ProtocolAgent): VerifiedBundle {
 }
 
 function initiationOf(a: ProtocolAgent, b: ProtocolAgent): InitiateInput {
-  return a.initiation(claimed(b), a.open(1).certificate);
+  return { ...a.initiation(claimed(b), a.open(1).certificate), firstRatchetKey: FIRST_RATCHET_KEY };
+}
+
+/** What the responder takes, for a header that came with the first ratchet key of every test here. */
+function acceptanceOf(responder: ProtocolAgent, header: Uint8Array, initiatorLog: IdentityLog): AcceptInput {
+  const first = { handshakeHeader: header, ratchetHeader: new Uint8Array(0) };
+  return { ...responder.acceptance(first, initiatorLog), firstRatchetKey: FIRST_RATCHET_KEY };
 }
 
 function fails(run: () => unknown, code: ErrorCode): void {
@@ -74,7 +82,7 @@ test("both sides derive the same, with a one-time prekey and without", () => {
   const [a, b] = [newAgent(), newAgent()];
   for (const prekeyUse of ["full", "no-one-time-prekey"] as const) {
     const initiation = initiate(initiationOf(a, b), nodeCrypto);
-    const acceptance = accept(b.acceptance(initiation.header.bytes, a.log), nodeCrypto);
+    const acceptance = accept(acceptanceOf(b, initiation.header.bytes, a.log), nodeCrypto);
     assertAgree(initiation, acceptance);
     assert.equal(initiation.prekeyUse, prekeyUse);
     assert.deepEqual(acceptance.initiator, a.id);
@@ -92,7 +100,7 @@ test("negotiated is what both offer", () => {
     const [a, b] = [newAgent(), newAgent({ options: offerB })];
     const input = initiationOf(a, b);
     const initiation = initiate({ ...input, own: { ...input.own, options: offerA } }, nodeCrypto);
-    assertAgree(initiation, accept(b.acceptance(initiation.header.bytes, a.log), nodeCrypto));
+    assertAgree(initiation, accept(acceptanceOf(b, initiation.header.bytes, a.log), nodeCrypto));
     assert.equal(initiation.options, negotiated);
   }
 });
@@ -115,7 +123,7 @@ test("the responder refuses a header that does not fit the keys it is tried with
   const [a, b] = [newAgent(), newAgent({ oneTimePrekeys: 2 })];
   const { bytes } = initiate(initiationOf(a, b), nodeCrypto).header;
   const refuses = (change: (input: AcceptInput) => AcceptInput): void =>
-    fails(() => accept(change(b.acceptance(bytes, a.log)), nodeCrypto), "HANDSHAKE_REFUSED");
+    fails(() => accept(change(acceptanceOf(b, bytes, a.log)), nodeCrypto), "HANDSHAKE_REFUSED");
   const [used, other] = b.oneTimePrekeys;
   assert.ok(used && other);
   refuses((input) => ({ ...input, initiatorLog: b.log }));
@@ -128,7 +136,7 @@ test("the responder refuses a header that does not fit the keys it is tried with
   refuses((input) => ({ ...input, own: { ...input.own, oneTimePrekey: { ...used, privateKey: other.privateKey } } }));
   refuses((input) => ({ ...input, own: { ...input.own, kemKey: b.signedPrekey.privateKemKey } }));
   const foreignHead = decodeHandshakeHeader(bytes.with(42, (bytes[42] ?? 0) ^ 1));
-  fails(() => accept({ ...b.acceptance(bytes, a.log), header: foreignHead }, nodeCrypto), "HEAD_UNKNOWN");
+  fails(() => accept({ ...acceptanceOf(b, bytes, a.log), header: foreignHead }, nodeCrypto), "HEAD_UNKNOWN");
 });
 
 test("no session with oneself, and none from a bundle whose keys have expired", () => {
@@ -145,7 +153,7 @@ test("failure 4: an all-zero agreement, from whatever backend, stops both sides 
   const watched = watchedCrypto();
   fails(() => initiate({ ...initiationOf(a, b), dhLongTerm: zero() }, watched.crypto), "WEAK_PUBLIC_KEY");
   const { bytes } = initiate(initiationOf(a, b), nodeCrypto).header;
-  fails(() => accept({ ...b.acceptance(bytes, a.log), dhLongTerm: zero() }, watched.crypto), "WEAK_PUBLIC_KEY");
+  fails(() => accept({ ...acceptanceOf(b, bytes, a.log), dhLongTerm: zero() }, watched.crypto), "WEAK_PUBLIC_KEY");
   const some = (): SecretBytes => SecretBytes.take(new Uint8Array(32).fill(1));
   for (const one of ["dh1", "dh2", "dh3", "dh4"]) {
     const secrets = { dh1: some(), dh2: some(), dh3: some(), dh4: some(), kem: some(), [one]: zero() };
@@ -177,7 +185,7 @@ test("failure 6: one encryption key under two identities gives two different sec
   const mallory = newAgent({ encryptionKey: a.encryptionKey });
   const initiation = initiate(initiationOf(a, b), nodeCrypto);
   const relabelled = encodeHandshakeHeader({ ...initiation.header, initiator: mallory.id, head: mallory.log.head });
-  const acceptance = accept(b.acceptance(relabelled.bytes, mallory.log), nodeCrypto);
+  const acceptance = accept(acceptanceOf(b, relabelled.bytes, mallory.log), nodeCrypto);
   assert.equal(acceptance.secret.equals(initiation.secret), false);
   assert.equal(equalBytes(acceptance.transcriptHash, initiation.transcriptHash), false);
 });
@@ -197,6 +205,7 @@ test("failure 8: the transcript holds the KEM ciphertext and the KEM keys, and e
     ephemeralKey: header.ephemeralKey,
     kemCiphertext: header.kemCiphertext,
     certificateHash: header.certificateHash,
+    firstRatchetKey: FIRST_RATCHET_KEY,
   };
   const flip = (bytes: Uint8Array): Uint8Array => bytes.with(0, (bytes[0] ?? 0) ^ 1);
   const key = <K extends { bytes: Uint8Array }>(one: K): K => ({ ...one, bytes: flip(one.bytes) });
@@ -230,6 +239,7 @@ test("failure 8: the transcript holds the KEM ciphertext and the KEM keys, and e
     { ...transcript, ephemeralKey: flip(transcript.ephemeralKey) },
     { ...transcript, kemCiphertext: flip(transcript.kemCiphertext) },
     { ...transcript, certificateHash: flip(transcript.certificateHash) },
+    { ...transcript, firstRatchetKey: flip(transcript.firstRatchetKey) },
   ];
   const hashes = variants.map((one) => toHex(transcriptHash(one, nodeCrypto)));
   assert.equal(new Set(hashes).size, variants.length);
@@ -251,7 +261,7 @@ test("a forged KEM ciphertext or ephemeral key gives another secret, and no erro
   const initiation = initiate(initiationOf(a, b), nodeCrypto);
   const { kemCiphertext } = initiation.header;
   const forged = encodeHandshakeHeader({ ...initiation.header, kemCiphertext: kemCiphertext.with(5, (kemCiphertext[5] ?? 0) ^ 1) });
-  assert.equal(accept(b.acceptance(forged.bytes, a.log), nodeCrypto).secret.equals(initiation.secret), false);
+  assert.equal(accept(acceptanceOf(b, forged.bytes, a.log), nodeCrypto).secret.equals(initiation.secret), false);
 });
 
 test("of all secrets on the way, both sides keep only the session secret", () => {
@@ -265,7 +275,7 @@ test("of all secrets on the way, both sides keep only the session secret", () =>
   assert.equal(input.dhLongTerm.isDisposed, true);
 
   const responder = watchedCrypto();
-  const acceptInput = b.acceptance(initiation.header.bytes, a.log);
+  const acceptInput = acceptanceOf(b, initiation.header.bytes, a.log);
   const made: SecretBytes[] = [acceptInput.dhLongTerm];
   const acceptance = accept(watchOwn(acceptInput, made), responder.crypto);
   assert.deepEqual(

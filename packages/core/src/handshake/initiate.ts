@@ -34,6 +34,8 @@ export interface InitiateInput {
   readonly bundle: VerifiedBundle;
   /** DH1 = X25519(own encryption key, `bundle.signedPrekey.agreementKey`), 32 bytes, from the backend; wiped here. */
   readonly dhLongTerm: SecretBytes;
+  /** Public part of the ratchet key under which the first message goes, 32 bytes: made before the handshake, so that it is bound by it. */
+  readonly firstRatchetKey: Uint8Array;
   /** Milliseconds: the bundle's keys must not have expired since it was verified. */
   readonly now: number;
 }
@@ -64,7 +66,7 @@ export interface Initiation extends HandshakeResult {
  */
 export function initiate(input: InitiateInput, crypto: Crypto): Initiation {
   using dh1 = input.dhLongTerm;
-  const { own, bundle, now } = input;
+  const { own, bundle, firstRatchetKey, now } = input;
   const { signedPrekey, oneTimePrekey } = bundle;
   if (equalBytes(own.agentId, bundle.agentId)) throw talosError("INVALID_ARGUMENT", "An agent has no session with itself.");
   if (now >= Math.min(bundle.to, signedPrekey.to, oneTimePrekey?.to ?? Infinity)) throw talosError("BATCH_EXPIRED");
@@ -86,6 +88,7 @@ export function initiate(input: InitiateInput, crypto: Crypto): Initiation {
     ephemeralKey: ephemeral.publicKey,
     kemCiphertext: ciphertext,
     certificateHash: own.certificateHash,
+    firstRatchetKey,
   };
   const header = encodeHandshakeHeader({
     options: own.options,

@@ -45,6 +45,8 @@ export interface Transcript {
   readonly kemCiphertext: Uint8Array;
   /** 32 bytes */
   readonly certificateHash: Uint8Array;
+  /** The initiator's first ratchet key, X25519, 32 bytes. */
+  readonly firstRatchetKey: Uint8Array;
 }
 
 /** What both offers have in common. */
@@ -64,7 +66,8 @@ export function encodeTranscript(transcript: Transcript): Uint8Array {
   if (oneTimePrekey !== undefined) writePrekey(writer, oneTimePrekey);
   // The KEM key used: the one-time prekey's where there is one. Written apart, since a later suite may choose otherwise.
   writer.u8(oneTimePrekey === undefined ? 0 : 1);
-  return writer.bytes(transcript.ephemeralKey).bytes(transcript.kemCiphertext).bytes(transcript.certificateHash).finish();
+  writer.bytes(transcript.ephemeralKey).bytes(transcript.kemCiphertext).bytes(transcript.certificateHash);
+  return writer.bytes(transcript.firstRatchetKey).finish();
 }
 
 /** 32 bytes. */

@@ -12,6 +12,7 @@ import { RATCHET_BOUNDS } from "./bounds.ts";
 import { ratchetStateBytes, readRatchetState, writeRatchetState } from "./codec.ts";
 import type { RatchetPosition } from "./header.ts";
 import { deriveChain, deriveRoot } from "./kdf.ts";
+import { RatchetKeyPair } from "./key-pair.ts";
 import { advance } from "./receiving.ts";
 import { nextSending } from "./sending.ts";
 import { initiatorRatchet, responderRatchet, wipeAll, type RatchetState } from "./state.ts";
@@ -99,7 +100,7 @@ function secret(byte: number): SecretBytes {
 function pair(): { alice: Side; bob: Side } {
   const prekey = nodeCrypto.generateAgreementKey();
   return {
-    alice: new Side(initiatorRatchet(secret(7), prekey.publicKey, nodeCrypto)),
+    alice: new Side(initiatorRatchet(secret(7), RatchetKeyPair.generate(nodeCrypto), prekey.publicKey, nodeCrypto)),
     bob: new Side(responderRatchet(secret(7), prekey)),
   };
 }
@@ -396,7 +397,7 @@ test("after the peer's step this side holds no ratchet private key, and an unkno
 test("the signed prekey that the responder lends is not wiped, whatever comes of the session", () => {
   const prekey = nodeCrypto.generateAgreementKey();
   const bob = new Side(responderRatchet(secret(1), prekey));
-  const alice = new Side(initiatorRatchet(secret(1), prekey.publicKey, nodeCrypto));
+  const alice = new Side(initiatorRatchet(secret(1), RatchetKeyPair.generate(nodeCrypto), prekey.publicKey, nodeCrypto));
   deliver(alice, bob);
   prekey.exportPrivate().dispose();
 });
@@ -408,7 +409,7 @@ test("failure 4: a weak ratchet key is refused before anything is derived from i
   const weak = new Uint8Array(32);
   bob.refuses({ header: { ratchetKey: weak, previousChainLength: 1, counter: 0 }, key: "" }, "WEAK_PUBLIC_KEY");
   assert.throws(
-    () => initiatorRatchet(secret(1), weak, nodeCrypto),
+    () => initiatorRatchet(secret(1), RatchetKeyPair.generate(nodeCrypto), weak, nodeCrypto),
     (error) => isTalosError(error, "WEAK_PUBLIC_KEY"),
   );
 });

@@ -3,7 +3,7 @@
 import type { AgreementKey, Crypto } from "../primitives/crypto.ts";
 import type { SecretBytes } from "../secret/secret-bytes.ts";
 import { deriveRoot } from "./kdf.ts";
-import { RatchetKeyPair } from "./key-pair.ts";
+import type { RatchetKeyPair } from "./key-pair.ts";
 import { NO_SKIPPED_KEYS, type ChainName, type SkippedKeys } from "./skipped-keys.ts";
 
 /**
@@ -56,15 +56,15 @@ export function wipeAll(secrets: Iterable<Disposable>): void {
 }
 
 /**
- * The initiator's state: it makes its first ratchet key and takes the first step at once.
+ * The initiator's state: its first ratchet key was made before the handshake, which binds it, and it takes the first step at once.
  *
  * @param rootKey 32 bytes; used up
+ * @param key belongs to the state from now on, and is wiped if this throws
  * @param remoteRatchetKey 32 bytes
  * @throws TalosError WEAK_PUBLIC_KEY, MALFORMED
  */
-export function initiatorRatchet(rootKey: SecretBytes, remoteRatchetKey: Uint8Array, crypto: Crypto): RatchetState {
+export function initiatorRatchet(rootKey: SecretBytes, key: RatchetKeyPair, remoteRatchetKey: Uint8Array, crypto: Crypto): RatchetState {
   using before = rootKey;
-  const key = RatchetKeyPair.generate(crypto);
   try {
     using shared = key.agree(remoteRatchetKey, crypto);
     const step = deriveRoot(before, shared, crypto);

@@ -2,19 +2,30 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { answerSession, Party, ProtocolAgent } from "@talos/testkit";
+import { concatBytes } from "../bytes/bytes.ts";
 import { decodeUtf8 } from "../bytes/utf8.ts";
-import { decodeEnvelope, encodeEnvelopeHeader, type Envelope } from "../envelope/index.ts";
+import { decodeEnvelope, encodeEnvelopeHeader, encodeFrame, messageAssociatedData, type Envelope, type Frame } from "../envelope/index.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { isTalosError } from "../errors/talos-error.ts";
+import { accept } from "../handshake/index.ts";
 import { ownKey } from "../keys/public-key.ts";
 import { nodeCrypto } from "../primitives/node-crypto.ts";
 import { verifyBundle } from "../prekeys/index.ts";
-import { decodeRatchetHeader, encodeRatchetHeader, type RatchetHeader } from "../ratchet/index.ts";
+import {
+  decodeRatchetHeader,
+  encodeRatchetHeader,
+  initiatorRatchet,
+  nextSending,
+  RatchetKeyPair,
+  type RatchetHeader,
+} from "../ratchet/index.ts";
 import type { SecretBytes } from "../secret/secret-bytes.ts";
 import { decodeSession, encodeSession } from "./codec.ts";
 import { initiateSession } from "./establish.ts";
+import type { GenerationPair } from "./generations.ts";
+import { openMessage } from "./open.ts";
 import { sealMessage, type MessageSigning, type OutgoingMessage, type SealingInstance } from "./seal.ts";
-import { sessionWith, type Session } from "./session.ts";
+import { sessionWith, type Session, type SessionId } from "./session.ts";
 
 const NOW = 1_800_000_000_000;
 
@@ -302,6 +313,61 @@ test("failure 46: whoever stole all of Bob's prekeys and his encryption key does
   opens(alice, sealMessage(thief.live, bob.message("truly"), bob.instance, "instance", nodeCrypto).envelope, "truly");
 });
 
+/** What a holder of all of Bob's private keys makes of Alice's signed frame: the same frame, under its own ratchet key. */
+function resealed(session: Session, frame: Frame, pair: GenerationPair): { next: Session; envelope: Uint8Array } {
+  const { handshakeHeader } = session;
+  assert.ok(handshakeHeader);
+  const sending = nextSending(session.ratchet, nodeCrypto);
+  const nonce = nodeCrypto.randomBytes(12);
+  const ratchetHeader = encodeRatchetHeader({ ...sending.header, ...pair });
+  const clear = encodeEnvelopeHeader({ type: "first", handshakeHeader, ratchetHeader, extensions: [], nonce });
+  const associatedData = messageAssociatedData(session.transcriptHash, clear);
+  const ciphertext = nodeCrypto.aeadSeal("chacha20-poly1305", sending.messageKey, nonce, encodeFrame(frame), associatedData);
+  return { next: sessionWith({ ...session, ratchet: sending.next }), envelope: concatBytes(clear, ciphertext) };
+}
+
+test("failure 46: whoever stole all of Bob's keys for agreement does not put Alice's signed first frame under a ratchet key of its own", () => {
+  const [a, b] = [newAgent(), newAgent()];
+  const [alice, bob] = [new Party(a, b), new Party(b, a)];
+  alice.begin();
+  const honest = alice.seal("hello").envelope;
+  const envelope = decodeEnvelope(honest);
+  assert.ok(envelope.type === "first");
+  const { handshakeHeader } = envelope;
+  const context = { peerLog: a.log, findCertificate: () => undefined, now: NOW };
+  const opened = openMessage(answerSession(b, envelope, a.log), envelope, context, nodeCrypto);
+
+  const thiefsKey = RatchetKeyPair.generate(nodeCrypto);
+  const thiefsSession = (firstRatchetKey: Uint8Array): Session => {
+    const acceptance = accept({ ...b.acceptance(envelope, a.log), firstRatchetKey }, nodeCrypto);
+    const { secret, sessionId, handshakeId, transcriptHash, options, prekeyUse } = acceptance;
+    return sessionWith({
+      id: sessionId as SessionId,
+      handshakeId,
+      transcriptHash,
+      options,
+      prekeyUse,
+      role: "initiator",
+      ownAgentId: a.id,
+      peerAgentId: b.id,
+      handshakeHeader,
+      carried: undefined,
+      generations: [],
+      ratchet: initiatorRatchet(secret, thiefsKey, b.signedPrekey.agreementKey.bytes, nodeCrypto),
+    });
+  };
+  // On the transcript that Alice signed, and on the one that Bob makes of the thief's ratchet key.
+  const onAlices = resealed(thiefsSession(decodeRatchetHeader(envelope.ratchetHeader).ratchetKey), opened.frame, opened.sender);
+  const onThiefs = resealed(thiefsSession(thiefsKey.publicKey), opened.frame, opened.sender);
+  refuses(bob, onAlices.envelope);
+  refuses(bob, onThiefs.envelope);
+
+  // The second one fails by its signature alone: signed by the true instance key for that transcript, the same session opens.
+  const signed = sealMessage(onThiefs.next, alice.message("truly"), alice.instance, "instance", nodeCrypto);
+  opens(new Party(b, a), signed.envelope, "truly");
+  opens(bob, honest, "hello");
+});
+
 test("an unsigned late message of the first chain is refused also when the session is long past it", () => {
   const [a, b] = [newAgent(), newAgent()];
   const [alice, bob] = [new Party(a, b), new Party(b, a)];
@@ -332,7 +398,7 @@ test("failure 6: a first message relabelled as another agent's, who claims the s
   const { clear: _clear, ciphertext, ...header } = envelope;
   const forged = Buffer.concat([encodeEnvelopeHeader({ ...header, handshakeHeader: relabelled }), ciphertext]);
   refuses(new Party(b, m), forged);
-  assert.deepEqual(answerSession(b, envelope.handshakeHeader, a.log).peerAgentId, a.id);
+  assert.deepEqual(answerSession(b, envelope, a.log).peerAgentId, a.id);
 });
 
 test("an answer that comes in the dress of a first message is refused: only the initiator sends the handshake", () => {

@@ -86,6 +86,8 @@ export interface TranscriptContext {
   readonly batchToB: number;
   readonly signedPrekey: PrekeyKeys;
   readonly oneTimePrekey: PrekeyKeys | null;
+  /** A's, from the ratchet header beside the handshake header. */
+  readonly firstRatchetKeyA: string;
 }
 
 const prekeyBytes = ({ id, agreementKey, kemKey }: PrekeyKeys): Uint8Array => join(unhex(id), keyBytes(agreementKey), keyBytes(kemKey));
@@ -117,6 +119,7 @@ export function transcript(header: HandshakeHeader, context: TranscriptContext):
     unhex(header.ephemeralKey),
     unhex(header.kemCiphertext),
     unhex(header.certificateHash),
+    unhex(context.firstRatchetKeyA),
   );
 }
 

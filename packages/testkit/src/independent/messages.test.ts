@@ -44,6 +44,7 @@ describe("the independent decoder: sessions and messages", () => {
   const encryptionB = agreementPair("encryption B");
   const identityB = identityPair("identity B");
   const signedPrekey = agreementPair("signed prekey");
+  const ratchetSecret = agreementPair("ratchet A");
   const kem = keyPair(ML_KEM_768, "signed prekey");
   const ephemeral = agreementPair("ephemeral");
   const agentIdB = sha256("B");
@@ -77,6 +78,7 @@ describe("the independent decoder: sessions and messages", () => {
     batchToB: NOW + DAY,
     signedPrekey: { id: hex(zeros(8)), agreementKey: signedPrekey.publicKey, kemKey: kem.publicKey },
     oneTimePrekey: null,
+    firstRatchetKeyA: ratchetSecret.publicKey.key,
   };
   const hash = transcriptHash(transcript(header, context));
   const secretsA = initiatorSecrets(context, {
@@ -85,7 +87,6 @@ describe("the independent decoder: sessions and messages", () => {
     kem: new Uint8Array(sharedKey),
   });
   const secret = sessionSecret(secretsA, hash);
-  const ratchetSecret = agreementPair("ratchet A");
   const ratchetHeader = join(unhex(ratchetSecret.publicKey.key), u8(0), u32(0), u32(2), u32(0), u64(3));
   const body = new TextEncoder().encode("hello");
   const signedPart = (messageId: Uint8Array) =>

@@ -32,7 +32,11 @@ export const EXCHANGES: Readonly<Record<string, Viewer>> = {
   },
 
   handshake: ({ wire, context }) => {
-    const { header, hash, secrets, secret, transcriptBytes, negotiated } = agreeOn(unhex(text(wire)), record(context));
+    const { header, hash, secrets, secret, transcriptBytes, negotiated } = agreeOn(
+      unhex(text(wire)),
+      text(record(record(context)["initiator"])["firstRatchetKey"]),
+      record(context),
+    );
     const { agentId, handshakeId, version: _, suite: __, ...fields } = header;
     return {
       fields: { ...fields, initiator: agentId },
@@ -71,8 +75,10 @@ export const EXCHANGES: Readonly<Record<string, Viewer>> = {
   session: ({ wire, context }) => {
     const given = record(context);
     const envelopes = listOf(wire).map((entry) => ({ from: record(entry)["from"], bytes: unhex(text(record(entry)["envelope"])) }));
-    const handshakeHeader = text(decodeEnvelope(envelopes[0]?.bytes ?? new Uint8Array(0)).handshakeHeader);
-    const { header, hash, secret, negotiated, logA, logB, firstKeyB } = agreeOn(unhex(handshakeHeader), given);
+    const first = decodeEnvelope(envelopes[0]?.bytes ?? new Uint8Array(0));
+    const handshakeHeader = text(first.handshakeHeader);
+    const firstRatchetKey = decodeRatchetHeader(unhex(first.ratchetHeader)).ratchetKey;
+    const { header, hash, secret, negotiated, logA, logB, firstKeyB } = agreeOn(unhex(handshakeHeader), firstRatchetKey, given);
     const facts = { sessionId: hex(sessionId(secret)), handshakeHeader, transcriptHash: hash, negotiatedOptions: negotiated };
     const sides = ratchets(secret, firstKeyB, listOfBytes(given["initiatorKeys"]), listOfBytes(given["responderKeys"]));
     const atA = new SessionReceiver(facts, sides.initiator, logA.agentId, logB);
@@ -128,7 +134,7 @@ interface Agreement {
 }
 
 /** B's checks and both sides' agreements; A's encapsulation is not repeated, so its KEM secret is the one that B found. */
-function agreeOn(headerBytes: Uint8Array, context: Readonly<Record<string, unknown>>): Agreement {
+function agreeOn(headerBytes: Uint8Array, firstRatchetKeyA: string, context: Readonly<Record<string, unknown>>): Agreement {
   const header = decodeHandshakeHeader(headerBytes);
   const a = record(context["initiator"]);
   const b = record(context["responder"]);
@@ -152,6 +158,7 @@ function agreeOn(headerBytes: Uint8Array, context: Readonly<Record<string, unkno
     batchToB: batch.to,
     signedPrekey: signedPrekey.keys,
     oneTimePrekey: oneTimePrekey?.keys ?? null,
+    firstRatchetKeyA,
   };
   const transcriptBytes = transcript(header, known);
   const encryptionB = unhex(text(b["encryptionPrivateKey"]));

@@ -88,7 +88,7 @@ export class Party {
       now,
     };
     const known = this.session !== undefined && (envelope.type === "message" || this.#isOf(envelope.handshakeHeader));
-    const session = known || envelope.type === "message" ? this.live : answerSession(this.agent, envelope.handshakeHeader, this.peer.log);
+    const session = known || envelope.type === "message" ? this.live : answerSession(this.agent, envelope, this.peer.log);
     try {
       const opened = openMessage(session, envelope, context, crypto);
       this.session = opened.next;

@@ -22,14 +22,15 @@ import {
   toHex,
   verifyBundle,
   verifyLog,
-  type AcceptInput,
+  type AcceptSessionInput,
   type AgentId,
   type AgreementKey,
   type BatchTree,
   type Certificate,
   type Crypto,
+  type FirstEnvelopeHeader,
   type IdentityLog,
-  type InitiateInput,
+  type InitiateSessionInput,
   type KemKey,
   type OwnBatchFacts,
   type OwnPrekey,
@@ -64,6 +65,9 @@ export interface HeldPrekey extends OwnPrekey {
   readonly kind: PrekeyKind;
   readonly privateKemKey: KemKey;
 }
+
+/** Of a first envelope, as they travel. */
+export type FirstHeaders = Pick<FirstEnvelopeHeader, "handshakeHeader" | "ratchetHeader">;
 
 export class ProtocolAgent {
   readonly crypto: Crypto;
@@ -133,7 +137,7 @@ export class ProtocolAgent {
   }
 
   /** What `initiateSession` takes. */
-  initiation(bundle: VerifiedBundle, certificate: Certificate, now: number = this.now): InitiateInput {
+  initiation(bundle: VerifiedBundle, certificate: Certificate, now: number = this.now): InitiateSessionInput {
     return {
       own: {
         agentId: this.id,
@@ -149,8 +153,8 @@ export class ProtocolAgent {
     };
   }
 
-  /** What `acceptSession` takes, for the header of a first envelope. */
-  acceptance(handshakeHeader: Uint8Array, initiatorLog: IdentityLog): AcceptInput {
+  /** What `acceptSession` takes, for a first envelope. */
+  acceptance({ handshakeHeader, ratchetHeader }: FirstHeaders, initiatorLog: IdentityLog): AcceptSessionInput {
     const header = decodeHandshakeHeader(handshakeHeader);
     const { oneTimePrekeyId } = header;
     const oneTimePrekey = oneTimePrekeyId === undefined ? undefined : this.oneTimePrekeys.find(({ id }) => equalBytes(id, oneTimePrekeyId));
@@ -166,6 +170,7 @@ export class ProtocolAgent {
       },
       initiatorLog,
       header,
+      ratchetHeader,
       dhLongTerm: this.encryptionKey.agree(header.ephemeralKey),
     };
   }
@@ -220,7 +225,7 @@ export function beginSession(initiator: ProtocolAgent, instance: SealingInstance
   return initiateSession(initiator.initiation(bundle, instance.certificate), initiator.crypto);
 }
 
-/** The responder's half for a first envelope's header. */
-export function answerSession(responder: ProtocolAgent, handshakeHeader: Uint8Array, initiatorLog: IdentityLog): PendingSession {
-  return acceptSession(responder.acceptance(handshakeHeader, initiatorLog), responder.crypto);
+/** The responder's half for a first envelope. */
+export function answerSession(responder: ProtocolAgent, first: FirstHeaders, initiatorLog: IdentityLog): PendingSession {
+  return acceptSession(responder.acceptance(first, initiatorLog), responder.crypto);
 }

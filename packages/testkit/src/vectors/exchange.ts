@@ -15,7 +15,7 @@ import {
   type AgreementKey,
   type Crypto,
   type IdentityLog,
-  type InitiateInput,
+  type InitiateSessionInput,
   type KemKey,
   type OwnPrekey,
   type RatchetState,
@@ -43,8 +43,8 @@ export function namedCrypto(name: string): Crypto {
   };
 }
 
-/** What `initiate` takes when Alice begins a session with Bob. */
-export function initiation(oneTime: boolean, options = 0): InitiateInput {
+/** What `initiateSession` takes when Alice begins a session with Bob. */
+export function initiation(oneTime: boolean, options = 0): InitiateSessionInput {
   const certificate = certificateOf(alice);
   const place = (name: string): ReturnType<typeof tree.place> =>
     tree.place(tree.ordered.findIndex(({ id }) => equalBytes(id, bytesOf(`${name} id`, 8))));
@@ -60,8 +60,13 @@ export function initiation(oneTime: boolean, options = 0): InitiateInput {
   };
 }
 
-/** Everything that both sides have beside what travels, their secrets with it. */
-export function exchangeContext(oneTime: boolean, ephemeral: string): Json {
+/**
+ * Everything that both sides have beside what travels, their secrets with it.
+ *
+ * @param ephemeral name of the initiator's ephemeral key
+ * @param firstRatchetKey the initiator's, public; where no envelope brings it
+ */
+export function exchangeContext(oneTime: boolean, ephemeral: string, firstRatchetKey?: Uint8Array): Json {
   const prekey = (name: string, kind: "signed-prekey" | "one-time-prekey"): Json =>
     toJson({
       statement: statementOf(name, kind),
@@ -72,7 +77,8 @@ export function exchangeContext(oneTime: boolean, ephemeral: string): Json {
     initiator: {
       log: alice.log.events,
       encryptionPrivateKey: seedOf("alice encryption"),
-      ephemeralPrivateKey: seedOf(`${ephemeral} key 0`),
+      ephemeralPrivateKey: seedOf(ephemeral),
+      ...(firstRatchetKey === undefined ? {} : { firstRatchetKey }),
     },
     responder: {
       log: bob.log.events,
@@ -92,7 +98,12 @@ interface PrekeyJson {
 
 /** `exchangeContext` as read from a file. */
 export interface ExchangeJson {
-  readonly initiator: { readonly log: readonly string[]; readonly encryptionPrivateKey: string; readonly ephemeralPrivateKey: string };
+  readonly initiator: {
+    readonly log: readonly string[];
+    readonly encryptionPrivateKey: string;
+    readonly ephemeralPrivateKey: string;
+    readonly firstRatchetKey?: string;
+  };
   readonly responder: {
     readonly log: readonly string[];
     readonly batch: string;
@@ -110,8 +121,8 @@ export function readLog(events: readonly string[]): IdentityLog {
   return verifyLog(undefined, events.map(fromHex), STORY_START, nodeCrypto).log;
 }
 
-/** What `accept` takes, from a header and the context of a case. */
-export function acceptance(header: Uint8Array, { initiator, responder }: ExchangeJson): AcceptInput {
+/** What `accept` takes, from a header, a ratchet key and the context of a case. */
+export function acceptance(header: Uint8Array, firstRatchetKey: Uint8Array, { initiator, responder }: ExchangeJson): AcceptInput {
   const log = readLog(responder.log);
   const decoded = decodeHandshakeHeader(header);
   const { head, root, to, options } = decodeBatch(fromHex(responder.batch));
@@ -128,6 +139,7 @@ export function acceptance(header: Uint8Array, { initiator, responder }: Exchang
     },
     initiatorLog: readLog(initiator.log),
     header: decoded,
+    firstRatchetKey,
     dhLongTerm: privateKey(responder.encryptionPrivateKey).agree(decoded.ephemeralKey),
   };
 }

@@ -10,6 +10,7 @@ import {
   type SecretBytes,
   type Transcript,
 } from "@talos/core";
+import { agreementKeyOf } from "./cast.ts";
 import { acceptance, exchangeContext, initiation, namedCrypto, privateKey, type ExchangeJson } from "./exchange.ts";
 import { toJson, type Json, type Reading, type VectorCase, type VectorSet } from "./format.ts";
 
@@ -23,7 +24,7 @@ export const handshakeVectors: VectorSet = {
 function handshakeCases(): readonly VectorCase[] {
   const full = header("handshake full", true);
   const offered = header("handshake offered", true, 0xffff_ffff);
-  const fullContext = exchangeContext(true, "handshake full");
+  const fullContext = handshakeContext(true, "handshake full");
   const good = (name: string, description: string, context: Json, wire: Uint8Array): VectorCase => ({
     name,
     description,
@@ -49,13 +50,13 @@ function handshakeCases(): readonly VectorCase[] {
     good(
       "no-one-time-prekey",
       "None was left: the signed prekey's KEM key is used.",
-      exchangeContext(false, "handshake short"),
+      handshakeContext(false, "handshake short"),
       header("handshake short", false),
     ),
     good(
       "options",
       "The initiator offers everything; negotiated is what the batch offers too.",
-      exchangeContext(true, "handshake offered"),
+      handshakeContext(true, "handshake offered"),
       offered,
     ),
     bad("version-2", "A later version.", changed(0, Uint8Array.of(2)), "UNSUPPORTED_VERSION"),
@@ -79,15 +80,23 @@ function handshakeCases(): readonly VectorCase[] {
   ];
 }
 
+function handshakeContext(oneTime: boolean, name: string): Json {
+  return exchangeContext(oneTime, `${name} key 0`, firstRatchetKey(name));
+}
+
+function firstRatchetKey(name: string): Uint8Array {
+  return agreementKeyOf(`${name} ratchet key`).publicKey;
+}
+
 function header(name: string, oneTime: boolean, options = 0): Uint8Array {
-  return initiateHandshake(initiation(oneTime, options), namedCrypto(name)).header.bytes;
+  return initiateHandshake({ ...initiation(oneTime, options), firstRatchetKey: firstRatchetKey(name) }, namedCrypto(name)).header.bytes;
 }
 
 function readHandshake(wire: Json, context: Json): Reading {
   const bytes = fromHex(wire as string);
   const exchange = context as unknown as ExchangeJson;
   const { bytes: _bytes, ...fields } = decodeHandshakeHeader(bytes);
-  const input = acceptance(bytes, exchange);
+  const input = acceptance(bytes, fromHex(exchange.initiator.firstRatchetKey ?? ""), exchange);
   const { own, initiatorLog } = input;
   const secrets = {
     dh1: own.signedPrekey.privateKey.agree(initiatorLog.encryptionKey.bytes),
@@ -106,6 +115,7 @@ function readHandshake(wire: Json, context: Json): Reading {
     ephemeralKey: fields.ephemeralKey,
     kemCiphertext: fields.kemCiphertext,
     certificateHash: fields.certificateHash,
+    firstRatchetKey: input.firstRatchetKey,
   };
   const { handshakeId, transcriptHash, secret, sessionId, options, prekeyUse } = acceptHandshake(input, namedCrypto("reader"));
   return {

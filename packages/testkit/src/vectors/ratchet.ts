@@ -6,6 +6,7 @@ import {
   fromHex,
   initiatorRatchet,
   nextSending,
+  RatchetKeyPair,
   responderRatchet,
   revealSecret,
   SecretBytes,
@@ -107,7 +108,7 @@ class Exchange {
     const root = (): SecretBytes => SecretBytes.from(fromHex(rootKey));
     this.#cryptos = { initiator: keysInOrder(initiatorKeys), responder: keysInOrder(responderKeys) };
     this.#states = {
-      initiator: initiatorRatchet(root(), first.publicKey, this.#cryptos.initiator),
+      initiator: initiatorRatchet(root(), RatchetKeyPair.generate(this.#cryptos.initiator), first.publicKey, this.#cryptos.initiator),
       responder: responderRatchet(root(), first),
     };
   }

@@ -21,6 +21,7 @@ import {
   utf8,
   type Certificate,
   type Crypto,
+  type Envelope,
   type IdentityLog,
   type MessageSigning,
   type OutgoingMessage,
@@ -44,8 +45,6 @@ import {
   type ExchangeJson,
 } from "./exchange.ts";
 import { toJson, type Json, type Reading, type VectorCase, type VectorSet } from "./format.ts";
-
-const KEYS_OF_A_SIDE = 3;
 
 /**
  * `wire`: envelopes in the order of their arrival, each with its sender; in a case with an `error` the last one is refused. `context`: as of
@@ -98,10 +97,10 @@ class Play {
   }
 
   get context(): Json {
-    const keys = (side: string, first: number): Uint8Array[] =>
-      Array.from({ length: KEYS_OF_A_SIDE }, (_, at) => seedOf(`${this.#name} ${side} key ${at + first}`));
-    const ratchetKeys = toJson({ initiatorKeys: keys("alice", 1), responderKeys: keys("bob", 0) });
-    return { ...(exchangeContext(this.#oneTime, `${this.#name} alice`) as object), ...(ratchetKeys as object) };
+    const keys = (side: string, numbers: readonly number[]): Uint8Array[] => numbers.map((at) => seedOf(`${this.#name} ${side} key ${at}`));
+    // The initiator makes its ratchet key, then the handshake's ephemeral one.
+    const ratchetKeys = toJson({ initiatorKeys: keys("alice", [0, 2, 3]), responderKeys: keys("bob", [0, 1, 2]) });
+    return { ...(exchangeContext(this.#oneTime, `${this.#name} alice key 1`) as object), ...(ratchetKeys as object) };
   }
 
   seal(from: Side, text: string, options: SealOptions = {}): ArrivalJson {
@@ -264,7 +263,7 @@ function readSession(wire: Json, context: Json): Reading {
     },
   });
   const cryptos: Record<Side, Crypto> = {
-    initiator: noting({ ...namedCrypto("reader"), ...keysOnly([json.initiator.ephemeralPrivateKey, ...json.initiatorKeys]) }),
+    initiator: noting({ ...namedCrypto("reader"), ...keysOnly(initiatorKeysInOrder(json)) }),
     responder: noting({ ...namedCrypto("reader"), ...keysOnly(json.responderKeys) }),
   };
   const first = decodeEnvelope(fromHex(arrivals[0]?.envelope ?? ""));
@@ -290,7 +289,17 @@ function readSession(wire: Json, context: Json): Reading {
 
 function acceptFrom(envelope: ReturnType<typeof decodeEnvelope>, json: ExchangeJson): PendingSession {
   if (envelope.type !== "first") throw new Error("a session begins with a first message");
-  return acceptSession(acceptance(envelope.handshakeHeader, json), namedCrypto("reader"));
+  const input = acceptance(envelope.handshakeHeader, firstKeyOf(envelope), json);
+  return acceptSession({ ...input, ratchetHeader: envelope.ratchetHeader }, namedCrypto("reader"));
+}
+
+function firstKeyOf({ ratchetHeader }: Envelope): Uint8Array {
+  return decodeRatchetHeader(ratchetHeader).ratchetKey;
+}
+
+/** The first ratchet key is made before the handshake's ephemeral key. */
+function initiatorKeysInOrder({ initiator, initiatorKeys: [first = "", ...others] }: SessionJson): string[] {
+  return [first, initiator.ephemeralPrivateKey, ...others];
 }
 
 /** The initiator's session, made again from the secrets of the context; its header must be the one that arrived. */
@@ -301,7 +310,7 @@ function initiatorOf(
   crypto: Crypto,
 ): Session {
   if (envelope.type !== "first") throw new Error("a session begins with a first message");
-  const { own, header } = acceptance(envelope.handshakeHeader, json);
+  const { own, header } = acceptance(envelope.handshakeHeader, firstKeyOf(envelope), json);
   const { identityKey, encryptionKey, agentId } = logs.initiator;
   const prekeys = {
     signedPrekey: { ...own.signedPrekey, to: own.batch.to },
