@@ -47,7 +47,7 @@ export class BinaryReader {
   /** A copy. */
   bytes(length: number): Uint8Array {
     const at = this.#advance(length);
-    return this.#bytes.slice(at, at + length);
+    return new Uint8Array(this.#bytes.subarray(at, at + length));
   }
 
   /** A view into the input; for large parts that are read at once and not kept. */

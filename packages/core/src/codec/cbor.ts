@@ -198,7 +198,7 @@ class Decoder {
     const info = initial & 0x1f;
     if (major === UNSIGNED) return this.#argument(info);
     if (major === NEGATIVE) return negative(this.#argument(info));
-    if (major === BYTE_STRING) return this.#take(this.#length(info)).slice();
+    if (major === BYTE_STRING) return new Uint8Array(this.#take(this.#length(info)));
     if (major === TEXT_STRING) return this.#text(info);
     if (major === ARRAY) return this.#array(this.#length(info), depth);
     if (major === MAP) return this.#map(this.#length(info), depth);

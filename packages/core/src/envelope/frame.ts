@@ -72,7 +72,7 @@ export function messageId(bytes: Uint8Array): MessageId {
 
 /** A log head as it stands in a frame. */
 export function shortHead(head: LogHead): ShortHead {
-  return { seq: head.seq, hashPrefix: head.hash.slice(0, HASH_PREFIX_BYTES) };
+  return { seq: head.seq, hashPrefix: new Uint8Array(head.hash.subarray(0, HASH_PREFIX_BYTES)) };
 }
 
 /**

@@ -56,7 +56,7 @@ function startLog(wire: Uint8Array, crypto: LogCrypto): IdentityLog {
   verifyEventSignatures(unverified, crypto);
   const state = firstState(unverified, unverified.event);
   const { head, time: _time, ...installed } = state;
-  const log = { ...installed, agentId: agentId(head.hash), events: [wire.slice()], states: [state], head };
+  const log = { ...installed, agentId: agentId(head.hash), events: [new Uint8Array(wire)], states: [state], head };
   return Object.freeze(log) as object as IdentityLog;
 }
 

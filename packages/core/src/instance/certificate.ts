@@ -122,7 +122,7 @@ export function verifyCertificate(
   const { identityKey } = logAt(log, fields.head);
   verifySigned(LABELS.signInstanceCertificate, signed, new Map([[ROLE.holder, identityKey]]), crypto);
   if (now !== undefined && !isWithinSlack(fields, now)) throw talosError("CERTIFICATE_EXPIRED");
-  const certificate = { ...fields, wire: wire.slice(), hash: labelledHash(LABELS.hashInstanceCertificate, signed.body, crypto) };
+  const certificate = { ...fields, wire: new Uint8Array(wire), hash: labelledHash(LABELS.hashInstanceCertificate, signed.body, crypto) };
   return Object.freeze(certificate) as object as Certificate;
 }
 

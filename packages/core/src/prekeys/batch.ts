@@ -128,6 +128,6 @@ export function verifyBatch(
   const { identityKey } = logAt(log, fields.head);
   verifySigned(LABELS.signPrekeyBatch, signed, new Map([[ROLE.holder, identityKey]]), crypto);
   if (now !== undefined && !isOffered(fields, now)) throw talosError("BATCH_EXPIRED");
-  const batch = { ...fields, wire: wire.slice(), hash: labelledHash(LABELS.hashPrekeyBatch, signed.body, crypto) };
+  const batch = { ...fields, wire: new Uint8Array(wire), hash: labelledHash(LABELS.hashPrekeyBatch, signed.body, crypto) };
   return Object.freeze(batch) as object as PrekeyBatch;
 }

@@ -76,7 +76,7 @@ function readStatement(wire: Uint8Array, knownExtensions?: readonly number[]): P
   const window = { from: reader.uint(6), to: reader.uint(7) };
   const extensions = reader.finish();
   if (!isWindow(window, MAX_PREKEY_MILLISECONDS[kind])) throw malformedField(reader.place(7), "not within the longest validity");
-  return { kind, id, agreementKey, kemKey, ...window, extensions, wire: wire.slice() };
+  return { kind, id, agreementKey, kemKey, ...window, extensions, wire: new Uint8Array(wire) };
 }
 
 /** True, and typed so, when the statement is of that kind. */

@@ -52,7 +52,7 @@ export function checkSender(
     signer:
       signer.kind === "instance" ? { kind: "instance", certificate: signer.certificate.wire } : { kind: "identity", head: signer.head },
     sender: session.peerAgentId,
-    signature: signature.signature.slice(),
+    signature: new Uint8Array(signature.signature),
     extensions: [],
   };
   return { certificate, proof };
