@@ -25,7 +25,7 @@ import { firstThatAnswers } from "./first-that-answers.ts";
 import { isExhausted, type LiveSession } from "./live-sessions.ts";
 import { claimSession } from "./new-session.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
-import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
+import { directoriesOf, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
 import type { Progress } from "./progress.ts";
 import { outgoingMessage, sealInto, type MessageToSeal } from "./sealing.ts";
 import { FRAME_TYPES, frameTypeCode, needsTurn } from "./turns.ts";
@@ -253,7 +253,7 @@ export class Lane {
     }
     if (!instance.isUsable(clock.now())) await this.#context.renewCertificate();
     if (live !== undefined && !isExhausted(live)) return { known, live, isNew: false };
-    const [url] = directoriesOf(this.#context, known, address);
+    const [url] = mailboxesOf(known, address);
     if (url === undefined) throw talosError("DIRECTORY_NOT_CONFIGURED");
     return { ...(await claimSession(this.#context, this.#peer, url)), isNew: true };
   }
@@ -277,7 +277,7 @@ export class Lane {
     }));
     if (envelope === undefined || row.envelopeId === undefined)
       throw talosError("VAULT_CORRUPT", undefined, { details: { table: "outbox" } });
-    await this.#depositAt(directoriesOf(this.#context, known, row.peerAddress), envelope, row.envelopeId);
+    await this.#depositAt(mailboxesOf(known, row.peerAddress), envelope, row.envelopeId);
     const isContent = row.frameType === frameTypeCode("content");
     await commits.atTurnEnd((tx) => {
       if (isContent) tx.outbox.toDeposited(row.order, clock.now());

@@ -7,10 +7,21 @@ import type { AgentContext } from "../context.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import type { KnownPeer, PeerFacts } from "./peer-book.ts";
 
-/** Where a peer is reached, best first: where it says itself, where it was found, where the sender said, at home. */
+/** Where a peer may be known, best first: where it says itself, where it was found, where the sender said, at home. */
 export function directoriesOf({ home }: AgentContext, known: KnownPeer | undefined, address: string | undefined): readonly string[] {
   const urls = [...(known?.certificate?.directories ?? []), known?.peer.directory, address, home];
   return [...new Set(urls.filter((url) => url !== undefined))];
+}
+
+/**
+ * Where mail for a peer is left, and its prekeys are: only where its certificate says that it looks; else where it was found. Never at
+ * the sender's own home for want of another: the peer may be registered there without ever looking.
+ */
+export function mailboxesOf(known: KnownPeer | undefined, address: string | undefined): readonly string[] {
+  const named = known?.certificate?.directories ?? [];
+  if (named.length > 0) return named;
+  const found = known?.peer.directory ?? address;
+  return found === undefined ? [] : [found];
 }
 
 /**

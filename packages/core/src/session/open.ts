@@ -96,6 +96,9 @@ function authenticate(
     const { certificate, proof } = checkSender(session, frame, sender, receiving.chain === 0, context, crypto);
     const place = { chain: receiving.chain, counter: header.counter };
     const { points, secondCopyHeard } = checkGeneration(session.pending ? [] : session.generations, place, sender);
+    // Only a signed certificate raises a generation: else whoever has the session's keys alone could lock the owner out of it.
+    const isRise = session.pending || points !== session.generations;
+    if (isRise && certificate === undefined && frame.signature?.kind !== "instance") throw talosError("DECRYPTION_FAILED");
     const next = session.pending
       ? sessionWith({ ...session, ratchet: receiving.next, handshakeHeader: undefined, carried: undefined, generations: points })
       : nextSession(session, receiving.next, receiving.stepped ? certificateAnswered(session.carried) : session.carried, points);
