@@ -116,6 +116,11 @@ export class CommandWorld implements AsyncDisposable {
   async stopDirectory(): Promise<void> {
     const ended = await this.#directory?.stop();
     assert.equal(ended?.exitCode, 0);
+    this.#directory = undefined;
+  }
+
+  get isServing(): boolean {
+    return this.#directory !== undefined;
   }
 
   /** Makes an agent at the directory. */
