@@ -139,6 +139,8 @@ export class CommandWorld implements AsyncDisposable {
 
   async [Symbol.asyncDispose](): Promise<void> {
     await Promise.all([...this.#running].map(async (running) => running.stop("SIGKILL")));
+    // The runtime lets go of an ended process a turn later.
+    await new Promise((resolve) => setImmediate(resolve));
     rmSync(this.folder, { recursive: true, force: true });
   }
 }
