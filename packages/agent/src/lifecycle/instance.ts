@@ -61,11 +61,16 @@ export class Instance implements Disposable {
 
   /** True while messages and requests may be signed under the certificate. */
   isUsable(now: number): boolean {
-    return now < this.#certificate.to;
+    return this.#hasBegun(now) && now < this.#certificate.to;
   }
 
   isDueForRenewal(now: number): boolean {
-    return now >= certificateDueAt(this.#certificate);
+    return !this.#hasBegun(now) || now >= certificateDueAt(this.#certificate);
+  }
+
+  /** False after a clock that was ahead has been set right: peers would refuse what is signed under a certificate of the future. */
+  #hasBegun(now: number): boolean {
+    return this.#certificate.from <= now;
   }
 
   /** @throws what the backend throws; then the old certificate stays */

@@ -15,6 +15,8 @@ import { planForNewHome, runPublishPlan } from "./publish-plan.ts";
 
 /** How long the end waits for what is under way, acknowledgements above all. */
 const CLOSING_SECONDS = 2;
+/** How long opening waits for the first attempt to publish. */
+const FIRST_ATTEMPT_MILLISECONDS = 5_000;
 
 export class RunningAgent {
   readonly context: AgentContext;
@@ -75,7 +77,10 @@ export class RunningAgent {
     this.#loops.push(this.receiver.run(home));
     const first = Promise.withResolvers<void>();
     this.#loops.push(this.#publish(home, first.resolve));
-    await first.promise;
+    // A directory that answers a byte a minute must not hold up what is local; the plan goes on behind.
+    const patience = new AbortController();
+    await Promise.race([first.promise, this.context.clock.sleep(FIRST_ATTEMPT_MILLISECONDS, patience.signal)]);
+    patience.abort();
   }
 
   async #publish(home: string, attempted: () => void): Promise<void> {
@@ -100,6 +105,8 @@ export class RunningAgent {
   async #close(): Promise<void> {
     await this.flush(CLOSING_SECONDS);
     this.context.standing.close();
+    // Before the loops are awaited: one of them may be reading from a directory that sends a byte a minute.
+    this.context.directories.close();
     await Promise.allSettled([...this.#loops, this.sender.ended()]);
     this.#opened.close();
   }

@@ -41,6 +41,18 @@ test("a notice is signed by the instance key of the certificate inside, no other
   );
 });
 
+test("a notice dated outside its certificate is refused", () => {
+  const { from, to } = certificateOf(bob);
+  for (const time of [from - 11 * 60_000, to + 11 * 60_000]) {
+    const prepared = prepareNotice({ ...input, time });
+    assertRefused(
+      () => assembleNotice(bob.log, prepared.body, signAll(prepared, { 1: bob.instance }), nodeCrypto),
+      "a time outside the certificate",
+      "CERTIFICATE_EXPIRED",
+    );
+  }
+});
+
 test("no notice passes with a changed or missing byte", () => {
   const prepared = prepareNotice(input);
   const wire = assembleNotice(bob.log, prepared.body, signAll(prepared, { 1: bob.instance }), nodeCrypto);

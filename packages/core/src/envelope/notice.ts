@@ -2,11 +2,13 @@
 // Source: docs/protocol/envelope.md, "Notice".
 import type { CborValue } from "../codec/cbor.ts";
 import { encodeStruct, StructReader, type Extension } from "../codec/struct.ts";
+import { talosError } from "../errors/talos-error.ts";
 import type { IdentityLog } from "../identity/log.ts";
 import { decodeCertificate, MAX_CERTIFICATE_BYTES, verifyCertificate, type Certificate } from "../instance/certificate.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { LABELS } from "../keys/labels.ts";
 import { decodeSigned, encodeSigned, prepareSigned, ROLE, verifySigned, type Prepared, type SignatureEntry } from "../keys/signed.ts";
+import { isWithinSlack } from "../keys/time.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { ENVELOPE_ID_BYTES, envelopeIdFrom, type EnvelopeId } from "./envelope.ts";
 
@@ -93,14 +95,17 @@ function readBody(body: Uint8Array, knownExtensions?: readonly number[]): Unveri
 }
 
 /**
- * Verifies a notice under its sender's log.
+ * Verifies a notice under its sender's log. Whether it is for this agent, and about an envelope of its own that stands unacknowledged, is
+ * the caller's to check.
  *
- * @throws TalosError SIGNATURE_INVALID; those of `verifyCertificate` for the certificate inside and of `decodeNotice`
+ * @throws TalosError SIGNATURE_INVALID; CERTIFICATE_EXPIRED where its time is outside its certificate's; those of `verifyCertificate` for the certificate inside and of `decodeNotice`
  */
 export function verifyNotice(log: IdentityLog, wire: Uint8Array, crypto: Pick<Crypto, "sha256" | "verifySignature">): Notice {
   const signed = decodeSigned(wire, STRUCTURE, MAX_NOTICE_BYTES);
   const unverified = readBody(signed.body);
   const certificate = verifyCertificate(log, unverified.certificate, crypto);
   verifySigned(LABELS.signNotice, signed, new Map([[ROLE.holder, certificate.instanceKey]]), crypto);
+  // Else an instance key of long ago would sign notices for ever.
+  if (!isWithinSlack(certificate, unverified.time)) throw talosError("CERTIFICATE_EXPIRED");
   return Object.freeze({ ...unverified, certificate }) as object as Notice;
 }

@@ -35,6 +35,9 @@ export interface KnownCertificate {
 }
 
 /** Two things that cannot both be honest: forked logs, cloned certificates, a reused counter. */
+/** The first ones show what happened; more of the same show nothing new. */
+const MAX_CONFLICTS_OF_A_KIND = 100;
+
 export interface Conflict {
   readonly agentId: AgentId;
   readonly kind: string;
@@ -149,10 +152,11 @@ export class Peers extends PeersReader {
     return this.store.run("DELETE FROM peer_certificates WHERE seen_at < ?", seenBefore);
   }
 
-  /** The same pair is kept once. */
+  /** The same pair is kept once, and of one kind only so many: what anybody can provoke must not fill the disk. */
   addConflict(conflict: Conflict): void {
     this.store.run(
-      "INSERT INTO peer_conflicts (agent_id, kind, first, second, seen_at) VALUES (?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `INSERT INTO peer_conflicts (agent_id, kind, first, second, seen_at) SELECT ?1, ?2, ?3, ?4, ?5
+       WHERE (SELECT count(*) FROM peer_conflicts WHERE agent_id = ?1 AND kind = ?2) < ${MAX_CONFLICTS_OF_A_KIND} ON CONFLICT DO NOTHING`,
       conflict.agentId,
       conflict.kind,
       conflict.first,
