@@ -75,7 +75,7 @@ export class MapReader {
   readonly structure: string;
   readonly #map: CborMap;
   readonly #prefix: string;
-  #read = 0;
+  readonly #read: Set<number> = new Set();
 
   constructor(value: CborValue | undefined, place: FieldPlace) {
     this.#map = readMap(value, place);
@@ -130,9 +130,9 @@ export class MapReader {
     return new MapReader(this.#required(key), this.place(key));
   }
 
-  /** Refuses fields that were not read. Read each key once. */
+  /** Refuses fields that were not read. */
   end(): void {
-    if (this.#read !== this.#map.size) throw malformedField(this.place("other"), "unknown field");
+    if (this.#read.size !== this.#map.size) throw malformedField(this.place("other"), "unknown field");
   }
 
   place(key: number | string): FieldPlace {
@@ -142,7 +142,7 @@ export class MapReader {
   #required(key: number): CborValue {
     const value = this.#map.get(key);
     if (value === undefined) throw malformedField(this.place(key), "missing");
-    this.#read++;
+    this.#read.add(key);
     return value;
   }
 }

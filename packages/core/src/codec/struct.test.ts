@@ -146,6 +146,15 @@ test("unknown, missing and mistyped fields are refused by name", () => {
         .end(),
     refusal("2.other", "unknown field"),
   );
+  const readTwice = open(
+    new Map([
+      [1, 7],
+      [2, 8],
+    ]),
+  ).map(2);
+  readTwice.uint(1);
+  readTwice.uint(1);
+  assert.throws(() => readTwice.end(), refusal("2.other", "unknown field"));
 });
 
 test("extensions that are not critical come back as they are, known critical ones too", () => {

@@ -143,7 +143,7 @@ test("no session with oneself, and none from a bundle whose keys have expired", 
   const [a, b] = [newAgent(), newAgent()];
   fails(() => initiate(initiationOf(a, a), nodeCrypto), "INVALID_ARGUMENT");
   const input = initiationOf(a, b);
-  fails(() => initiate({ ...input, now: NOW + 44 * DAY_MS }, nodeCrypto), "BATCH_EXPIRED");
+  for (const now of [NOW + 44 * DAY_MS, Number.NaN]) fails(() => initiate({ ...input, now }, nodeCrypto), "BATCH_EXPIRED");
   initiate({ ...initiationOf(a, b), now: NOW + 44 * DAY_MS - 1 }, nodeCrypto);
 });
 

@@ -69,7 +69,8 @@ export function initiate(input: InitiateInput, crypto: Crypto): Initiation {
   const { own, bundle, firstRatchetKey, now } = input;
   const { signedPrekey, oneTimePrekey } = bundle;
   if (equalBytes(own.agentId, bundle.agentId)) throw talosError("INVALID_ARGUMENT", "An agent has no session with itself.");
-  if (now >= Math.min(bundle.to, signedPrekey.to, oneTimePrekey?.to ?? Infinity)) throw talosError("BATCH_EXPIRED");
+  // Written so that NaN is refused too.
+  if (!(now < Math.min(bundle.to, signedPrekey.to, oneTimePrekey?.to ?? Infinity))) throw talosError("BATCH_EXPIRED");
 
   using ephemeral = crypto.generateAgreementKey();
   using dh2 = ephemeral.agree(bundle.encryptionKey.bytes);

@@ -109,6 +109,11 @@ function readBody(body: Uint8Array, knownExtensions?: readonly number[]): BatchF
   return { ...fields, extensions };
 }
 
+/** Batch hash, 32 bytes, of a batch that need not be verified. Throws MALFORMED, UNSUPPORTED_SUITE. */
+export function batchHash(wire: Uint8Array, crypto: Pick<Crypto, "sha256">): Uint8Array {
+  return labelledHash(LABELS.hashPrekeyBatch, decodeSigned(wire, STRUCTURE, MAX_BATCH_BYTES).body, crypto);
+}
+
 /**
  * Verifies a batch under the log of the agent that it should belong to.
  *

@@ -20,7 +20,7 @@ const headers: fc.Arbitrary<RatchetHeader> = fc.record(
     kem: fc.option(kemParts, { nil: undefined }),
     previousChainLength: u32,
     counter: u32,
-    logSeq: u32,
+    logSeq: fc.nat(9_999),
     generation,
   },
   plain,
@@ -44,7 +44,7 @@ function refusesHeader(changed: Uint8Array): void {
   );
 }
 
-test("a ratchet header that is cut, longer, flagged unknown or of generation 0 is refused", () => {
+test("a ratchet header that is cut, longer, flagged unknown, of generation 0 or beyond the longest log is refused", () => {
   const header = { ratchetKey: new Uint8Array(32), previousChainLength: 1, counter: 2, logSeq: 3, generation: 4 };
   const encoded = encodeRatchetHeader(header);
   for (let length = 0; length < encoded.length; length++) refusesHeader(encoded.slice(0, length));
@@ -52,4 +52,6 @@ test("a ratchet header that is cut, longer, flagged unknown or of generation 0 i
   refusesHeader(encoded.with(32, 4));
   refusesHeader(encoded.with(32, 1));
   refusesHeader(encodeRatchetHeader({ ...header, generation: 0 }));
+  assert.equal(decodeRatchetHeader(encodeRatchetHeader({ ...header, logSeq: 9_999 })).logSeq, 9_999);
+  refusesHeader(encodeRatchetHeader({ ...header, logSeq: 10_000 }));
 });

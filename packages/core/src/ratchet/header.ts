@@ -2,6 +2,7 @@
 // Source: docs/protocol/ratchet.md, "Ratchet header".
 import { BinaryReader, BinaryWriter } from "../codec/binary.ts";
 import { talosError } from "../errors/talos-error.ts";
+import { MAX_LOG_EVENTS } from "../keys/heads.ts";
 
 export const RATCHET_KEY_BYTES = 32;
 const ENCAPSULATION_KEY_BYTES = 1184;
@@ -31,7 +32,7 @@ export interface RatchetPosition {
 }
 
 export interface RatchetHeader extends RatchetPosition {
-  /** Seq of the sender's log head. */
+  /** Seq of the sender's log head, at most 9,999. */
   readonly logSeq: number;
   /** The sender's generation, at least 1. */
   readonly generation: number;
@@ -66,6 +67,7 @@ export function decodeRatchetHeader(bytes: Uint8Array): RatchetHeader {
   const logSeq = reader.u32();
   const generation = reader.u64();
   reader.end();
+  if (logSeq >= MAX_LOG_EVENTS) throw malformed("log seq above 9,999");
   if (generation < 1) throw malformed("generation 0");
   return { ratchetKey, kem, previousChainLength, counter, logSeq, generation };
 }

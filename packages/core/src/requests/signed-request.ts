@@ -167,7 +167,8 @@ export function verifyRequest(
   now: number,
   crypto: Pick<Crypto, "verifySignature">,
 ): void {
-  if (Math.abs(signed.createdSeconds * 1000 - now) > REQUEST_WINDOW_SECONDS * 1000) throw talosError("REQUEST_EXPIRED");
+  // Written so that NaN is refused too.
+  if (!(Math.abs(signed.createdSeconds * 1000 - now) <= REQUEST_WINDOW_SECONDS * 1000)) throw talosError("REQUEST_EXPIRED");
   const base = signatureBase(request, signed, signed.digest);
   if (!crypto.verifySignature(ALGORITHM.ed25519, instanceKey.bytes, base, signed.signature)) throw talosError("SIGNATURE_INVALID");
 }

@@ -198,8 +198,9 @@ test("a certificate of another generation than the message's, or of another agen
   const { certificate } = alice.agent.open(2);
   const mixed: SealingInstance = { certificate: { ...certificate, generation: 1 }, sign: (bytes) => alice.instance.sign(bytes) };
   refuses(bob, sealMessage(alice.live, alice.message("x"), mixed, "none", nodeCrypto).envelope);
-  const foreign = newAgent().open(1);
-  refuses(bob, sealMessage(alice.live, alice.message("x"), foreign, "none", nodeCrypto).envelope);
+  const other = newAgent();
+  const lying = { ...alice.live, ownAgentId: other.id };
+  refuses(bob, sealMessage(lying, alice.message("x"), other.open(1), "none", nodeCrypto).envelope);
 });
 
 /** An attacker who speaks as `victim` in a session whose secret he knows, with whatever he can sign. */
@@ -234,7 +235,7 @@ class Impostor {
         { certificate, sign: (bytes) => this.own.sign(bytes) },
         "instance",
       ),
-      "his own certificate": seal(this.session, this.own, "instance"),
+      "his own certificate": seal({ ...this.session, ownAgentId: this.#agent.id }, this.own, "instance"),
       "his own identity key": seal(this.session, { certificate, sign: () => assert.fail("not asked") }, identitySigned),
       "a message and its signature recorded in another session": seal(
         this.session,

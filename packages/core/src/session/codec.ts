@@ -104,6 +104,10 @@ function readGenerations(reader: BinaryReader): readonly GenerationPoint[] {
     points.push({ chain: reader.u32(), counter: reader.u32(), logSeq: reader.u32(), generation: reader.u64() });
   }
   check(points.length <= MAX_GENERATION_POINTS, "too many generations");
+  check(
+    points.every(({ generation }) => generation >= 1),
+    "generation 0",
+  );
   check(isRising(points), "generations that do not rise");
   return points;
 }

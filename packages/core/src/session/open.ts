@@ -45,6 +45,8 @@ export interface OpenedMessage {
   readonly secondCopyHeard: boolean;
   /** Wipe once `next` is stored (wipeAll). */
   readonly used: readonly Disposable[];
+  /** Wipe if `next` is thrown away (wipeAll): the rest of `next` belongs to the session before. */
+  readonly fresh: readonly Disposable[];
 }
 
 /**
@@ -114,6 +116,7 @@ function authenticate(
       answers: receiving.stepped && !session.pending,
       secondCopyHeard,
       used: receiving.used,
+      fresh: receiving.fresh,
     };
   } finally {
     if (!accepted) plaintext.fill(0);

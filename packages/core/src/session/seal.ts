@@ -1,6 +1,6 @@
 // From a message to an envelope. Must not know the outbox: the caller stores `next` and the envelope together, then wipes `used`.
 // Source: docs/protocol/envelope.md.
-import { concatBytes, zeroBytes } from "../bytes/bytes.ts";
+import { concatBytes, equalBytes, zeroBytes } from "../bytes/bytes.ts";
 import {
   encodeEnvelopeHeader,
   encodeFrame,
@@ -14,8 +14,10 @@ import {
   type FrameSignature,
   type MessageSigner,
 } from "../envelope/index.ts";
+import { talosError } from "../errors/talos-error.ts";
 import type { Certificate } from "../instance/index.ts";
 import type { LogHead } from "../keys/heads.ts";
+import { isWithinSlack } from "../keys/time.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { encodeRatchetHeader, nextSending, nextSendingCounter, wipeAll } from "../ratchet/index.ts";
 import { carryCertificate, type CarriedCertificate } from "./carried-certificate.ts";
@@ -59,6 +61,8 @@ export interface SealedMessage {
   readonly counter: number;
   /** Wipe once `next` is stored (wipeAll). */
   readonly used: readonly Disposable[];
+  /** Wipe if `next` is thrown away (wipeAll): the rest of `next` belongs to the session before. */
+  readonly fresh: readonly Disposable[];
 }
 
 /** The bytes that the identity key signs for this message; nothing in them depends on the ratchet, so the backend has time. */
@@ -70,7 +74,8 @@ export function identitySignatureBytes(session: Session, message: OutgoingMessag
  * Seals one message. The session given is not changed, and stays good if `next` is thrown away before anything left; sealing two
  * different messages from it and letting both leave would use one key twice.
  *
- * @throws TalosError SESSION_EXHAUSTED; what `encodeFrame` throws for a message that does not fit; what `sign` throws
+ * @throws TalosError INVALID_ARGUMENT, before anything is derived, for a certificate of another agent, and for a time that the receiver
+ *   would refuse under the certificate (outside its window by more than 10 minutes); SESSION_EXHAUSTED; what `encodeFrame` throws for a message that does not fit; what `sign` throws
  */
 export function sealMessage(
   session: Session,
@@ -80,6 +85,7 @@ export function sealMessage(
   crypto: Crypto,
 ): SealedMessage {
   const { certificate } = instance;
+  checkCertificate(session, certificate, message.time);
   const signature = signMessage(session, message, instance, signing, crypto);
   const carried = carryCertificate(session.carried, certificate.hash, nextSendingCounter(session.ratchet));
   const { recipientHead, ...fields } = message;
@@ -95,6 +101,12 @@ export function sealMessage(
   } finally {
     zeroBytes(plaintext);
   }
+}
+
+/** What the receiver is going to check, so that no message is lost for it. */
+function checkCertificate({ ownAgentId }: Session, certificate: Certificate, time: number): void {
+  if (!equalBytes(certificate.agentId, ownAgentId)) throw talosError("INVALID_ARGUMENT", "The certificate is another agent's.");
+  if (!isWithinSlack(certificate, time)) throw talosError("INVALID_ARGUMENT", "The time is outside the certificate's window.");
 }
 
 function sealFrame(
@@ -121,6 +133,7 @@ function sealFrame(
       ratchetKey: sending.header.ratchetKey,
       counter: sending.header.counter,
       used: sending.used,
+      fresh: sending.fresh,
     };
   } catch (error) {
     wipeAll(sending.fresh);

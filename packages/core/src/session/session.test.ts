@@ -9,11 +9,11 @@ import type { ErrorCode } from "../errors/codes.ts";
 import { isTalosError } from "../errors/talos-error.ts";
 import { handshakeId } from "../handshake/index.ts";
 import { nodeCrypto } from "../primitives/node-crypto.ts";
-import { RATCHET_BOUNDS } from "../ratchet/index.ts";
+import { RATCHET_BOUNDS, wipeAll } from "../ratchet/index.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 import { decodeSession, encodeSession } from "./codec.ts";
 import { openMessage } from "./open.ts";
-import { identitySignatureBytes, sealMessage, type SealedMessage } from "./seal.ts";
+import { identitySignatureBytes, sealMessage, type OutgoingMessage, type SealedMessage, type SealingInstance } from "./seal.ts";
 import { mustSign } from "./session.ts";
 
 const NOW = 1_800_000_000_000;
@@ -191,10 +191,52 @@ test("a signature under a certificate that is not carried any more is checked wi
 
 test("time outside the certificate's window is refused, late delivery is not", () => {
   const { alice, bob } = acquainted();
+  // A sender whose own books say that its certificate is always valid.
+  const certificate = { ...alice.instance.certificate, from: 0, to: Infinity };
+  alice.instance = { certificate, sign: alice.instance.sign.bind(alice.instance) };
   const at = (time: number): Uint8Array => alice.seal("when", { fields: { time } }).envelope;
   refuses(bob, at(NOW - HOUR_MS), "DECRYPTION_FAILED");
   refuses(bob, at(NOW + 25 * HOUR_MS), "DECRYPTION_FAILED");
   bob.open(at(NOW + 24 * HOUR_MS), NOW + 30 * 24 * HOUR_MS);
+});
+
+test("a message that the receiver would refuse is not sealed, and nothing is derived for it", () => {
+  const { alice } = acquainted();
+  const before = alice.stored();
+  const { instance } = alice;
+  const derivesNothing = { ...nodeCrypto, hmacSha256: (): never => assert.fail("derived"), deriveKey: (): never => assert.fail("derived") };
+  const refusesToSeal = (fields: Partial<OutgoingMessage>, by: SealingInstance = instance): void => {
+    for (const signing of ["none", "instance"] as const) {
+      assert.throws(
+        () => sealMessage(alice.live, alice.message("x", fields), by, signing, derivesNothing),
+        (error) => isTalosError(error, "INVALID_ARGUMENT"),
+      );
+    }
+  };
+  const { from, to } = instance.certificate;
+  for (const time of [from - 600_001, to + 600_001, Number.NaN]) refusesToSeal({ time });
+  refusesToSeal({}, new ProtocolAgent({ crypto: nodeCrypto, now: NOW }).open(1));
+  assert.equal(alice.stored(), before);
+  for (const time of [from - 600_000, to + 600_000]) alice.seal("still", { fields: { time } });
+});
+
+test("a next state that is thrown away leaves no secret of its own, and the session before goes on", () => {
+  const { alice, bob } = acquainted();
+  // The first turns the ratchet, the second is in the chain.
+  for (const text of ["a step", "no step"]) {
+    const discarded = sealMessage(alice.live, alice.message(text), alice.instance, "instance", nodeCrypto);
+    wipeAll(discarded.fresh);
+    const before = alice.stored();
+    assert.throws(() => encodeSession(discarded.next));
+    assert.equal(alice.stored(), before);
+
+    const { envelope } = alice.seal(text);
+    const context = { ...contextOf(alice), findCertificate: () => alice.instance.certificate, now: NOW };
+    const unopened = openMessage(bob.live, decodeEnvelope(envelope), context, nodeCrypto);
+    wipeAll(unopened.fresh);
+    assert.throws(() => encodeSession(unopened.next));
+    assert.equal(decodeUtf8(bob.open(envelope).frame.body), text);
+  }
 });
 
 test("an envelope of another session, or one reflected to its sender, is refused", () => {
@@ -316,6 +358,10 @@ test("the stored form comes back the same at every stage, and is refused when it
   refusesStored(Uint8Array.of(...stored, 0), "MALFORMED");
   refusesStored(stored.with(0, 2), "UNSUPPORTED_VERSION");
   refusesStored(stored.with(1, 0x10), "MALFORMED");
+  const [point] = bob.live.generations;
+  assert.ok(point);
+  const generations = [{ ...point, generation: 0 }];
+  refusesStored(revealSecret(encodeSession({ ...bob.live, generations })), "MALFORMED");
   assert.equal(stages.length, 3);
 });
 

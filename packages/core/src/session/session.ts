@@ -78,7 +78,11 @@ export function mustSign(session: Session): boolean {
   return nextSendingChain(session.ratchet) === 0;
 }
 
-/** Wipes every secret of a session that is dropped. Keys lent to a pending session stay their owner's. */
+/**
+ * Wipes every secret of a session that is dropped. Keys lent to a pending session stay their owner's.
+ *
+ * Not for a `next` that is thrown away while the session before lives on: the two share secrets. Of that one wipe `fresh` (wipeAll).
+ */
 export function wipeSession(session: Session | PendingSession): void {
   wipeRatchet(session.ratchet);
 }

@@ -60,6 +60,12 @@ test("failure 17: an id never comes twice, and the same upload again is answered
   const claimed = idOf(bundleOf(await claimer.claim(owner.did)));
   assert.deepEqual((await owner.putPrekeys(first)).json(), { oneTimePrekeys: 1, root: toBase64Url(first.root) });
 
+  // The live root in a batch that says something else is not the same upload.
+  const shorter = owner.batch({ carried: [a, b], to: directory.now + 20 * DAY_MS });
+  assert.deepEqual(shorter.root, first.root);
+  const other = await owner.putPrekeys(shorter);
+  assert.deepEqual([other.status, other.code], [409, "BATCH_INVALID"]);
+
   const { id } = decodeStatement(a);
   for (const added of [
     [a],

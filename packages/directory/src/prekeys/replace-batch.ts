@@ -1,5 +1,6 @@
 /** Replaces an agent's prekey batch, verified as a peer would. Source: docs/protocol/directory.md ("Prekeys"), prekeys.md. */
 import {
+  batchHash,
   decodeBatch,
   decodeStatement,
   equalBytes,
@@ -29,7 +30,8 @@ export interface BatchStanding {
 }
 
 /**
- * @throws TalosError PREKEY_ID_REUSED, PREKEY_UNKNOWN, BATCH_STALE, BATCH_INVALID (also: expired); IDENTITY_MOVED where the
+ * @throws TalosError PREKEY_ID_REUSED, PREKEY_UNKNOWN, BATCH_STALE, BATCH_INVALID (also: expired, and the live root under another batch
+ *   hash); IDENTITY_MOVED where the
  *   log head of the batch is not known here; SIGNATURE_INVALID, MALFORMED and others of core
  */
 export async function replaceBatch(context: DirectoryContext, mark: RequestMark, given: BatchReplacement): Promise<BatchStanding> {
@@ -39,13 +41,23 @@ export async function replaceBatch(context: DirectoryContext, mark: RequestMark,
   const live = await store.readLiveBatch(mark.agentId);
   if (live !== undefined && equalBytes(live.root, root)) {
     // The same upload again: answered, not judged, since its new ids are known by now.
+    checkSame(context, live, given);
     const { oneTimePrekeys } = await store.readPrekeyStock(mark, now);
     return { oneTimePrekeys, root };
   }
   const verified = await verify(context, mark, given, live, now);
   const outcome = await store.replaceBatch(mark, { ...recordOf(verified), carried: given.carried }, now);
   if (!("oneTimePrekeys" in outcome)) throw refuse(CODES[outcome.kind]);
+  // Another request may have brought the root since the look above.
+  const winner = outcome.kind === "unchanged" ? await store.readLiveBatch(mark.agentId) : undefined;
+  if (winner !== undefined) checkSame(context, winner, given);
   return { oneTimePrekeys: outcome.oneTimePrekeys, root };
+}
+
+/** Who keeps the statements and changes their batch (validity, directories, options) would believe it published. */
+function checkSame({ crypto }: DirectoryContext, live: LiveBatch, given: BatchReplacement): void {
+  if (!equalBytes(batchHash(live.wire, crypto), batchHash(given.batch, crypto)))
+    throw refuse("BATCH_INVALID", {}, "The live batch has this root and says something else.");
 }
 
 /** What a concurrent request can still bring about after the verification. */

@@ -182,7 +182,7 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     const first = replacementOf(signed, [], [a, b, c]);
     assert.deepEqual(await store.replaceBatch(markOf(agent), first, NOW), { kind: "replaced", oneTimePrekeys: 3 });
     assert.deepEqual(await store.replaceBatch(markOf(agent), first, NOW), { kind: "unchanged", oneTimePrekeys: 3 });
-    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, from: NOW });
+    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, wire: first.wire, from: NOW });
 
     const stale = replacementOf(signed, [a], [], NOW - 1);
     assert.deepEqual(await store.replaceBatch(markOf(agent), stale, NOW), { kind: "stale" });
@@ -192,7 +192,7 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     assert.deepEqual(await store.replaceBatch(markOf(agent), reusedSigned, NOW), { kind: "id-reused" });
     const unknown = replacementOf(signed, [a, prekeyOf()], []);
     assert.deepEqual(await store.replaceBatch(markOf(agent), unknown, NOW), { kind: "id-unknown" });
-    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, from: NOW }, "a refusal changes nothing");
+    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, wire: first.wire, from: NOW }, "a refusal changes nothing");
 
     const second = replacementOf(signed, [a, b], [d], NOW + 1);
     assert.deepEqual(await store.replaceBatch(markOf(agent), second, NOW), { kind: "replaced", oneTimePrekeys: 3 });

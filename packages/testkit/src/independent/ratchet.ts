@@ -48,6 +48,7 @@ export function decodeRatchetHeader(bytes: Uint8Array): RatchetHeader {
     generation: reader.uint(8),
   };
   reader.end();
+  demand(header.seq <= 9_999, "a log seq is at most 9,999");
   demand(header.generation >= 1, "a generation is at least 1");
   return header;
 }

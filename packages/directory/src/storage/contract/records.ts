@@ -70,6 +70,8 @@ export interface SeenPrekey extends PrekeyLeaf {
 /** What tells a batch from the live one. */
 export interface LiveBatch {
   readonly root: Uint8Array;
+  /** As it came. */
+  readonly wire: Uint8Array;
   readonly from: number;
 }
 

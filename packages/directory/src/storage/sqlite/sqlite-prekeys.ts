@@ -73,7 +73,7 @@ export class SqlitePrekeys implements PrekeyStore {
 
   async readLiveBatch(agentId: AgentId): Promise<LiveBatch | undefined> {
     const live = this.#batch.get(agentId);
-    return live && { root: bytesOf(live, "root"), from: numberOf(live, "valid_from") };
+    return live && { root: bytesOf(live, "root"), wire: bytesOf(live, "wire"), from: numberOf(live, "valid_from") };
   }
 
   async readSeenPrekeys(agentId: AgentId, ids: readonly Uint8Array[]): Promise<readonly SeenPrekey[]> {
