@@ -14,6 +14,7 @@ import {
   randomFillSync,
   sign,
   verify,
+  type Cipheriv,
   type KeyObject,
 } from "node:crypto";
 
@@ -28,11 +29,29 @@ export function derive(key: Uint8Array, info: Uint8Array, length: number): Uint8
   return new Uint8Array(hkdfSync("sha256", createSecretKey(key), NO_SALT, info, length));
 }
 
-/** ChaCha20-Poly1305 under a fresh nonce; ciphertext || tag. */
-export function seal(key: Uint8Array, plaintext: Uint8Array, associatedData: Uint8Array): { nonce: Uint8Array; sealed: Uint8Array } {
+export interface Sealed {
+  readonly nonce: Uint8Array;
+  /** ciphertext || tag */
+  readonly sealed: Uint8Array;
+}
+
+/** ChaCha20-Poly1305 under a fresh nonce. */
+export function seal(key: Uint8Array, plaintext: Uint8Array, associatedData: Uint8Array): Sealed {
   const nonce = randomFillSync(new Uint8Array(NONCE_BYTES));
   const cipher = createCipheriv("chacha20-poly1305", createSecretKey(key), nonce, OPTIONS);
   cipher.setAAD(associatedData, { plaintextLength: plaintext.length });
+  return finishSealing(cipher, nonce, plaintext);
+}
+
+/** AES-256-GCM under a fresh nonce and a key that lives longer than a message. */
+export function sealAtRest(key: KeyObject, plaintext: Uint8Array, associatedData: Uint8Array): Sealed {
+  const nonce = randomFillSync(new Uint8Array(NONCE_BYTES));
+  const cipher = createCipheriv("aes-256-gcm", key, nonce, OPTIONS);
+  cipher.setAAD(associatedData);
+  return finishSealing(cipher, nonce, plaintext);
+}
+
+function finishSealing(cipher: Cipheriv & { getAuthTag(): Buffer }, nonce: Uint8Array, plaintext: Uint8Array): Sealed {
   const sealed = new Uint8Array(plaintext.length + TAG_BYTES);
   sealed.set(cipher.update(plaintext));
   cipher.final();
@@ -78,4 +97,4 @@ export function agree(privateKey: KeyObject, remote: KeyObject): Uint8Array {
   return diffieHellman({ privateKey, publicKey: remote });
 }
 
-export { decapsulate, encapsulate, sign, verify };
+export { createSecretKey, decapsulate, encapsulate, sign, verify };

@@ -63,7 +63,8 @@ test("work that is long runs once a turn, promises are awaited, and close runs e
   assert.deepEqual(measurement, { operation: "slow", oursMicroseconds: 50_000, ratios: { bare: 1 } });
   assert.ok(time.order.length < 20);
 
+  assert.equal((await measure({ ...operation, perRun: 5 }, { rounds: 3, clock: time.clock })).oursMicroseconds, 10_000);
   const failing = { ...operation, ours: (): void => assert.fail("broken") };
   await assert.rejects(measure(failing, { rounds: 3, clock: time.clock }), /broken/);
-  assert.equal(closed, 2);
+  assert.equal(closed, 3);
 });

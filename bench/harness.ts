@@ -10,6 +10,8 @@ export interface Operation {
   readonly ours: Work;
   /** By name, each doing with bare means what `ours` does. */
   readonly baselines: Readonly<Record<string, Work>>;
+  /** What one run of each work does so many times over; times are of one. Default 1. */
+  readonly perRun?: number;
   /** Runs after the last round, whatever happened. */
   readonly close?: Work;
 }
@@ -59,7 +61,7 @@ export async function measure(operation: Operation, options: Partial<MeasureOpti
     }
     return {
       operation: operation.operation,
-      oursMicroseconds: median(ours.times),
+      oursMicroseconds: median(ours.times) / (operation.perRun ?? 1),
       ratios: Object.fromEntries(baselines.map(({ name, times }) => [name, median(ratios(ours.times, times))])),
     };
   } finally {
