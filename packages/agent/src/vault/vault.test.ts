@@ -562,6 +562,29 @@ test("metadata.json: public, complete, written anew where it was edited or is mi
   }
 });
 
+test("failure 54: metadata.json holds nothing that opening needs: deleted, emptied, or with foreign slots, it is only written anew", async () => {
+  using folder = temporaryFolder();
+  using elsewhere = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  await makeClosedVault(elsewhere.dataDir, { agentName: "mallory", password: password("another password") });
+  const path = join(folder.dataDir, "metadata.json");
+  const original = readFileSync(path);
+  const foreign = JSON.parse(readFileSync(join(elsewhere.dataDir, "metadata.json"), "utf8"));
+  const edited = (changes: object): string => JSON.stringify({ ...JSON.parse(original.toString()), ...changes });
+  for (const content of [undefined, "", edited({ slots: [] }), edited({ slots: foreign.slots }), JSON.stringify(foreign)]) {
+    rmSync(path);
+    if (content !== undefined) makeFile(path, content);
+    await assert.rejects(reopen(folder.dataDir, "another password"), hasCode("WRONG_PASSWORD"));
+    using vault = await reopen(folder.dataDir);
+    assert.deepEqual(vault.agentId, agent());
+    assert.deepEqual(
+      vault.findings.map(({ code }) => code),
+      ["METADATA_REWRITTEN"],
+    );
+    assert.deepEqual(readFileSync(path), original);
+  }
+});
+
 test("a newer format is refused with its name", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
