@@ -4,7 +4,16 @@ import { test } from "node:test";
 import { answerSession, Party, ProtocolAgent } from "@talos/testkit";
 import { concatBytes } from "../bytes/bytes.ts";
 import { decodeUtf8 } from "../bytes/utf8.ts";
-import { decodeEnvelope, encodeEnvelopeHeader, encodeFrame, messageAssociatedData, type Envelope, type Frame } from "../envelope/index.ts";
+import {
+  decodeEnvelope,
+  encodeEnvelopeHeader,
+  encodeFrame,
+  messageAssociatedData,
+  messageId,
+  shortHead,
+  type Envelope,
+  type Frame,
+} from "../envelope/index.ts";
 import type { ErrorCode } from "../errors/codes.ts";
 import { isTalosError } from "../errors/talos-error.ts";
 import { accept } from "../handshake/index.ts";
@@ -201,6 +210,47 @@ test("a certificate of another generation than the message's, or of another agen
   const other = newAgent();
   const lying = { ...alice.live, ownAgentId: other.id };
   refuses(bob, sealMessage(lying, alice.message("x"), other.open(1), "none", nodeCrypto).envelope);
+});
+
+/** What a thief of the session's state alone can send: no key of an instance, and no certificate that says more than the truth. */
+function forgedWith(session: Session, to: Party, pair: GenerationPair): Uint8Array {
+  const sending = nextSending(session.ratchet, nodeCrypto);
+  const nonce = nodeCrypto.randomBytes(12);
+  const ratchetHeader = encodeRatchetHeader({ ...sending.header, ...pair });
+  const clear = encodeEnvelopeHeader({ type: "message", sessionId: session.id, ratchetHeader, extensions: [], nonce });
+  const fields = {
+    resent: false,
+    time: NOW,
+    recipientHead: shortHead(to.agent.log.head),
+    contentType: "",
+    acknowledged: [],
+    extensions: [],
+  };
+  const id = messageId(nodeCrypto.randomBytes(16));
+  const frame: Frame = { type: "empty-turn", messageId: id, ...fields, body: new Uint8Array() };
+  const associatedData = messageAssociatedData(session.transcriptHash, clear);
+  return concatBytes(clear, nodeCrypto.aeadSeal("chacha20-poly1305", sending.messageKey, nonce, encodeFrame(frame), associatedData));
+}
+
+test("whoever has the session's keys alone cannot raise a generation and so lock the owner out", () => {
+  const { alice, bob } = acquainted();
+  opens(bob, alice.seal("a later chain, without a certificate").envelope, "a later chain, without a certificate");
+  const stolen = decodeSession(encodeSession(alice.live));
+  for (const pair of [
+    { logSeq: 0, generation: 2 },
+    { logSeq: 0, generation: Number.MAX_SAFE_INTEGER },
+    { logSeq: 1, generation: 1 },
+  ]) {
+    refuses(bob, forgedWith(stolen, bob, pair));
+  }
+  // What is refused is the rise: the same frame under the pair that is known has a right tag and opens.
+  const control = new Party(bob.agent, alice.agent);
+  control.session = decodeSession(encodeSession(bob.live));
+  assert.equal(control.open(forgedWith(stolen, bob, { logSeq: 0, generation: 1 })).frame.type, "empty-turn");
+
+  alice.instance = alice.agent.open(2);
+  opens(bob, alice.seal("opened anew").envelope, "opened anew");
+  assert.equal(bob.live.generations.at(-1)?.generation, 2);
 });
 
 /** An attacker who speaks as `victim` in a session whose secret he knows, with whatever he can sign. */
