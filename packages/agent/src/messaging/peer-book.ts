@@ -77,8 +77,10 @@ export class PeerBook implements Participant {
   learn(tx: Transaction, facts: PeerFacts, now: number): KnownPeer {
     const id = facts.log.agentId;
     const before = this.get(tx, id);
+    // Whoever looked may have looked before the log grew: what was verified once is never taken back.
+    const log = before !== undefined && before.log.events.length > facts.log.events.length ? before.log : facts.log;
     const certificate = this.#newer(tx, before?.certificate, facts.certificate, now);
-    if (before !== undefined && certificate === before.certificate && !adds(before, facts)) return before;
+    if (before !== undefined && certificate === before.certificate && !adds(before, { ...facts, log })) return before;
     const seen = certificate === before?.certificate ? before?.peer.certificateSeenAt : now;
     const peer: Peer = {
       agentId: id,
@@ -87,17 +89,17 @@ export class PeerBook implements Participant {
       petname: facts.petname ?? before?.peer.petname,
       trust: before?.peer.trust ?? "unverified",
       firstSeenAt: before?.peer.firstSeenAt ?? now,
-      head: facts.log.head,
+      head: log.head,
       certificate: certificate?.wire,
       certificateSeenAt: seen,
       highest: certificate && { seq: certificate.head.seq, generation: certificate.generation, instanceKey: certificate.instanceKey.bytes },
     };
     tx.peers.put(peer);
-    if (before === undefined || before.log.events.length !== facts.log.events.length) tx.peers.putEvents(id, facts.log.events);
+    if (before === undefined || before.log.events.length !== log.events.length) tx.peers.putEvents(id, log.events);
     if (certificate !== undefined && certificate !== before?.certificate) {
       tx.peers.rememberCertificate(id, { hash: certificate.hash, wire: certificate.wire, seenAt: now });
     }
-    const known = { peer, log: facts.log, certificate };
+    const known = { peer, log, certificate };
     this.#staged.set(toHex(id), known);
     return known;
   }
