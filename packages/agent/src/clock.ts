@@ -13,6 +13,19 @@ export interface Clock {
 /** The longest delay that a timer of the runtime holds; longer waits are cut into several. */
 const MAX_TIMER_MILLISECONDS = 2_147_483_647;
 
+/**
+ * Awaits what an application awaits, and keeps the process alive meanwhile: a pending promise does not, and timers of an agent
+ * that waits must not.
+ */
+export async function holdingProcess<T>(work: Promise<T>): Promise<T> {
+  const hold = setInterval(() => undefined, MAX_TIMER_MILLISECONDS);
+  try {
+    return await work;
+  } finally {
+    clearInterval(hold);
+  }
+}
+
 export const systemClock: Clock = {
   now: () => Date.now(),
   sleep: (milliseconds, signal) =>
@@ -23,7 +36,7 @@ export const systemClock: Clock = {
         signal?.removeEventListener("abort", finish);
         resolve();
       };
-      // A waiting agent keeps no process alive by itself: what the application awaits does.
+      // A waiting agent keeps no process alive by itself; see `holdingProcess`.
       const timer = setTimeout(finish, Math.min(Math.max(milliseconds, 0), MAX_TIMER_MILLISECONDS)).unref();
       signal?.addEventListener("abort", finish, { once: true });
     }),

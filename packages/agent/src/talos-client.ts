@@ -2,6 +2,7 @@
  * The public interface of an agent: arguments in, plain values out. What it does is in the parts under it.
  */
 import { agentIdToDid, equalBytes, fromHex, talosError, toHex, utf8, type MessageId } from "@talos/core";
+import { holdingProcess } from "./clock.ts";
 import { systemEnvironment, type Environment } from "./environment.ts";
 import { Inspection } from "./inspection.ts";
 import { enter, enterOrCreate, look } from "./lifecycle/enter-agent.ts";
@@ -84,7 +85,7 @@ export class TalosClient implements AsyncDisposable {
 
   /** For `createIn` and `openIn`. */
   static async over(agent: RunningAgent): Promise<TalosClient> {
-    await agent.started;
+    await holdingProcess(agent.started);
     return new TalosClient(agent);
   }
 
@@ -176,7 +177,7 @@ export class TalosClient implements AsyncDisposable {
    */
   async flush(options: FlushOptions = {}): Promise<boolean> {
     const { timeoutSeconds = DEFAULT_FLUSH_SECONDS } = checkFlushOptions(options);
-    const isQuiet = await this.#agent.flush(timeoutSeconds);
+    const isQuiet = await holdingProcess(this.#agent.flush(timeoutSeconds));
     this.#agent.context.standing.requireActive();
     return isQuiet;
   }
@@ -197,7 +198,7 @@ export class TalosClient implements AsyncDisposable {
 
   /** Lets what is under way finish for up to two seconds, then ends everything and closes the data directory. May be called again. */
   async close(): Promise<void> {
-    await this.#agent.close();
+    await holdingProcess(this.#agent.close());
   }
 
   async [Symbol.asyncDispose](): Promise<void> {
@@ -215,7 +216,8 @@ export class TalosClient implements AsyncDisposable {
     const isDone = new AbortController();
     if (seconds !== undefined) void clock.sleep(seconds * 1000, isDone.signal).then(() => isOver.abort());
     try {
-      return await this.#agent.progress.wait(id, target, [standing.signal, isOver.signal, ...(signal === undefined ? [] : [signal])]);
+      const signals = [standing.signal, isOver.signal, ...(signal === undefined ? [] : [signal])];
+      return await holdingProcess(this.#agent.progress.wait(id, target, signals));
     } finally {
       isDone.abort();
       // Superseded or closed says more than "not reached".

@@ -6,7 +6,6 @@ import { Output, type Streams } from "./output/output.ts";
 import { buildProgram, type Dispatch } from "./program.ts";
 
 const EXIT_USAGE = 2;
-const LONGEST_TIMER_MS = 2_147_483_647;
 
 /** Returns the exit code; the process ends when nothing is left to do. */
 export async function main(argv: readonly string[], streams: Streams = process, env: NodeJS.ProcessEnv = process.env): Promise<number> {
@@ -16,14 +15,11 @@ export async function main(argv: readonly string[], streams: Streams = process, 
   const dispatch: Dispatch = async (verb, choices) => {
     const output = new Output(choices, streams);
     process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
-    // An agent that waits keeps no process alive, and neither does a promise: the command lives as long as its verb.
-    const alive = setInterval(() => undefined, LONGEST_TIMER_MS);
     try {
       await verb(choices, { output, env, streams, signal: stop.signal });
     } catch (error) {
       exitCode = reportFailure(error, output, streams);
     } finally {
-      clearInterval(alive);
       process.off("SIGINT", onSignal).off("SIGTERM", onSignal);
     }
   };

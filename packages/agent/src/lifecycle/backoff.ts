@@ -6,7 +6,7 @@ export interface BackoffBounds {
 }
 
 /** Of a directory that does not answer, a full mailbox, a peer without prekeys. */
-const RETRY_BACKOFF: BackoffBounds = { firstMilliseconds: 500, maxMilliseconds: 60_000 };
+export const RETRY_BACKOFF: BackoffBounds = { firstMilliseconds: 500, maxMilliseconds: 60_000 };
 
 /**
  * @param attempts failed so far, at least 1

@@ -9,6 +9,7 @@ import { Progress } from "../messaging/progress.ts";
 import { Receiver } from "../messaging/receiver.ts";
 import { Sender } from "../messaging/sender.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
+import { formerHomes } from "./former-homes.ts";
 import { Maintenance } from "./maintenance.ts";
 import type { OpenedAgent } from "./open-agent.ts";
 import { planForNewHome, runPublishPlan } from "./publish-plan.ts";
@@ -27,6 +28,7 @@ export class RunningAgent {
   /** Resolves when the first attempt to publish is over, well or not. */
   readonly started: Promise<void>;
   readonly #opened: OpenedAgent;
+  readonly #incoming: Incoming;
   readonly #loops: Promise<void>[] = [];
   #closing: Promise<void> | undefined;
 
@@ -35,14 +37,14 @@ export class RunningAgent {
     this.context = opened.context;
     this.sender = new Sender(this.context, this.progress);
     this.inbox = new InboxStream(this.context, (peer) => this.sender.wake(peer));
-    const incoming = new Incoming(this.context, {
+    this.#incoming = new Incoming(this.context, {
       arrived: (peer) => {
         this.inbox.arrived();
         this.sender.wake(peer);
       },
       delivered: (id) => this.progress.reached(id, "delivered"),
     });
-    this.receiver = new Receiver(this.context, incoming, () => this.sender.retryAll());
+    this.receiver = new Receiver(this.context, this.#incoming, () => this.sender.retryAll());
     this.started = this.#start();
   }
 
@@ -88,6 +90,7 @@ export class RunningAgent {
     const bell = new Wakeup();
     try {
       await planForNewHome(this.context, home);
+      this.#readFormerHomes(home);
       for (;;) {
         const pause = await runPublishPlan(this.context, home);
         attempted();
@@ -99,6 +102,14 @@ export class RunningAgent {
       // The agent may not act any more, and whoever calls it hears why; or its store fails, and the next opening goes on.
     } finally {
       attempted();
+    }
+  }
+
+  /** Peers that do not know of the move yet still leave mail there. */
+  #readFormerHomes(home: string): void {
+    const { vault, clock } = this.context;
+    for (const url of vault.read((tx) => formerHomes(tx, home, clock.now()))) {
+      this.#loops.push(new Receiver(this.context, this.#incoming, () => undefined).run(url));
     }
   }
 

@@ -41,6 +41,7 @@ export interface FirstMessage {
 export async function acceptFirstMessage<T>(
   context: AgentContext,
   envelope: FirstEnvelopeHeader,
+  mailbox: string,
   use: (first: FirstMessage) => T,
 ): Promise<T> {
   const { vault, log, crypto, encryptionKey } = context;
@@ -52,7 +53,7 @@ export async function acceptFirstMessage<T>(
     const oneTime = header.oneTimePrekeyId && find("one-time-prekey", header.oneTimePrekeyId);
     return { batch, signed: find("signed-prekey", header.signedPrekeyId), oneTime };
   });
-  const peer = await findSender(context, header);
+  const peer = await findSender(context, header, mailbox);
   const dhLongTerm = await encryptionKey.deriveSharedSecret(header.ephemeralKey);
   // Synchronous from here, so that the private parts live for a moment only.
   using signed = loadPrekey(vault.files, own.signed, crypto);
@@ -90,11 +91,11 @@ function prekeyOf(batch: OwnBatch, kind: StoredKeyKind, id: Uint8Array, entry: I
 }
 
 /** The sender registers its log at the recipient's directory before it deposits; a sender that is known needs no look-up. */
-async function findSender(context: AgentContext, header: HandshakeHeader): Promise<PeerFacts> {
+async function findSender(context: AgentContext, header: HandshakeHeader, mailbox: string): Promise<PeerFacts> {
   const known = context.vault.read((tx) => context.peers.get(tx, header.initiator));
   if (known?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
   if (known !== undefined && hasHead(known.log, header)) return { log: known.log };
-  return await findPeer(context, header.initiator, context.home === undefined ? [] : [context.home]);
+  return await findPeer(context, header.initiator, [mailbox]);
 }
 
 function hasHead(log: IdentityLog, { head }: HandshakeHeader): boolean {

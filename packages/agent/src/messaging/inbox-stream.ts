@@ -3,6 +3,7 @@
  * and never after. Every iteration starts with what is not acknowledged yet. Knows no session.
  */
 import { agentIdToDid, revealSecret, toHex, type AgentId } from "@talos/core";
+import { holdingProcess } from "../clock.ts";
 import type { AgentContext } from "../context.ts";
 import type { InboxRow } from "../vault/index.ts";
 import { Wakeup } from "./wakeup.ts";
@@ -71,13 +72,13 @@ export class InboxStream {
         const row = vault.read((tx) => tx.inbox.next(after));
         if (row === undefined) {
           if (idle !== undefined && !isCaughtUp) {
-            await Promise.race([idle.caughtUp(), bell.wait(clock, undefined, standing.signal)]);
+            await holdingProcess(Promise.race([idle.caughtUp(), bell.wait(clock, undefined, standing.signal)]));
             isCaughtUp = await isSettled(idle.caughtUp());
             continue;
           }
           const left = idle && lastAt + idle.milliseconds - clock.now();
           if (left !== undefined && left <= 0) return;
-          await bell.wait(clock, left, standing.signal);
+          await holdingProcess(bell.wait(clock, left, standing.signal));
           continue;
         }
         after = row.order;

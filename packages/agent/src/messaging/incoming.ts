@@ -59,19 +59,32 @@ const TRANSIENT: readonly ErrorCode[] = [
 export class Incoming {
   readonly #context: AgentContext;
   readonly #events: IncomingEvents;
+  /** Settles when the items before are done. */
+  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(context: AgentContext, events: IncomingEvents) {
     this.#context = context;
     this.#events = events;
   }
 
-  /** @throws TalosError only when the agent may not act any more */
-  async take(item: MailboxItem): Promise<Verdict> {
+  /**
+   * One item at a time, from however many mailboxes.
+   *
+   * @param mailbox the directory where it lay, and where its sender is registered
+   * @throws TalosError only when the agent may not act any more
+   */
+  async take(item: MailboxItem, mailbox: string): Promise<Verdict> {
+    const verdict = this.#turn.then(async () => this.#take(item, mailbox));
+    this.#turn = verdict.catch(() => undefined);
+    return await verdict;
+  }
+
+  async #take(item: MailboxItem, mailbox: string): Promise<Verdict> {
     try {
       // An item under another id than its own: not what was deposited.
       if (!equalBytes(envelopeId(item.item, this.#context.crypto), item.envelopeId)) return this.#keep(item, "DIRECTORY_MISBEHAVED");
       if (item.kind !== "message") throw talosError(item.kind === "event" ? "EVENT_KEPT" : "NOTICE_KEPT");
-      await this.#message(item);
+      await this.#message(item, mailbox);
       return "done";
     } catch (error) {
       this.#context.standing.requireActive();
@@ -92,12 +105,12 @@ export class Incoming {
     }
   }
 
-  async #message(item: MailboxItem): Promise<void> {
+  async #message(item: MailboxItem, mailbox: string): Promise<void> {
     const envelope = decodeEnvelope(item.item);
     const live = this.#context.vault.read((tx) => this.#findSession(tx, envelope));
     if (live !== undefined) return await this.#ofSession(live, envelope, item.envelopeId);
     if (envelope.type === "message") throw talosError("SESSION_NOT_FOUND");
-    await acceptFirstMessage(this.#context, envelope, (first) => this.#firstOf(first, envelope, item.envelopeId));
+    await acceptFirstMessage(this.#context, envelope, mailbox, (first) => this.#firstOf(first, envelope, item.envelopeId));
   }
 
   #findSession(tx: ReadTransaction, envelope: Envelope): LiveSession | undefined {

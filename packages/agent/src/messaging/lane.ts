@@ -19,11 +19,11 @@ import {
   type MessageSigning,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import { backoffMilliseconds } from "../lifecycle/backoff.ts";
+import { backoffMilliseconds, RETRY_BACKOFF } from "../lifecycle/backoff.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import { isExhausted, type LiveSession } from "./live-sessions.ts";
-import { claimSession } from "./new-session.ts";
+import { claimSession, type FreshSession } from "./new-session.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
 import { directoriesOf, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
 import type { Progress } from "./progress.ts";
@@ -126,7 +126,8 @@ export class Lane {
     const { vault, clock } = this.#context;
     const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
     if (head === undefined) return await this.#controlStep();
-    const wait = this.#retryNow ? 0 : head.nextAttemptAt - clock.now();
+    // A clock that was ahead for a while must not put the next attempt off for as long.
+    const wait = this.#retryNow ? 0 : Math.min(head.nextAttemptAt - clock.now(), RETRY_BACKOFF.maxMilliseconds);
     if (wait > 0) return wait;
     this.#retryNow = false;
     if (head.state === "waiting") await this.#makeReady();
@@ -143,8 +144,8 @@ export class Lane {
       acks: tx.acks.peers().find(({ peer }) => equalBytes(peer, this.#peer)),
       live: sessions.sendingFor(tx, this.#peer),
     }));
-    // Without a session there is nobody to tell: the next one that the peer begins brings it.
-    if (live === undefined) return undefined;
+    // Without a session there is nobody to tell: the next one that either side begins brings it. No control frame begins one.
+    if (live === undefined || isExhausted(live)) return undefined;
     if (acks !== undefined) {
       const wait = acks.since + ACKNOWLEDGEMENT_DELAY_MILLISECONDS - clock.now();
       if (wait > 0 && acks.count < 64 && !this.#hurry) return Math.min(wait, ACKNOWLEDGEMENT_DELAY_MILLISECONDS);
@@ -189,12 +190,11 @@ export class Lane {
     const signatures = await this.#identitySignatures(rows, ready, time);
     let adopted = false;
     try {
-      commits.now((tx) => {
+      adopted = commits.now((tx) => {
         const current = this.#current(tx, ready);
         // Another session came in between: the signatures are for the old one. Once more.
-        if (current === undefined) return;
+        if (current === undefined) return false;
         if (current.isNew) this.#context.sessions.add(tx, current.live);
-        adopted = current.isNew;
         let bytes = 0;
         for (const row of rows) {
           if (bytes > READY_BYTES) break;
@@ -205,6 +205,7 @@ export class Lane {
           const signing = signatures.get(row.order) ?? (row.sign === "none" ? "none" : "instance");
           tx.outbox.toReady(row.order, sealInto(this.#context, tx, live, current.known, this.#message(row, body, time), signing));
         }
+        return current.isNew;
       });
     } finally {
       if (ready.isNew && !adopted) wipeSession(ready.live.session);
@@ -253,9 +254,23 @@ export class Lane {
     }
     if (!instance.isUsable(clock.now())) await this.#context.renewCertificate();
     if (live !== undefined && !isExhausted(live)) return { known, live, isNew: false };
-    const [url] = mailboxesOf(known, address);
-    if (url === undefined) throw talosError("DIRECTORY_NOT_CONFIGURED");
-    return { ...(await claimSession(this.#context, this.#peer, url)), isNew: true };
+    return { ...(await this.#claim(known, address)), isNew: true };
+  }
+
+  /** A new session costs the peer a one-time prekey, so a store that cannot keep it is found out before. */
+  async #claim(known: KnownPeer, address: string | undefined): Promise<FreshSession> {
+    const { vault, commits, clock, standing } = this.#context;
+    const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
+    if (head !== undefined) commits.now((tx) => tx.outbox.noteAttempt(head.order, clock.now()));
+    const claimAt = async (from: KnownPeer): Promise<FreshSession> =>
+      firstThatAnswers(standing, mailboxesOf(from, address), async (url) => claimSession(this.#context, this.#peer, url));
+    try {
+      return await claimAt(known);
+    } catch (error) {
+      // Where the sender says that the peer has moved, that is worth a look.
+      if (address === undefined || !isTalosError(error, "DIRECTORY_UNREACHABLE")) throw error;
+      return await claimAt(await lookUpPeer(this.#context, this.#peer, [address]));
+    }
   }
 
   /** What was prepared, if it is still what should be used now that the transaction has begun. */

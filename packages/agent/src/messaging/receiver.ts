@@ -81,7 +81,7 @@ export class Receiver {
     const finished: EnvelopeId[] = [];
     let isStuck = false;
     for (const item of items) {
-      isStuck = (await this.#incoming.take(item)) === "later";
+      isStuck = (await this.#incoming.take(item, home)) === "later";
       if (isStuck) break;
       finished.push(item.envelopeId);
     }

@@ -53,7 +53,7 @@ export class InterceptedDirectory implements Directory {
     return await this.#real.replaceBatch(replacement);
   }
 
-  async prekeyStock(): Promise<number> {
+  async prekeyStock(): ReturnType<Directory["prekeyStock"]> {
     return await this.#real.prekeyStock();
   }
 
