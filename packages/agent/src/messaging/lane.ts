@@ -126,9 +126,10 @@ export class Lane {
     const { vault, clock } = this.#context;
     const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
     if (head === undefined) return await this.#controlStep();
-    // A clock that was ahead for a while must not put the next attempt off for as long.
-    const wait = this.#retryNow ? 0 : Math.min(head.nextAttemptAt - clock.now(), RETRY_BACKOFF.maxMilliseconds);
-    if (wait > 0) return wait;
+    const wait = head.nextAttemptAt - clock.now();
+    // No pause is that long: the clock was ahead for a while when it was noted.
+    const isDue = this.#retryNow || wait <= 0 || wait > RETRY_BACKOFF.maxMilliseconds;
+    if (!isDue) return wait;
     this.#retryNow = false;
     if (head.state === "waiting") await this.#makeReady();
     else await this.#deposit(head);
