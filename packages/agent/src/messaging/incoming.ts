@@ -59,8 +59,6 @@ const TRANSIENT: readonly ErrorCode[] = [
 export class Incoming {
   readonly #context: AgentContext;
   readonly #events: IncomingEvents;
-  /** Settles when the items before are done. */
-  #turn: Promise<unknown> = Promise.resolve();
 
   constructor(context: AgentContext, events: IncomingEvents) {
     this.#context = context;
@@ -68,18 +66,12 @@ export class Incoming {
   }
 
   /**
-   * One item at a time, from however many mailboxes.
+   * May be called for several mailboxes at once: what changes anything is synchronous, and one that does not answer holds up no other.
    *
    * @param mailbox the directory where it lay, and where its sender is registered
    * @throws TalosError only when the agent may not act any more
    */
   async take(item: MailboxItem, mailbox: string): Promise<Verdict> {
-    const verdict = this.#turn.then(async () => this.#take(item, mailbox));
-    this.#turn = verdict.catch(() => undefined);
-    return await verdict;
-  }
-
-  async #take(item: MailboxItem, mailbox: string): Promise<Verdict> {
     try {
       // An item under another id than its own: not what was deposited.
       if (!equalBytes(envelopeId(item.item, this.#context.crypto), item.envelopeId)) return this.#keep(item, "DIRECTORY_MISBEHAVED");
@@ -110,7 +102,14 @@ export class Incoming {
     const live = this.#context.vault.read((tx) => this.#findSession(tx, envelope));
     if (live !== undefined) return await this.#ofSession(live, envelope, item.envelopeId);
     if (envelope.type === "message") throw talosError("SESSION_NOT_FOUND");
-    await acceptFirstMessage(this.#context, envelope, mailbox, (first) => this.#firstOf(first, envelope, item.envelopeId));
+    try {
+      await acceptFirstMessage(this.#context, envelope, mailbox, (first) => this.#firstOf(first, envelope, item.envelopeId));
+    } catch (error) {
+      // Another mailbox may have brought the same handshake meanwhile; then there is a session.
+      const begun = this.#context.vault.read((tx) => this.#findSession(tx, envelope));
+      if (begun === undefined) throw error;
+      await this.#ofSession(begun, envelope, item.envelopeId);
+    }
   }
 
   #findSession(tx: ReadTransaction, envelope: Envelope): LiveSession | undefined {
@@ -171,10 +170,11 @@ export class Incoming {
   }
 
   #firstOf(first: FirstMessage, envelope: Envelope, id: EnvelopeId): void {
-    const { crypto, clock, sessions } = this.#context;
+    const { crypto, clock, sessions, vault } = this.#context;
     const { pending, peer, oneTimeKeyId } = first;
     let stored = false;
     try {
+      if (vault.read((tx) => this.#findSession(tx, envelope)) !== undefined) throw talosError("REPLAYED");
       const opened = openMessage(pending, envelope, this.#openContext(peer.log), crypto);
       const place = { sessionId: pending.id, chain: opened.ratchetKey, counter: opened.counter };
       this.#store(opened, peer, place, id, (tx) => {
