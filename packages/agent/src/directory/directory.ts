@@ -15,7 +15,6 @@ import {
   type MailboxPage,
   type RequestSigner,
   type UnverifiedBundle,
-  type PrekeyStock,
 } from "@talos/core";
 
 export interface Resolution {
@@ -41,8 +40,8 @@ export interface Directory {
   registerCertificate(agentId: AgentId, certificate: Uint8Array): Promise<{ readonly seq: number; readonly generation: number }>;
   /** Signed by the agent itself. */
   replaceBatch(replacement: BatchReplacement): Promise<{ readonly oneTimePrekeys: number; readonly root: Uint8Array }>;
-  /** What is left of the live batch, and which of it was claimed; signed by the agent itself. */
-  prekeyStock(): Promise<PrekeyStock>;
+  /** Number of unclaimed one-time prekeys; signed by the agent itself. */
+  prekeyStock(): Promise<number>;
   /** Signed by the claimer; hands out one one-time prekey of the target for good. */
   claim(target: AgentId): Promise<UnverifiedBundle>;
   /** Signed by the depositor; idempotent by envelope id. */

@@ -36,7 +36,6 @@ import {
   type LogHead,
   type MailboxPage,
   type UnverifiedBundle,
-  type PrekeyStock,
 } from "@talos/core";
 import type { Clock } from "../clock.ts";
 import { DirectoryRefusal, type Directory, type FetchOptions, type Resolution, type SigningInstance } from "./directory.ts";
@@ -94,8 +93,8 @@ export class HttpDirectory implements Directory {
     return await this.#json(jsonCall("PUT", `${this.#ownPath()}/prekeys`, prekeysRequestToJson(replacement), true), parsePrekeysAnswer);
   }
 
-  async prekeyStock(): Promise<PrekeyStock> {
-    return await this.#json({ method: "GET", target: `${this.#ownPath()}/prekeys`, signed: true }, parsePrekeyStock);
+  async prekeyStock(): Promise<number> {
+    return (await this.#json({ method: "GET", target: `${this.#ownPath()}/prekeys`, signed: true }, parsePrekeyStock)).oneTimePrekeys;
   }
 
   async claim(target: AgentId): Promise<UnverifiedBundle> {

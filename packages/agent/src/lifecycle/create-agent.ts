@@ -19,13 +19,12 @@ import {
 } from "@talos/core";
 import { openBackend, type BackendKey, type BackendKeyKind, type BackendName, type BackendSigningKey } from "../backends/index.ts";
 import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type Transaction } from "../vault/index.ts";
-import { createPrekey } from "./prekey-secrets.ts";
+import { createOneTimePrekeys, createPrekey } from "./prekey-secrets.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
 
 /** How long a signed prekey is published beyond its rotation: for who fetched it just before. */
 const SIGNED_PREKEY_GRACE_MILLISECONDS: number = 14 * DAY_MILLISECONDS;
-const ONE_TIME_PREKEY_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 /** An identity is rotated yearly. */
 const IDENTITY_INTERVAL_MILLISECONDS: number = 365 * DAY_MILLISECONDS;
 
@@ -107,9 +106,7 @@ async function inception(
 function firstPrekeys(files: KeyFileStore, crypto: Crypto, now: number): readonly InventoryEntry[] {
   const dueAt = now + SIGNED_PREKEY_INTERVAL_MILLISECONDS;
   const signed = createPrekey(files, "signed-prekey", { from: now, to: dueAt + SIGNED_PREKEY_GRACE_MILLISECONDS, dueAt }, crypto);
-  const validity = { from: now, to: now + ONE_TIME_PREKEY_MILLISECONDS };
-  const oneTime = Array.from({ length: ONE_TIME_PREKEY_TARGET }, () => createPrekey(files, "one-time-prekey", validity, crypto));
-  return [signed, ...oneTime];
+  return [signed, ...createOneTimePrekeys(files, ONE_TIME_PREKEY_TARGET, now, crypto)];
 }
 
 function entryOf(

@@ -9,6 +9,7 @@ import type { Progress } from "../messaging/progress.ts";
 import type { Sender } from "../messaging/sender.ts";
 import { needsTurn } from "../messaging/turns.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
+import type { Transaction } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
 import { DONE_PLAN_MILLISECONDS } from "./publish-plan.ts";
 
@@ -82,6 +83,7 @@ export class Maintenance {
       tx.sessions.removeIdle(now - DELIVERY_HORIZON_MILLISECONDS);
       tx.sessions.forgetHandshakes(now - SEEN_MILLISECONDS);
       tx.peers.forgetCertificates(now - SEEN_MILLISECONDS);
+      endFormerPrekeys(tx, now);
       tx.batches.forget(now - DELIVERY_HORIZON_MILLISECONDS);
       tx.plans.forgetDone(now - DONE_PLAN_MILLISECONDS);
       const peers = tx.sessions
@@ -97,5 +99,12 @@ export class Maintenance {
     for (const { messageId } of expired) this.#progress.reached(messageId, "expired");
     for (const { peer } of again) this.#sender.wake(peer);
     for (const peer of listening) this.#sender.wake(peer);
+  }
+}
+
+/** One-time prekeys of a former home: nothing that was sent to them while they were valid can still arrive. */
+function endFormerPrekeys(tx: Transaction, now: number): void {
+  for (const { keyId, expiresAt } of tx.inventory.list({ kind: "one-time-prekey", state: "retired" })) {
+    if ((expiresAt ?? 0) < now - DELIVERY_HORIZON_MILLISECONDS) tx.inventory.setState(keyId, "ended", now);
   }
 }

@@ -4,6 +4,7 @@
  */
 import {
   ALGORITHM,
+  DAY_MILLISECONDS,
   decodeStatement,
   encodeStatement,
   ownKey,
@@ -21,6 +22,7 @@ import type { InventoryEntry, KeyFileStore } from "../vault/index.ts";
 
 const AGREEMENT_BYTES = 32;
 const KEM_SEED_BYTES = 64;
+const ONE_TIME_PREKEY_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 
 export interface PrekeyValidity {
   readonly from: number;
@@ -53,6 +55,12 @@ export function createPrekey(files: KeyFileStore, kind: PrekeyKind, validity: Pr
     protection: "software",
     statement,
   };
+}
+
+/** New one-time prekeys, valid from now on. */
+export function createOneTimePrekeys(files: KeyFileStore, count: number, now: number, crypto: Crypto): readonly InventoryEntry[] {
+  const validity = { from: now, to: now + ONE_TIME_PREKEY_MILLISECONDS };
+  return Array.from({ length: count }, () => createPrekey(files, "one-time-prekey", validity, crypto));
 }
 
 /** A prekey with its private parts, for a moment. */

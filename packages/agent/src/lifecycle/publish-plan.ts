@@ -7,9 +7,9 @@ import {
   encodeCbor,
   equalBytes,
   isTalosError,
+  ONE_TIME_PREKEY_TARGET,
   readCborArray,
   talosError,
-  toHex,
   type BatchReplacement,
   type CborValue,
   type ErrorCode,
@@ -18,15 +18,13 @@ import type { AgentContext } from "../context.ts";
 import type { InventoryEntry, OwnBatch, Plan, ReadTransaction } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
 import { rememberFormerHome } from "./former-homes.ts";
+import { createOneTimePrekeys } from "./prekey-secrets.ts";
 import { signBatch } from "./sign-batch.ts";
 
 /** There is one at a time. */
 const PUBLISH_PLAN = "publish";
 /** The directory that has everything. */
 const PUBLISHED_AT = "published-at";
-
-/** How long a former home may take to say what it has handed out. */
-const FORMER_HOME_MILLISECONDS = 3_000;
 
 const STEPS = ["events", "certificate", "batch"] as const;
 type Step = (typeof STEPS)[number];
@@ -40,40 +38,33 @@ export function publishPlan(batch: OwnBatch, prekeys: readonly InventoryEntry[],
 }
 
 /**
- * Where the home directory is another one than has this agent's prekeys: signs what is left of them for the new one, and
- * plans to publish that there.
+ * Where the home directory is another one than has this agent's prekeys: plans to publish there, with fresh one-time prekeys. The former
+ * home goes on handing out its own to whoever does not know of the move, and no two may get the same.
  */
 export async function planForNewHome(context: AgentContext, home: string): Promise<void> {
   const { vault, log, identityKey, crypto, clock, commits } = context;
-  const { left, live } = vault.read((tx) => {
+  const { left, signed, former } = vault.read((tx) => {
     const directory = tx.settings.get(PUBLISHED_AT);
     const isElsewhere = directory !== undefined && directory !== home && tx.plans.open("publish").length === 0;
-    const prekeys = tx.inventory.list({ state: "live" }).filter(({ kind }) => kind === "signed-prekey" || kind === "one-time-prekey");
-    return { left: isElsewhere ? directory : undefined, live: prekeys };
+    return {
+      left: isElsewhere ? directory : undefined,
+      signed: tx.inventory.list({ kind: "signed-prekey", state: "live" }),
+      former: tx.inventory.list({ kind: "one-time-prekey", state: "live" }),
+    };
   });
   if (left === undefined) return;
-  const claimed = await claimedAt(context, left);
-  const prekeys = live.filter(({ keyId }) => !claimed.has(keyId));
   const now = clock.now();
+  const fresh = createOneTimePrekeys(vault.files, ONE_TIME_PREKEY_TARGET, now, crypto);
+  const prekeys = [...signed, ...fresh];
   const batch = await signBatch(prekeys, log, identityKey, { crypto, now, directories: [home] });
   commits.now((tx) => {
-    // The same prekeys make the same root: then what is remembered of it is right already.
-    if (tx.batches.byRoot(batch.root) === undefined) tx.batches.put(batch);
+    // First messages to them are still on the way.
+    for (const { keyId } of former) tx.inventory.setState(keyId, "retired", now);
+    for (const entry of fresh) tx.inventory.put(entry);
+    tx.batches.put(batch);
     tx.plans.put(publishPlan(batch, prekeys, now));
     rememberFormerHome(tx, left, now);
   });
-}
-
-/**
- * Ids that the former home has handed out: their first messages are on the way, so nobody else should get them. Where it does not
- * answer (it may be the reason for the move) a prekey may be handed out twice; its second use is refused.
- */
-async function claimedAt({ directories, clock }: AgentContext, url: string): Promise<ReadonlySet<string>> {
-  const over = new AbortController();
-  const silent = clock.sleep(FORMER_HOME_MILLISECONDS, over.signal).then(() => undefined);
-  const stock = await Promise.race([directories.call(url, (directory) => directory.prekeyStock()).catch(() => undefined), silent]);
-  over.abort();
-  return new Set(stock?.claimed.map((id) => toHex(id)));
 }
 
 interface Payload extends BatchReplacement {

@@ -53,7 +53,7 @@ export class InterceptedDirectory implements Directory {
     return await this.#real.replaceBatch(replacement);
   }
 
-  async prekeyStock(): ReturnType<Directory["prekeyStock"]> {
+  async prekeyStock(): Promise<number> {
     return await this.#real.prekeyStock();
   }
 
