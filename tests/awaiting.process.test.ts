@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { spawn } from "node:child_process";
 import { once } from "node:events";
 import { test } from "node:test";
-import { openIn } from "@talos/agent";
+import { openIn, systemEnvironment } from "@talos/agent";
 import { isTalosError } from "@talos/core";
 import { AgentWorld, TEST_PASSWORD } from "@talos/testkit";
 
@@ -11,18 +11,17 @@ type Task = "delivered" | "flush" | "receive";
 
 /** The application: says what came of it as its last act. */
 async function runChild(task: Task, dataDir: string, did: string): Promise<void> {
-  const { systemEnvironment } = await import("@talos/agent");
   const client = await openIn(systemEnvironment, { dataDir, password: TEST_PASSWORD });
-  let said = "nothing";
+  let outcome = "nothing";
   try {
     if (task === "delivered") await client.send(did, "anybody there?", { waitFor: "delivered", timeoutSeconds: 1 });
-    else if (task === "flush") said = String(await client.flush({ timeoutSeconds: 1 }));
-    else for await (const _message of client.receive({ idleSeconds: 1 })) said = "a message";
+    else if (task === "flush") outcome = String(await client.flush({ timeoutSeconds: 1 }));
+    else for await (const message of client.receive({ idleSeconds: 1 })) outcome = message.text();
   } catch (error) {
-    said = isTalosError(error) ? error.code : String(error);
+    outcome = isTalosError(error) ? error.code : String(error);
   }
   await client.close();
-  process.stdout.write(said);
+  process.stdout.write(outcome);
 }
 
 async function said(task: Task, dataDir: string, did: string): Promise<{ code: unknown; text: string }> {
