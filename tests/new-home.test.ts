@@ -42,7 +42,7 @@ test("mail that a peer leaves at the former home after a move is read, and the p
   }
 });
 
-test("a prekey that the former home has handed out is not published at the new one", async () => {
+test("a first message under a prekey of the former home and one under a prekey of the new home both open", async () => {
   await using world = await AgentWorld.start();
   const other = await another(world);
   try {
