@@ -71,3 +71,21 @@ test("a disposed sealer seals and opens nothing", () => {
   assert.throws(() => sealer.sealRow("t", ROW, "c", TEXT));
   assert.throws(() => sealer.openRow("t", ROW, "c", sealed));
 });
+
+test("a nonce is drawn when it is used, so that a process cloned with its memory does not repeat its copy's", () => {
+  const drawn: number[] = [];
+  const watched = Object.assign(Object.create(crypto) as typeof crypto, {
+    randomBytes: (length: number): Uint8Array => {
+      drawn.push(length);
+      return crypto.randomBytes(length);
+    },
+  });
+  using sealer = new Sealer(crypto.randomSecret(32), agent(), 1, watched);
+  sealer.sealRow("sessions", ROW, "state", TEXT);
+  drawn.length = 0;
+  for (let i = 0; i < 10; i++) sealer.sealRow("sessions", ROW, "state", TEXT);
+  assert.deepEqual(
+    drawn,
+    Array.from({ length: 10 }, () => 12),
+  );
+});

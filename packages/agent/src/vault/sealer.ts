@@ -28,9 +28,6 @@ const MAX_SEALS_PER_SALT: number = 2 ** 30;
 /** Every opening leaves rows under its own salt; a derivation costs 3 µs, so a small cache is enough. */
 const MAX_CACHED_KEYS = 256;
 
-/** Asking the system for many nonces at once costs a twentieth for each. */
-const NONCES_AT_ONCE = 64;
-
 const ROW_VERSION = 1;
 const FILE_KEY_LABEL: Uint8Array = utf8("talos/v1/vault/file-key");
 const ROW_KEY_LABEL: Uint8Array = utf8("talos/v1/vault/row-key");
@@ -54,7 +51,6 @@ export class Sealer implements RowSealer, Disposable {
   #salt: Uint8Array | undefined;
   #sealKey: SecretBytes | undefined;
   #seals = 0;
-  #nonces: Uint8Array = new Uint8Array(0);
 
   /** Takes over the vault key and wipes it when disposed. */
   constructor(vaultKey: SecretBytes, agentId: AgentId, vaultKeyNumber: number, crypto: Crypto, maxSeals: number = MAX_SEALS_PER_SALT) {
@@ -82,7 +78,8 @@ export class Sealer implements RowSealer, Disposable {
   /** `u8 version || salt (16) || nonce (12) || ciphertext || tag (16)` */
   sealRow(table: string, row: Uint8Array, column: string, plaintext: Uint8Array): Uint8Array {
     const { salt, key } = this.#rowKey();
-    const nonce = this.#nextNonce();
+    // Never from a stock: a process that is cloned with its memory would go on with the same nonces, under the same key, as its copy.
+    const nonce = this.#crypto.randomBytes(AEAD_NONCE_BYTES);
     const ciphertext = this.#crypto.aeadSeal("aes-256-gcm", key, nonce, plaintext, this.#rowData(table, row, column));
     const sealed = new Uint8Array(1 + SALT_BYTES + AEAD_NONCE_BYTES + ciphertext.length);
     sealed[0] = ROW_VERSION;
@@ -122,13 +119,6 @@ export class Sealer implements RowSealer, Disposable {
     }
     this.#seals++;
     return { salt: this.#salt, key: this.#sealKey };
-  }
-
-  #nextNonce(): Uint8Array {
-    if (this.#nonces.length === 0) this.#nonces = this.#crypto.randomBytes(AEAD_NONCE_BYTES * NONCES_AT_ONCE);
-    const nonce = this.#nonces.subarray(0, AEAD_NONCE_BYTES);
-    this.#nonces = this.#nonces.subarray(AEAD_NONCE_BYTES);
-    return nonce;
   }
 
   /** Least lately used out first; a Map keeps the order of insertion. */
