@@ -74,12 +74,13 @@ test("a disposed sealer seals and opens nothing", () => {
 
 test("a nonce is drawn when it is used, so that a process cloned with its memory does not repeat its copy's", () => {
   const drawn: number[] = [];
-  const watched = Object.assign(Object.create(crypto) as typeof crypto, {
+  const watched = {
+    ...crypto,
     randomBytes: (length: number): Uint8Array => {
       drawn.push(length);
       return crypto.randomBytes(length);
     },
-  });
+  };
   using sealer = new Sealer(crypto.randomSecret(32), agent(), 1, watched);
   sealer.sealRow("sessions", ROW, "state", TEXT);
   drawn.length = 0;
