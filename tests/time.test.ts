@@ -105,3 +105,25 @@ test("a receiver that has sent nothing for a day turns the ratchet", async () =>
   await until(() => alice.status().sessions[0]?.answered === true, "alice has heard bob");
   assert.equal(bob.status().inbox.offered, 1);
 });
+
+test("a clock that was ahead for a while and is set right stops nothing", async () => {
+  await using world = await AgentWorld.start({ environment: { clock: new ManualClock() } });
+  const clock = new ManualClock();
+  const alice = await world.create("alice", {}, { ...world.environment, clock });
+  const bob = await world.create("bob");
+  const right = clock.now();
+  await alice.send(bob.did, "before", { waitFor: "deposited" });
+
+  clock.set(right + 3 * DAY);
+  await alice.send(bob.did, "from the future");
+  await pass(clock, 10_000, 500);
+  assert.ok((alice.status().certificate?.from ?? 0) > right + 2 * DAY, "renewed under the wrong time");
+  clock.set(right + 20_000);
+  const { messageId } = await alice.send(bob.did, "after");
+  for (let round = 0; round < 100 && alice.outbox(messageId)?.state !== "deposited"; round++) await pass(clock, 500, 500);
+  assert.equal(alice.outbox(messageId)?.state, "deposited");
+  assert.ok((alice.status().certificate?.from ?? Infinity) <= clock.now(), "renewed under the right time");
+  assert.equal((await take(bob, 1))[0]?.text(), "before");
+  const next = (await take(bob, 1))[0]?.text();
+  assert.ok(next === "after" || (next === "from the future" && (await take(bob, 1))[0]?.text() === "after"));
+});

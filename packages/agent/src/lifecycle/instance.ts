@@ -6,6 +6,7 @@
 import {
   assembleCertificate,
   certificateDueAt,
+  CLOCK_SLACK_MILLISECONDS,
   emptyRoot,
   MAX_CERTIFICATE_MILLISECONDS,
   prepareCertificate,
@@ -68,9 +69,12 @@ export class Instance implements Disposable {
     return !this.#hasBegun(now) || now >= certificateDueAt(this.#certificate);
   }
 
-  /** False after a clock that was ahead has been set right: peers would refuse what is signed under a certificate of the future. */
+  /**
+   * False after a clock that was ahead has been set right: peers would refuse what is signed under a certificate of the future. They
+   * grant some minutes, and of these a clock that is corrected a little may use half.
+   */
   #hasBegun(now: number): boolean {
-    return this.#certificate.from <= now;
+    return this.#certificate.from - CLOCK_SLACK_MILLISECONDS / 2 <= now;
   }
 
   /** @throws what the backend throws; then the old certificate stays */

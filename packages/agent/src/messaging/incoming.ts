@@ -15,7 +15,6 @@ import {
   openMessage,
   talosError,
   toHex,
-  wipeAll,
   wipeSession,
   type AgentId,
   type Envelope,
@@ -149,7 +148,7 @@ export class Incoming {
     if (before === "counter-reuse") return this.#counterReuse(known.peer.agentId, place, id);
     const opened = openMessage(live.session, envelope, this.#openContext(known.log), crypto);
     const next = { ...live, session: opened.next, lastUsedAt: clock.now() };
-    this.#store(opened, { log: known.log }, place, id, () => sessions.stage(next, opened.used));
+    this.#store(opened, { log: known.log }, place, id, () => sessions.stage(next, opened));
   }
 
   /** Who sends the same envelope again has not heard that it was acknowledged, if it was. */
@@ -183,9 +182,8 @@ export class Incoming {
         const { handshakeId: handshake, transcriptHash, id: sessionId } = opened.next;
         tx.sessions.rememberHandshake({ handshakeId: handshake, transcriptHash, sessionId, seenAt: now });
         const sending = becomesSending(sessions.sendingFor(tx, pending.peerAgentId), transcriptHash);
-        sessions.add(tx, { session: opened.next, sending, createdAt: now, lastUsedAt: now });
+        sessions.add(tx, { session: opened.next, sending, createdAt: now, lastUsedAt: now }, opened);
       });
-      wipeAll(opened.used);
       stored = true;
     } finally {
       if (!stored) wipeSession(pending);

@@ -14,6 +14,14 @@ export interface LiveSession {
   readonly lastUsedAt: number;
 }
 
+/** Secrets that a step of a session used up, and those that it made. */
+export interface StateChange {
+  readonly used: readonly Disposable[];
+  readonly fresh: readonly Disposable[];
+}
+
+const NO_CHANGE: StateChange = { used: [], fresh: [] };
+
 /** Beyond so many the memory starts over; the store has them all. */
 const MAX_CACHED = 2_000;
 
@@ -23,6 +31,7 @@ export class LiveSessions implements Participant {
   readonly #sending: Map<string, string | undefined> = new Map();
   #staged: Map<string, LiveSession> = new Map();
   #used: Disposable[] = [];
+  #fresh: Disposable[] = [];
   #added = false;
 
   byId(tx: ReadTransaction, sessionId: Uint8Array): LiveSession | undefined {
@@ -50,17 +59,18 @@ export class LiveSessions implements Participant {
     return live;
   }
 
-  /** The next state of a session; counts when the transaction commits. `used` is wiped then. */
-  stage(next: LiveSession, used: readonly Disposable[]): void {
+  /** The next state of a session; counts when the transaction commits. `used` is wiped then; if it fails, `fresh` is. */
+  stage(next: LiveSession, { used, fresh }: StateChange = NO_CHANGE): void {
     this.#staged.set(toHex(next.session.id), next);
     this.#used.push(...used);
+    this.#fresh.push(...fresh);
   }
 
   /** A session that is new; where it is the sending one, the peer's other sessions only receive from now on. */
-  add(tx: ReadTransaction, created: LiveSession): void {
+  add(tx: ReadTransaction, created: LiveSession, change?: StateChange): void {
     const before = created.sending ? this.sendingFor(tx, created.session.peerAgentId) : undefined;
-    if (before !== undefined) this.stage({ ...before, sending: false }, []);
-    this.stage(created, []);
+    if (before !== undefined) this.stage({ ...before, sending: false });
+    this.stage(created, change);
     this.#added = true;
   }
 
@@ -91,6 +101,7 @@ export class LiveSessions implements Participant {
       this.#cached.delete(id);
       this.#sending.delete(toHex(live.session.peerAgentId));
     }
+    wipeAll(this.#fresh);
     this.#clearStaged();
   }
 
@@ -102,6 +113,7 @@ export class LiveSessions implements Participant {
   #clearStaged(): void {
     this.#staged = new Map();
     this.#used = [];
+    this.#fresh = [];
     this.#added = false;
   }
 

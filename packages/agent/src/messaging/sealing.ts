@@ -52,7 +52,7 @@ export function sealInto(
   const acknowledged = tx.acks.pending(peer, MAX_ACKNOWLEDGED) as readonly Uint8Array[] as readonly MessageId[];
   const sealed = sealMessage(live.session, outgoingMessage(message, known, acknowledged), instance, signing, crypto);
   if (acknowledged.length > 0) tx.acks.taken(peer, acknowledged);
-  sessions.stage({ ...live, session: sealed.next, lastUsedAt: clock.now() }, sealed.used);
+  sessions.stage({ ...live, session: sealed.next, lastUsedAt: clock.now() }, sealed);
   return {
     sessionId: live.session.id,
     chain: sealed.ratchetKey,

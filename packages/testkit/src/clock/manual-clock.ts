@@ -11,6 +11,8 @@ interface Sleeper {
 
 export class ManualClock implements Clock {
   #now: number;
+  /** What sleepers go by: time that has passed, whatever the clock was set to. */
+  #passed = 0;
   readonly #sleepers: Set<Sleeper> = new Set();
 
   /** @param start milliseconds since 1970; default 2026-11-24T00:00:00Z */
@@ -29,7 +31,7 @@ export class ManualClock implements Clock {
         return;
       }
       const sleeper: Sleeper = {
-        dueAt: this.#now + milliseconds,
+        dueAt: this.#passed + milliseconds,
         wake: () => {
           this.#sleepers.delete(sleeper);
           signal?.removeEventListener("abort", sleeper.wake);
@@ -41,10 +43,16 @@ export class ManualClock implements Clock {
     });
   }
 
+  /** Somebody sets the clock, forwards or back: no time passes, and nobody wakes. */
+  set(milliseconds: number): void {
+    this.#now = milliseconds;
+  }
+
   /** Moves the time on and wakes who is due, then lets the event loop turn once. */
   async advance(milliseconds: number): Promise<void> {
     this.#now += milliseconds;
-    const due = [...this.#sleepers].filter(({ dueAt }) => dueAt <= this.#now).sort((a, b) => a.dueAt - b.dueAt);
+    this.#passed += milliseconds;
+    const due = [...this.#sleepers].filter(({ dueAt }) => dueAt <= this.#passed).sort((a, b) => a.dueAt - b.dueAt);
     for (const { wake } of due) wake();
     await new Promise((resolve) => setImmediate(resolve));
   }

@@ -34,10 +34,10 @@ export interface KnownCertificate {
   readonly seenAt: number;
 }
 
-/** Two things that cannot both be honest: forked logs, cloned certificates, a reused counter. */
 /** The first ones show what happened; more of the same show nothing new. */
 const MAX_CONFLICTS_OF_A_KIND = 100;
 
+/** Two things that cannot both be honest: forked logs, cloned certificates, a reused counter. */
 export interface Conflict {
   readonly agentId: AgentId;
   readonly kind: string;

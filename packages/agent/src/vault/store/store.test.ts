@@ -367,6 +367,10 @@ test("peers: log, certificates, evidence", () => {
   peers.addConflict(conflict);
   peers.addConflict({ ...conflict, seenAt: NOW + 1 });
   assert.deepEqual(peers.conflicts(BOB), [conflict]);
+  // A directory can make as many as it likes.
+  for (let n = 0; n < 300; n++) peers.addConflict({ ...conflict, second: Uint8Array.of(1, n >> 8, n & 255) });
+  assert.equal(peers.conflicts(BOB).length, 100);
+  assert.deepEqual(peers.conflicts(BOB)[0], conflict, "the first stay");
   assert.deepEqual(peers.conflicts(CAROL), []);
 });
 
