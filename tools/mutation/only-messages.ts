@@ -1,0 +1,28 @@
+/**
+ * Leaves out mutants that change nothing but the words for people: the text of an error, the message of a finding. What
+ * a program can tell apart (codes, details, hints) stays in. Loaded by Stryker as a plugin; knows its syntax trees alone.
+ */
+interface Node {
+  readonly type: string;
+  readonly name?: string;
+  readonly key?: Node;
+  readonly id?: Node;
+  readonly callee?: Node;
+  readonly arguments?: readonly Node[];
+}
+
+interface Path {
+  readonly node: Node;
+  readonly parent?: Node;
+}
+
+const TEXTS: readonly string[] = ["StringLiteral", "TemplateLiteral"];
+
+function shouldIgnore({ node, parent }: Path): string | undefined {
+  if (parent === undefined || !TEXTS.includes(node.type)) return undefined;
+  const isErrorText = parent.type === "CallExpression" && parent.callee?.name === "talosError" && parent.arguments?.[1] === node;
+  const isMessage = (parent.key ?? parent.id)?.name === "message";
+  return isErrorText || isMessage ? "words for people" : undefined;
+}
+
+export const strykerPlugins: readonly object[] = [{ kind: "Ignore", name: "only-messages", value: { shouldIgnore } }];

@@ -1,0 +1,49 @@
+/**
+ * What is mutated, and which test files are to notice it: a mutant is run against those alone, so that it costs a second
+ * or two. A file that no part names belongs to the last part of its room. Knows nothing of the tool that mutates.
+ */
+export interface Part {
+  /** Relative to the room's folder; the last part of a room needs none. */
+  readonly files: readonly string[];
+  /** Relative to the room's folder; those that are quick and near first. */
+  readonly tests: readonly string[];
+}
+
+export interface Room {
+  readonly folder: string;
+  readonly parts: readonly Part[];
+}
+
+export const ROOMS: Readonly<Record<string, Room>> = {
+  vault: {
+    folder: "packages/agent/src/vault",
+    parts: [
+      { files: ["sealer.ts", "key-file.ts"], tests: ["sealer.test.ts", "key-files.test.ts"] },
+      { files: ["placement.ts", "layout.ts"], tests: ["placement.test.ts", "layout.test.ts", "key-files.test.ts"] },
+      { files: ["unlock-slots.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts"] },
+      { files: ["permissions.ts"], tests: ["permissions.test.ts", "vault.test.ts"] },
+      {
+        files: [
+          "store/batches.ts",
+          "store/columns.ts",
+          "store/inbox.ts",
+          "store/inventory.ts",
+          "store/kept.ts",
+          "store/large.ts",
+          "store/opened.ts",
+          "store/outbox.ts",
+          "store/own-log.ts",
+          "store/peers.ts",
+          "store/plans.ts",
+          "store/schema.ts",
+          "store/sessions.ts",
+          "store/settings.ts",
+          "store/store.ts",
+          "store/transaction.ts",
+        ],
+        tests: ["store/store.test.ts", "vault.test.ts"],
+      },
+      { files: [], tests: ["vault.test.ts", "inspect.test.ts", "key-files.test.ts"] },
+    ],
+  },
+};

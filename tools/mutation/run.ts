@@ -1,0 +1,221 @@
+/**
+ * `npm run mutation -- ROOM [FILE[:FROM-TO] ...] [--concurrency N]`: mutates a room's sources in a copy of the checkout,
+ * runs the tests that rooms.ts names, and says what survived. `--report` prints what the runs so far found, file by file.
+ * Never writes to the sources. Knows nothing of what is tested.
+ */
+import { spawnSync } from "node:child_process";
+import {
+  cpSync,
+  existsSync,
+  globSync,
+  mkdirSync,
+  mkdtempSync,
+  readdirSync,
+  readFileSync,
+  realpathSync,
+  rmSync,
+  symlinkSync,
+  writeFileSync,
+} from "node:fs";
+import { tmpdir } from "node:os";
+import { basename, delimiter, dirname, join, resolve } from "node:path";
+import { parseArgs } from "node:util";
+import { type Part, type Room, ROOMS } from "./rooms.ts";
+
+const root: string = resolve(import.meta.dirname, "../..");
+const modules: string = resolve(import.meta.dirname, "node_modules");
+const reports: string = join(root, "build/mutation");
+
+interface Mutant {
+  readonly status: string;
+  readonly mutatorName: string;
+  readonly replacement?: string;
+  readonly location: { readonly start: { readonly line: number; readonly column: number } };
+}
+
+interface FileResult {
+  readonly source: string;
+  readonly mutants: readonly Mutant[];
+}
+
+/** A file of the room, perhaps only some of its lines, as Stryker names it: `path` or `path:FROM-TO`. */
+interface Target {
+  readonly path: string;
+  readonly lines?: string | undefined;
+}
+
+const CAUGHT: readonly string[] = ["Killed", "Timeout"];
+const MISSED: readonly string[] = ["Survived", "NoCoverage"];
+
+function sourcesOf(room: Room): string[] {
+  return globSync("**/*.ts", { cwd: join(root, room.folder), exclude: ["**/*.test.ts"] }).sort();
+}
+
+function partOf(room: Room, path: string): Part {
+  const part = room.parts.find(({ files }) => files.includes(path)) ?? room.parts.at(-1);
+  if (part === undefined) throw new Error("a room without parts");
+  return part;
+}
+
+/** A copy that Stryker may change: the packages themselves, with their links among each other, and links to everything else. */
+function copyCheckout(): string {
+  const copy = realpathSync(mkdtempSync(join(tmpdir(), "talos-mutation-")));
+  const isSource = (path: string): boolean => !["node_modules", "dist"].includes(basename(path)) && !path.endsWith(".tsbuildinfo");
+  cpSync(join(root, "packages"), join(copy, "packages"), { recursive: true, filter: isSource });
+  cpSync(join(root, "package.json"), join(copy, "package.json"));
+  for (const folder of ["vectors", "fixtures"]) if (existsSync(join(root, folder))) symlinkSync(join(root, folder), join(copy, folder));
+  mkdirSync(join(copy, "node_modules/@talos"), { recursive: true });
+  for (const name of readdirSync(join(root, "node_modules"))) {
+    if (name !== "@talos" && name !== ".cache") symlinkSync(join(root, "node_modules", name), join(copy, "node_modules", name));
+  }
+  for (const name of readdirSync(join(copy, "packages")))
+    symlinkSync(join(copy, "packages", name), join(copy, "node_modules/@talos", name));
+  return copy;
+}
+
+/** One run of Stryker over files that share their tests. */
+function mutate(
+  copy: string,
+  room: Room,
+  targets: readonly Target[],
+  tests: readonly string[],
+  concurrency: number,
+): Record<string, FileResult> {
+  const report = join(copy, "mutation.json");
+  const config = join(copy, "stryker.conf.json");
+  rmSync(report, { force: true });
+  writeFileSync(
+    config,
+    JSON.stringify({
+      mutate: targets.map(({ path, lines }) => `${room.folder}/${path}${lines === undefined ? "" : `:${lines}`}`),
+      // The copy is ours to change; a sandbox inside it would follow the links between the packages out of itself.
+      inPlace: true,
+      testRunner: "tap",
+      plugins: [join(modules, "@stryker-mutator/tap-runner/dist/src/index.js"), join(import.meta.dirname, "only-messages.ts")],
+      ignorers: ["only-messages"],
+      tap: {
+        testFiles: tests.map((test) => `${room.folder}/${test}`),
+        nodeArgs: ["--test-reporter=tap", "-r", "{{hookFile}}", "{{testFile}}"],
+      },
+      coverageAnalysis: "perTest",
+      // TypeScript 7 has no such interface; there is nothing to compile either.
+      tsconfigFile: "none.json",
+      disableTypeChecks: false,
+      concurrency,
+      // Generous: a busy machine must not pass for a mutant that was noticed.
+      timeoutMS: 20_000,
+      timeoutFactor: 4,
+      reporters: ["json", "progress-append-only"],
+      jsonReporter: { fileName: report },
+      allowConsoleColors: false,
+    }),
+  );
+  const { status } = spawnSync(process.execPath, [join(modules, "@stryker-mutator/core/bin/stryker.js"), "run", config], {
+    cwd: copy,
+    stdio: "inherit",
+    env: {
+      ...process.env,
+      PATH: `${dirname(process.execPath)}${delimiter}${process.env["PATH"] ?? ""}`,
+      NODE_COMPILE_CACHE: join(copy, ".compile-cache"),
+    },
+  });
+  if (status !== 0 || !existsSync(report)) throw new Error("Stryker did not come to its end; see above.");
+  const found: { files: Record<string, FileResult> } = JSON.parse(readFileSync(report, "utf8"));
+  return Object.fromEntries(Object.entries(found.files).map(([path, result]) => [path.slice(room.folder.length + 1), result]));
+}
+
+function count({ mutants }: FileResult, statuses: readonly string[]): number {
+  return mutants.filter(({ status }) => statuses.includes(status)).length;
+}
+
+function line(name: string, caught: number, missed: number): string {
+  const score = caught + missed === 0 ? "-" : ((100 * caught) / (caught + missed)).toFixed(1);
+  return `${name.padEnd(28)} ${String(caught + missed).padStart(7)} ${String(missed).padStart(6)} ${score.padStart(7)}\n`;
+}
+
+function printSurvivors(path: string, { source, mutants }: FileResult): void {
+  const lines = source.split("\n");
+  for (const { status, mutatorName, replacement = "", location } of mutants) {
+    if (!MISSED.includes(status)) continue;
+    const { line: at, column } = location.start;
+    const shown = replacement.replaceAll(/\s+/g, " ").slice(0, 120);
+    process.stdout.write(`${path}:${at}:${column} ${status} ${mutatorName} -> ${shown}\n    ${lines[at - 1]?.trim() ?? ""}\n`);
+  }
+}
+
+function printTable(results: readonly (readonly [string, FileResult])[]): void {
+  let [caught, missed] = [0, 0];
+  process.stdout.write(`${"file".padEnd(28)} mutants missed   score\n`);
+  for (const [path, result] of results) {
+    const [c, m] = [count(result, CAUGHT), count(result, MISSED)];
+    caught += c;
+    missed += m;
+    process.stdout.write(line(path, c, m));
+  }
+  process.stdout.write(line("total", caught, missed));
+}
+
+function reportFile(roomName: string, path: string): string {
+  return join(reports, roomName, `${path.replaceAll("/", "_")}.json`);
+}
+
+/** What the latest run over the whole of each file found. */
+function saved(roomName: string, room: Room): [string, FileResult][] {
+  return sourcesOf(room).flatMap((path) => {
+    const file = reportFile(roomName, path);
+    return existsSync(file) ? [[path, JSON.parse(readFileSync(file, "utf8")) as FileResult]] : [];
+  });
+}
+
+function parseTargets(room: Room, wanted: readonly string[]): Target[] {
+  const sources = sourcesOf(room);
+  if (wanted.length === 0) return sources.map((path) => ({ path }));
+  return wanted.flatMap((argument) => {
+    const [name = "", lines] = argument.split(":");
+    const paths = sources.filter((path) => path === name || path.startsWith(`${name}/`));
+    if (paths.length === 0) throw new Error(`no source of this room: ${name}`);
+    return paths.map((path) => ({ path, lines }));
+  });
+}
+
+function main(): void {
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
+    options: { concurrency: { type: "string", default: "2" }, report: { type: "boolean", default: false } },
+  });
+  const [roomName = "", ...wanted] = positionals;
+  const room = ROOMS[roomName];
+  if (room === undefined)
+    throw new Error(`usage: npm run mutation -- ${Object.keys(ROOMS).join("|")} [FILE[:FROM-TO] ...] [--concurrency N] [--report]`);
+  if (values.report) {
+    const results = saved(roomName, room);
+    for (const [path, result] of results) printSurvivors(path, result);
+    printTable(results);
+    return;
+  }
+  if (!existsSync(modules)) throw new Error("first: npm ci --prefix tools/mutation");
+  const byPart = Map.groupBy(parseTargets(room, wanted), ({ path }) => partOf(room, path));
+  const copy = copyCheckout();
+  try {
+    mkdirSync(join(reports, roomName), { recursive: true });
+    const results: [string, FileResult][] = [];
+    for (const [{ tests }, targets] of byPart) {
+      for (const [path, result] of Object.entries(mutate(copy, room, targets, tests, Number(values.concurrency)))) {
+        results.push([path, result]);
+        const whole = targets.some((target) => target.path === path && target.lines === undefined);
+        if (whole) writeFileSync(reportFile(roomName, path), JSON.stringify({ source: result.source, mutants: result.mutants }));
+      }
+    }
+    for (const [path, result] of results) printSurvivors(path, result);
+    printTable(results);
+  } finally {
+    rmSync(copy, { recursive: true, force: true });
+  }
+}
+
+try {
+  main();
+} catch (error) {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+}
