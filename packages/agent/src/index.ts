@@ -22,3 +22,4 @@ export { DirectoryRefusal, type Directory, type FetchOptions, type Resolution, t
 export { HttpDirectory, type HttpDirectoryOptions } from "./directory/http-directory.ts";
 export * from "./backends/index.ts";
 export { Vault, type KeyFileStore, type KdfParameters, type LockHolder, type VaultInspection } from "./vault/index.ts";
+export { createOneTimePrekeys } from "./lifecycle/prekey-secrets.ts";

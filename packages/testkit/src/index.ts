@@ -11,3 +11,4 @@ export { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOption
 export { ManualClock } from "./clock/manual-clock.ts";
 export { InterceptedDirectory, intercepting, type DirectoryHooks } from "./faults/intercepted-directory.ts";
 export { tamper, withoutCommits } from "./faults/stuck-store.ts";
+export { loadVault, type VaultLoad } from "./vault/load.ts";
