@@ -48,8 +48,7 @@ export class Sealer implements RowSealer, Disposable {
   readonly #keys = new Map<string, SecretBytes>();
   readonly #places = new Map<string, Uint8Array>();
   readonly #maxSeals: number;
-  #salt: Uint8Array | undefined;
-  #sealKey: SecretBytes | undefined;
+  #rows: { readonly salt: Uint8Array; readonly key: SecretBytes } | undefined;
   #seals = 0;
 
   /** Takes over the vault key and wipes it when disposed. */
@@ -105,20 +104,18 @@ export class Sealer implements RowSealer, Disposable {
   [Symbol.dispose](): void {
     this.#vaultKey.dispose();
     for (const key of this.#keys.values()) key.dispose();
-    this.#keys.clear();
-    this.#sealKey?.dispose();
-    this.#sealKey = undefined;
+    this.#rows?.key.dispose();
   }
 
-  #rowKey(): { salt: Uint8Array; key: SecretBytes } {
-    if (this.#salt === undefined || this.#sealKey === undefined || this.#seals >= this.#maxSeals) {
-      this.#sealKey?.dispose();
-      this.#salt = this.#crypto.randomBytes(SALT_BYTES);
-      this.#sealKey = this.#derive(ROW_KEY_LABEL, this.#salt);
+  #rowKey(): { readonly salt: Uint8Array; readonly key: SecretBytes } {
+    if (this.#rows === undefined || this.#seals >= this.#maxSeals) {
+      this.#rows?.key.dispose();
+      const salt = this.#crypto.randomBytes(SALT_BYTES);
+      this.#rows = { salt, key: this.#derive(ROW_KEY_LABEL, salt) };
       this.#seals = 0;
     }
     this.#seals++;
-    return { salt: this.#salt, key: this.#sealKey };
+    return this.#rows;
   }
 
   /** Least lately used out first; a Map keeps the order of insertion. */
