@@ -27,6 +27,8 @@ export default defineConfig({
     "unicorn/consistent-function-scoping": "off",
     // tsc knows that a switch over a union returns in each case; this rule does not.
     "typescript/consistent-return": "off",
+    // A thread has no origin.
+    "unicorn/require-post-message-target-origin": "off",
     "eslint/no-underscore-dangle": ["error", { allow: ["_handle"] }],
     "eslint/eqeqeq": "error",
     "eslint/no-var": "error",

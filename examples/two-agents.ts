@@ -1,4 +1,5 @@
 // Two agents and a directory in one program. Run it: npx node examples/two-agents.ts
+import { randomBytes } from "node:crypto";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -6,17 +7,19 @@ import { TalosClient } from "@talos/agent";
 import { startDirectory } from "@talos/directory";
 
 const folder = await mkdtemp(join(tmpdir(), "talos-example-"));
+// A password comes from outside: a file, a credential, whoever starts the agent. Here each gets one made for it.
+const passwords = { alice: randomBytes(24).toString("base64url"), bob: randomBytes(24).toString("base64url") };
 const directory = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store: "sqlite::memory:" });
 
 {
   await using alice = await TalosClient.create("alice", {
     dataDir: join(folder, "alice"),
-    password: "an example's password, alice",
+    password: passwords.alice,
     directory: directory.url,
   });
   const bob = await TalosClient.create("bob", {
     dataDir: join(folder, "bob"),
-    password: "an example's password, bob",
+    password: passwords.bob,
     directory: directory.url,
   });
   await bob.flush();
@@ -29,7 +32,7 @@ const directory = await startDirectory({ listen: { host: "127.0.0.1", port: 0 },
 
   await using back = await TalosClient.open({
     dataDir: join(folder, "bob"),
-    password: "an example's password, bob",
+    password: passwords.bob,
     expectAgentId: bobsId,
   });
   for await (const message of back.receive({ idleSeconds: 0 })) {

@@ -12,8 +12,10 @@ export interface Environment {
   readonly clock: Clock;
   readonly crypto: Crypto;
   openDirectory(options: HttpDirectoryOptions): Directory;
-  /** Of a new vault; absent: the default. */
+  /** Of a vault's passwords; absent: the default. */
   readonly kdf?: KdfParameters;
+  /** Passwords that are set are not measured; well-known defaults are refused all the same. Absent: measured. */
+  readonly allowWeakPasswords?: boolean;
 }
 
 export const systemEnvironment: Environment = {

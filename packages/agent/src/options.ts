@@ -48,6 +48,8 @@ export interface CreateOptions extends CommonOptions {
   readonly ifMissing?: "create" | "fail";
   /** Not available in this release: refused by name. */
   readonly recoveryKit?: { readonly path: string; readonly password: PasswordSource };
+  /** Take a password that can be guessed, for a trial. Well-known defaults are refused all the same. Default false. */
+  readonly allowWeakPassword?: boolean;
 }
 
 export interface InspectOptions extends AgentChoice {
@@ -86,6 +88,7 @@ export interface ReceiveOptions {
 type Check = (value: unknown) => boolean;
 type Checks<T> = { readonly [K in keyof Required<T>]: Check };
 
+const isBoolean: Check = (value) => typeof value === "boolean";
 const isText: Check = (value) => typeof value === "string" && value.length > 0;
 const isObject: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isPassword: Check = (value) => typeof value === "string" || value instanceof SecretBytes || typeof value === "function";
@@ -124,6 +127,7 @@ const CREATE_CHECKS: Checks<CreateOptions> = {
   dataDir: isText,
   ifMissing: oneOf("create", "fail"),
   recoveryKit: isObject,
+  allowWeakPassword: isBoolean,
 };
 
 const SEND_CHECKS: Checks<SendOptions> = {

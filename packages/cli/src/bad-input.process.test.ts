@@ -17,8 +17,8 @@ let copies = 0;
 
 before(async () => {
   world = new CommandWorld();
-  right = world.passwordFile("right-password", "a right password");
-  wrong = world.passwordFile("wrong-password", "a wrong password");
+  right = world.passwordFile("right-password", "the right otter, lamp and quartz");
+  wrong = world.passwordFile("wrong-password", "the wrong otter, lamp and quartz");
   await world.startDirectory();
   alice = await world.init("alice", right);
   bob = await world.init("bob", right);
@@ -82,7 +82,7 @@ interface Case {
 const receive = (dataDir: string): readonly string[] => ["receive", ...as(dataDir)];
 
 const CASES: readonly Case[] = [
-  { name: "a wrong password", command: (dir) => ["receive", ...as(dir, wrong)], code: "WRONG_PASSWORD", exit: 3 },
+  { name: "the wrong otter, lamp and quartz", command: (dir) => ["receive", ...as(dir, wrong)], code: "WRONG_PASSWORD", exit: 3 },
   { name: "a wrong password to send", command: (dir) => ["send", bob.did, "x", ...as(dir, wrong)], code: "WRONG_PASSWORD", exit: 3 },
   {
     name: "a wrong password given where none is needed (status)",

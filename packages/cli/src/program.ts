@@ -8,6 +8,8 @@ import type { CommonChoices, Verb } from "./command-context.ts";
 /** Runs a verb with its choices: `main` supplies output, signals and exit codes. */
 export type Dispatch = <Choices extends CommonChoices>(verb: Verb<Choices>, choices: Choices) => Promise<void>;
 
+const ALLOW_WEAK_PASSWORD = ["--allow-weak-password", "take a password that can be guessed, for a trial"] as const;
+
 export function buildProgram(dispatch: Dispatch): Command {
   const program = new Command("talos")
     .description("Keys and end-to-end encrypted messages for autonomous agents")
@@ -26,7 +28,8 @@ export function buildProgram(dispatch: Dispatch): Command {
   )
     .option("--directory <url>", "home directory of the agent, http(s)://host[:port]")
     .option("--no-recovery-kit", "make no recovery kit (this release makes none)")
-    .action(async (name: string, choices: CommonChoices & { directory?: string }) => {
+    .option(...ALLOW_WEAK_PASSWORD)
+    .action(async (name: string, choices: CommonChoices & { directory?: string; allowWeakPassword?: boolean }) => {
       const { init } = await import("./verbs/init.ts");
       await dispatch(init, { ...choices, name });
     });

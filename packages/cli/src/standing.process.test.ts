@@ -16,7 +16,7 @@ function as({ dataDir }: Pick<Agent, "dataDir">, password: string): string[] {
 
 test("failure 59: status and whoami beside a running receive --follow raise no generation and supersede nobody", async () => {
   await using world = new CommandWorld();
-  const password = world.passwordFile("password", "a password");
+  const password = world.passwordFile("password", "river otter lamp quartz");
   await world.startDirectory();
   const alice = await world.init("alice", password);
   const bob = await world.init("bob", password);
@@ -50,7 +50,7 @@ test("failure 59: status and whoami beside a running receive --follow raise no g
 
 test("failure 55: no command but init makes an agent, in an empty data directory, an absent one, or by default", async () => {
   await using world = new CommandWorld();
-  const password = world.passwordFile("password", "a password");
+  const password = world.passwordFile("password", "river otter lamp quartz");
   const empty = world.path("empty");
   mkdirSync(empty, { mode: 0o700 });
   const peer = "did:talos:zQmRMAWHEeRDjxn3SEVd9wJxaY4tyQeLvjJpFsnGxz191X4";
@@ -68,7 +68,7 @@ test("failure 55: no command but init makes an agent, in an empty data directory
 
 test("failure 50: a copy that is opened ends the original, with its error and exit code 5, and the original sends nothing more", async () => {
   await using world = new CommandWorld();
-  const password = world.passwordFile("password", "a password");
+  const password = world.passwordFile("password", "river otter lamp quartz");
   await world.startDirectory();
   const alice = await world.init("alice", password);
   const bob = await world.init("bob", password);

@@ -8,6 +8,7 @@ import { requirePassword } from "../password/sources.ts";
 export interface InitChoices extends CommonChoices {
   readonly name: string;
   readonly directory?: string;
+  readonly allowWeakPassword?: boolean;
 }
 
 export async function init(choices: InitChoices, { output, env }: CommandContext): Promise<void> {
@@ -17,6 +18,7 @@ export async function init(choices: InitChoices, { output, env }: CommandContext
   await using client = await TalosClient.create(choices.name, {
     dataDir,
     password,
+    allowWeakPassword: choices.allowWeakPassword === true,
     ...(choices.directory === undefined ? {} : { directory: choices.directory }),
   });
   await client.flush({ timeoutSeconds: PUBLISH_TIMEOUT_SECONDS });

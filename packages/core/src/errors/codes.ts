@@ -3,7 +3,7 @@
  * table (a test keeps them equal). Codes are stable: they may be added, never renamed or given another meaning.
  * Kept sorted. Knows nothing of where an error arises.
  *
- * Exit codes: 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused by policy, trust or a newer instance,
+ * Exit codes: 1 failed, 2 usage, 3 wrong password or key, 4 not found, 5 refused by policy, trust or a newer instance,
  * 6 busy, 7 directory unreachable.
  */
 export interface ErrorDescription {
@@ -475,6 +475,11 @@ export const ERROR_CODES = {
     message: "There is no agent in this data directory.",
     hint: "Check --data-dir; talos init makes a new agent.",
   },
+  WEAK_PASSWORD: {
+    exitCode: 5,
+    message: "The password is too weak.",
+    hint: "Take five random words or twenty random characters; a key file needs no password at all.",
+  },
   WEAK_PUBLIC_KEY: {
     exitCode: 5,
     message: "The public key is of small order or not canonical.",
@@ -484,6 +489,11 @@ export const ERROR_CODES = {
     exitCode: 3,
     message: "The password is wrong.",
     hint: "Try again; nothing was changed.",
+  },
+  WRONG_UNLOCK_KEY: {
+    exitCode: 3,
+    message: "The key file or credential opens no unlock slot.",
+    hint: "Check which one this agent was given; nothing was changed.",
   },
 } as const;
 

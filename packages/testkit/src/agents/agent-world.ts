@@ -18,7 +18,7 @@ import {
 } from "@talos/agent";
 import { startDirectory, type DirectoryOptions, type RunningDirectory } from "@talos/directory";
 
-export const TEST_PASSWORD = "correct horse battery staple";
+export const TEST_PASSWORD = "river otter lamp quartz, for tests";
 /** The cheapest that the vault accepts. */
 export const TEST_KDF = { memoryKiB: 7_168, passes: 5, lanes: 1 } as const;
 
@@ -38,7 +38,7 @@ export class AgentWorld implements AsyncDisposable {
 
   private constructor({ environment, limits }: AgentWorldOptions) {
     this.folder = mkdtempSync(join(tmpdir(), "talos-world-"));
-    this.environment = { ...systemEnvironment, kdf: TEST_KDF, ...environment };
+    this.environment = { ...systemEnvironment, kdf: TEST_KDF, allowWeakPasswords: true, ...environment };
     this.#limits = limits;
   }
 
