@@ -15,10 +15,9 @@ import {
   verifyLog,
   type Crypto,
   type IdentityLog,
-  type SecretBytes,
 } from "@talos/core";
 import { openBackend, type BackendKey, type BackendKeyKind, type BackendName, type BackendSigningKey } from "../backends/index.ts";
-import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type Transaction } from "../vault/index.ts";
+import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type Transaction, type UnlockWith } from "../vault/index.ts";
 import { createOneTimePrekeys, createPrekey } from "./prekey-secrets.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
@@ -31,7 +30,7 @@ const IDENTITY_INTERVAL_MILLISECONDS: number = 365 * DAY_MILLISECONDS;
 export interface CreateAgentInput {
   readonly name: string;
   readonly dataDir: string;
-  readonly password: SecretBytes;
+  readonly unlock: UnlockWith;
   readonly keyBackend: BackendName;
   /** Home directories, at most 4 URLs. */
   readonly directories: readonly string[];
@@ -42,11 +41,11 @@ export interface CreateAgentInput {
 
 /** @throws TalosError BACKEND_NOT_AVAILABLE and others of the backend; what `Vault.create` throws */
 export async function createAgent(input: CreateAgentInput): Promise<Vault> {
-  const { name, dataDir, password, crypto, now, kdf } = input;
+  const { name, dataDir, unlock, crypto, now, kdf } = input;
   return await Vault.create({
     dataDir,
     name,
-    password,
+    unlock,
     crypto,
     now,
     ...(kdf === undefined ? {} : { kdf }),

@@ -15,6 +15,7 @@ import {
   type InspectOptions,
   type OpenOptions,
 } from "../options.ts";
+import { requireStrongPassword } from "../password/index.ts";
 import { Vault, type VaultInspection } from "../vault/index.ts";
 import { createAgent } from "./create-agent.ts";
 import { openAgent, type OpenedAgent } from "./open-agent.ts";
@@ -23,16 +24,17 @@ const DEFAULT_MAX_HEAD_AGE_DAYS = 21;
 
 /** Opens what is in the folder, or makes it. @throws TalosError as `TalosClient.create` */
 export async function enterOrCreate(environment: Environment, name: string, options: CreateOptions): Promise<OpenedAgent> {
-  const { ifMissing = "create", recoveryKit: _none, ...common } = checkCreateOptions(options);
+  const { ifMissing = "create", recoveryKit: _none, allowWeakPassword = false, ...common } = checkCreateOptions(options);
   const open: OpenOptions = { ...common, name: checkName(name) };
   const dataDir = dataDirOf(open);
   if (ifMissing === "fail" || open.expectAgentId !== undefined || Vault.exists(dataDir)) return await enter(environment, open);
   using password = await readPassword(open.password);
+  await requireStrongPassword(password, { allowWeak: allowWeakPassword || environment.allowWeakPasswords === true, words: [name] });
   const directory = open.directory === undefined ? undefined : parseDirectoryUrl(open.directory);
   const vault = await createAgent({
     name,
     dataDir,
-    password,
+    unlock: { kind: "password", secret: password },
     crypto: environment.crypto,
     now: environment.clock.now(),
     kdf: environment.kdf,
@@ -50,12 +52,13 @@ export async function enter(environment: Environment, options: OpenOptions): Pro
   if (!Vault.exists(dataDir)) throw talosError("VAULT_NOT_FOUND", undefined, { details: { dataDir } });
   using password = await readPassword(checked.password);
   await checkAgentName(environment, checked);
-  const { crypto, clock } = environment;
+  const { crypto, clock, kdf } = environment;
   const vault = await Vault.open({
     dataDir,
-    password,
+    unlock: { kind: "password", secret: password },
     crypto,
     now: clock.now(),
+    ...(kdf === undefined ? {} : { kdf }),
     ...(expectAgentId === undefined ? {} : { expectAgentId }),
   });
   return await openedOver(vault, environment, checked);
@@ -66,7 +69,8 @@ export async function look({ crypto }: Environment, options: InspectOptions): Pr
   const checked = checkInspectOptions(options);
   const expectAgentId = expectedAgent(checked);
   using password = checked.password === undefined ? undefined : await readPassword(checked.password);
-  const inspection = await Vault.inspect({ dataDir: dataDirOf(checked), password, crypto });
+  const unlock = password && ({ kind: "password", secret: password } as const);
+  const inspection = await Vault.inspect({ dataDir: dataDirOf(checked), unlock, crypto });
   const isOther = expectAgentId !== undefined && !equalBytes(expectAgentId, inspection.agentId);
   if (!isOther && (checked.name === undefined || checked.name === inspection.name)) return inspection;
   inspection.close();

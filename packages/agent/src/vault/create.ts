@@ -9,22 +9,25 @@ import { Lock } from "./lock.ts";
 import { trySettle, type VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { Sealer } from "./sealer.ts";
+import { checkLabel } from "./slot-record.ts";
 import { Store } from "./store/store.ts";
 import { transactionOver } from "./store/transaction.ts";
 import type { CreateVaultOptions, FirstContent } from "./types.ts";
-import { makePasswordSlot } from "./unlock-slots.ts";
+import { checkNewSecret, makeSlot } from "./unlock-slots.ts";
 
 const VAULT_KEY_BYTES = 32;
 const FIRST_VAULT_KEY = 1;
+const FIRST_SLOT = 1;
 
 /**
  * @throws TalosError VAULT_EXISTS, VAULT_LOCKED, VAULT_CORRUPT where key files lie without their database;
- *   PASSWORD_REQUIRED, KDF_PARAMETERS_REFUSED, SYMLINK_REFUSED, OWNER_FOREIGN, PERMISSIONS_TOO_OPEN, STORAGE_FAILED,
+ *   PASSWORD_REQUIRED, KDF_PARAMETERS_REFUSED, INVALID_ARGUMENT as `makeSlot`, SYMLINK_REFUSED, OWNER_FOREIGN, PERMISSIONS_TOO_OPEN, STORAGE_FAILED,
  *   COMMIT_FAILED, or what `build` threw
  */
 export async function createParts(options: CreateVaultOptions): Promise<VaultParts> {
-  const { dataDir, crypto, now } = options;
-  if (options.password.length === 0) throw talosError("PASSWORD_REQUIRED");
+  const { dataDir, crypto, now, kdf, slotLabel: label = "" } = options;
+  checkNewSecret(options.unlock);
+  checkLabel(label);
   if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");
   refuseOrphans(dataDir);
   makeFolder(dataDir);
@@ -45,21 +48,23 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
 
   const vaultKey = crypto.randomSecret(VAULT_KEY_BYTES);
   const sealer = cleanup.use(new Sealer(vaultKey, content.agentId, FIRST_VAULT_KEY, crypto));
-  const slot = makePasswordSlot(options.password, vaultKey, FIRST_VAULT_KEY, content.agentId, now, crypto, options.kdf);
+  const place = { agentId: content.agentId, vaultKeyNumber: FIRST_VAULT_KEY };
+  const { record, stretched } = makeSlot(options.unlock, vaultKey, place, { label, now, kdf }, crypto);
+  cleanup.use(stretched);
   folder.sealHeld(sealer);
   folder.syncStaged();
   syncFolder(dataDir);
 
   const store = new Store(database, sealer);
   const facts = atomically(database, () => {
-    const first = writeFirst(database, { agentId: content.agentId, name: options.name, createdAt: now }, slot);
+    const first = writeFirst(database, { agentId: content.agentId, name: options.name, createdAt: now }, { number: FIRST_SLOT, record });
     writeContent(store, content);
     return { ...first, dataDir };
   });
   cleanup.move();
   const { findings, unsettled } = trySettle({ facts, database, store, folder });
   const unexpected = findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
-  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled };
+  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled, way: { number: FIRST_SLOT, stretched } };
 }
 
 /** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT, STORAGE_FAILED */

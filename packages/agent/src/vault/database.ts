@@ -8,6 +8,7 @@ import { pathToFileURL } from "node:url";
 import { type AgentId, agentId, talosError } from "@talos/core";
 import { createEmptyFile, statPath, syncFolder } from "./files.ts";
 import { DATABASE_FILE } from "./layout.ts";
+import type { StoredSlot } from "./slot-record.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./store/schema.ts";
@@ -130,19 +131,19 @@ export function readFacts(database: DatabaseSync): StoredFacts | undefined {
   };
 }
 
-/** The stored unlock slots, in order. */
-export function readSlots(database: DatabaseSync): Uint8Array[] {
+/** The stored unlock slots, by number. */
+export function readSlots(database: DatabaseSync): StoredSlot[] {
   return database
-    .prepare("SELECT record FROM slots ORDER BY slot")
+    .prepare("SELECT slot, record FROM slots ORDER BY slot")
     .all()
-    .map((row) => bytes(row, "record"));
+    .map((row) => ({ number: number(row, "slot"), record: bytes(row, "record") }));
 }
 
 /** Inside a transaction: the tables, the vault's row and its first slot. */
 export function writeFirst(
   database: DatabaseSync,
   facts: { agentId: AgentId; name: string; createdAt: number },
-  slot: Uint8Array,
+  slot: StoredSlot,
 ): StoredFacts {
   database.exec(SCHEMA);
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
@@ -150,7 +151,7 @@ export function writeFirst(
   database
     .prepare("INSERT INTO vault (id, agent_id, name, created_at, generation, vault_key_number) VALUES (1, ?, ?, ?, ?, ?)")
     .run(first.agentId, first.name, first.createdAt, first.generation, first.vaultKeyNumber);
-  database.prepare("INSERT INTO slots (slot, record) VALUES (1, ?)").run(slot);
+  database.prepare("INSERT INTO slots (slot, record) VALUES (?, ?)").run(slot.number, slot.record);
   return first;
 }
 

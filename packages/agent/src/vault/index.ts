@@ -2,6 +2,7 @@ export * from "./types.ts";
 export { Vault } from "./vault.ts";
 export type { LockHolder } from "./lock.ts";
 export type { KdfParameters } from "./kdf-bounds.ts";
+export type { UnlockWith } from "./unlock-slots.ts";
 export * from "./store/inventory.ts";
 export * from "./store/own-log.ts";
 export * from "./store/batches.ts";

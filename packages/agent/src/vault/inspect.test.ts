@@ -14,7 +14,7 @@ const databases = (path: string): boolean => path === "lock" || path.startsWith(
 async function lookAtEverything(dataDir: string): Promise<void> {
   assert.equal(Vault.exists(dataDir), true);
   for (const given of [undefined, password()]) {
-    using inspection = await Vault.inspect({ dataDir, password: given, crypto });
+    using inspection = await Vault.inspect({ dataDir, unlock: given, crypto });
     inspection.read((tx) => [tx.inventory.list(), tx.outbox.list(), tx.sessions.list(), tx.peers.list(), tx.plans.list(), tx.kept.list()]);
   }
 }
@@ -113,7 +113,7 @@ test("without the password everything public can be read, and sealed columns say
     () => without.read((tx) => tx.outbox.body(order)),
     (error) => isTalosError(error, "PASSWORD_REQUIRED"),
   );
-  using withIt = await Vault.inspect({ dataDir: folder.dataDir, password: password(), crypto });
+  using withIt = await Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto });
   using body = withIt.read((tx) => tx.outbox.body(order)) ?? assert.fail();
   assert.equal(body.length, 5);
 });

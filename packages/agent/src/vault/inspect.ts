@@ -2,27 +2,29 @@
  * Looking at a vault: no lock, no generation, no repair, no byte of the folder changed; works beside a running agent.
  * Each read opens the database anew, so it never sees an older state than there is.
  */
-import { readFacts, readOnce, readSlots } from "./database.ts";
+import type { Crypto } from "@talos/core";
+import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { type LockHolder, mayBeRunning, readHolder } from "./lock.ts";
 import { compareMetadata, renderMetadata } from "./metadata.ts";
-import { checkKeyFiles, findWayIn, openSealer } from "./open.ts";
+import { checkKeyFiles, findWayIn } from "./open.ts";
 import { planFor } from "./parts.ts";
-import type { Sealer } from "./sealer.ts";
+import { Sealer } from "./sealer.ts";
+import type { StoredSlot } from "./slot-record.ts";
 import { Inventory } from "./store/inventory.ts";
 import { Store } from "./store/store.ts";
 import { type ReadTransaction, transactionOver } from "./store/transaction.ts";
 import type { InspectVaultOptions, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
-import { unlock } from "./unlock-slots.ts";
+import { unlock, type UnlockWith } from "./unlock-slots.ts";
 
 /**
  * @throws TalosError VAULT_NOT_FOUND, VAULT_CORRUPT, UNSUPPORTED_VERSION, SYMLINK_REFUSED, OWNER_FOREIGN,
- *   PERMISSIONS_TOO_OPEN, STORAGE_FAILED; with a password also WRONG_PASSWORD, KDF_PARAMETERS_REFUSED
+ *   PERMISSIONS_TOO_OPEN, STORAGE_FAILED; with `unlock` also as `unlock` of unlock-slots.ts
  */
 export function inspectVault(options: InspectVaultOptions): VaultInspection {
-  const { dataDir, password, crypto } = options;
+  const { dataDir, crypto } = options;
   const { facts, slots } = findWayIn(dataDir);
-  const sealer = password === undefined ? undefined : openSealer(unlock(slots, password, facts.agentId, crypto), facts, options);
+  const sealer = options.unlock === undefined ? undefined : openSealer(slots, facts, options.unlock, crypto);
   const read = <T>(fn: (tx: ReadTransaction) => T): T => readOnce(dataDir, (database) => fn(transactionOver(new Store(database, sealer))));
   const holder = livingHolder(dataDir);
   let findings = examine({ ...facts, dataDir }, options, sealer);
@@ -34,12 +36,18 @@ export function inspectVault(options: InspectVaultOptions): VaultInspection {
   return { ...facts, dataDir, holder, findings, read, close, [Symbol.dispose]: close };
 }
 
+function openSealer(slots: readonly StoredSlot[], facts: StoredFacts, withSecret: UnlockWith, crypto: Crypto): Sealer {
+  const { vaultKey, stretched } = unlock(slots, withSecret, facts, crypto);
+  stretched.dispose();
+  return new Sealer(vaultKey, facts.agentId, facts.vaultKeyNumber, crypto);
+}
+
 function livingHolder(dataDir: string): LockHolder | undefined {
   const holder = readHolder(dataDir);
   return holder !== undefined && mayBeRunning(holder) ? holder : undefined;
 }
 
-/** What opening would notice. Without the password the contents of key files are not looked at. */
+/** What opening would notice. Without a secret to unlock with, the contents of key files are not looked at. */
 function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer | undefined): VaultFinding[] {
   return readOnce(facts.dataDir, (database) => {
     const store = new Store(database, sealer);

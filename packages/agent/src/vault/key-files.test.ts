@@ -115,7 +115,7 @@ for (const [what, damage, code] of [
     await assert.rejects(reopen(folder.dataDir), named);
     await assert.rejects(reopen(folder.dataDir), named);
     assert.deepEqual(keyFilesOf(folder.dataDir), before);
-    using inspection = await Vault.inspect({ dataDir: folder.dataDir, password: password(), crypto });
+    using inspection = await Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto });
     assert.equal(inspection.generation, 1);
     assert.ok(inspection.findings.some((finding) => finding.code === code));
   });
@@ -166,7 +166,7 @@ test("a lost one-time prekey is named, and everything else works", async () => {
   copyFileSync(join(folder.dataDir, `prekeys/otpk_${damaged}.enc`), join(folder.dataDir, `prekeys/otpk_${swapped}.enc`));
   flipLast(join(folder.dataDir, `prekeys/otpk_${damaged}.enc`));
 
-  using inspection = await Vault.inspect({ dataDir: folder.dataDir, password: password(), crypto });
+  using inspection = await Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto });
   assert.deepEqual(Object.fromEntries(inspection.findings.map(({ keyId, code }) => [keyId, code])), {
     [lost]: "KEY_FILE_MISSING",
     [damaged]: "KEY_FILE_CORRUPT",

@@ -112,7 +112,7 @@ async function killedHolder(): Promise<void> {
   const lines = createInterface({ input: child.stdout ?? assert.fail() });
   for await (const line of lines) if (line === "open") break;
   await assert.rejects(
-    Vault.open({ dataDir: folder.dataDir, password: password(), crypto: nodeCrypto, now: NOW }),
+    Vault.open({ dataDir: folder.dataDir, unlock: password(), crypto: nodeCrypto, now: NOW }),
     (error) => isTalosError(error, "VAULT_LOCKED") && error.details["pid"] === child.pid,
   );
   child.stdout?.destroy();

@@ -7,11 +7,12 @@ import { agentIdToDid, equalBytes, toBase64Url, toHex, utf8 } from "@talos/core"
 import type { StoredFacts } from "./database.ts";
 import { readFile, renameFile, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
 import { METADATA_FILE } from "./layout.ts";
+import type { StoredSlot } from "./slot-record.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 
 const FORMAT = 1;
 
-export function renderMetadata(facts: StoredFacts, keys: readonly InventoryEntry[], slots: readonly Uint8Array[]): Uint8Array {
+export function renderMetadata(facts: StoredFacts, keys: readonly InventoryEntry[], slots: readonly StoredSlot[]): Uint8Array {
   const projection = {
     format: FORMAT,
     agentId: toHex(facts.agentId),
@@ -33,7 +34,7 @@ export function renderMetadata(facts: StoredFacts, keys: readonly InventoryEntry
       backend: key.backend,
       protection: key.protection,
     })),
-    slots: slots.map(toBase64Url),
+    slots: slots.map(({ record }) => toBase64Url(record)),
   };
   // One key a line: a thousand prekeys stay readable, and small.
   const keyLines = projection.keys.map((key) => `    ${JSON.stringify(key)}`).join(",\n");

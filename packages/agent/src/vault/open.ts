@@ -1,4 +1,4 @@
-/** Opening a vault. A password that is wrong changes no byte: it is tried before the lock is taken. */
+/** Opening a vault. A password or key that is wrong changes no byte: it is tried before the lock is taken. */
 import { join } from "node:path";
 import { type AgentId, equalBytes, isTalosError, talosError } from "@talos/core";
 import { refuseOrphans } from "./create.ts";
@@ -10,6 +10,7 @@ import { Lock } from "./lock.ts";
 import { planFor, trySettle, type VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { Sealer } from "./sealer.ts";
+import type { StoredSlot } from "./slot-record.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
 import { Store } from "./store/store.ts";
@@ -18,21 +19,21 @@ import { unlock, type UnlockedSlot } from "./unlock-slots.ts";
 
 export interface WayIn {
   readonly facts: StoredFacts;
-  readonly slots: readonly Uint8Array[];
+  readonly slots: readonly StoredSlot[];
 }
 
 /**
- * @throws TalosError VAULT_NOT_FOUND, VAULT_FOREIGN, WRONG_PASSWORD, PASSWORD_REQUIRED, VAULT_LOCKED, VAULT_CORRUPT,
+ * @throws TalosError VAULT_NOT_FOUND, VAULT_FOREIGN, WRONG_PASSWORD, WRONG_UNLOCK_KEY, PASSWORD_REQUIRED, VAULT_LOCKED, VAULT_CORRUPT,
  *   KDF_PARAMETERS_REFUSED, UNSUPPORTED_VERSION, SYMLINK_REFUSED, OWNER_FOREIGN, PERMISSIONS_TOO_OPEN; KEY_FILE_MISSING,
  *   KEY_FILE_CORRUPT, KEY_FILE_SWAPPED for a key that the agent cannot do without; STORAGE_FAILED, COMMIT_FAILED
  */
 export function openParts(options: OpenVaultOptions): VaultParts {
-  const { dataDir, password, crypto, now } = options;
+  const { dataDir, crypto, now } = options;
   const before = findWayIn(dataDir, options.expectAgentId);
   using cleanup = new DisposableStack();
-  let unlocked = unlock(before.slots, password, before.facts.agentId, crypto);
+  let unlocked = unlock(before.slots, options.unlock, before.facts, crypto);
   cleanup.defer(() => {
-    unlocked.vaultKey.dispose();
+    wipe(unlocked);
   });
   const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
   const database = openForWriting(dataDir);
@@ -41,14 +42,15 @@ export function openParts(options: OpenVaultOptions): VaultParts {
   });
   const current = onDatabase(() => readWayIn(database, options.expectAgentId));
   if (!sameWayIn(before, current)) {
-    const again: UnlockedSlot = unlock(current.slots, password, current.facts.agentId, crypto);
-    unlocked.vaultKey.dispose();
+    const again: UnlockedSlot = unlock(current.slots, options.unlock, current.facts, crypto);
+    wipe(unlocked);
     unlocked = again;
   }
-  const sealer = cleanup.use(openSealer(unlocked, current.facts, options));
+  const { vaultKeyNumber } = current.facts;
+  const sealer = cleanup.use(new Sealer(unlocked.vaultKey, current.facts.agentId, vaultKeyNumber, crypto));
   const store = new Store(database, sealer);
   const folder = new KeyFolder(dataDir, crypto, sealer);
-  const placement = onDatabase(() => planFor(folder, store, sealer.vaultKeyNumber));
+  const placement = onDatabase(() => planFor(folder, store, vaultKeyNumber));
   refuseLost(store, placement.findings);
   folder.adopt(placement);
   const damaged = checkKeyFiles(folder, store, placement.findings);
@@ -59,7 +61,8 @@ export function openParts(options: OpenVaultOptions): VaultParts {
   const settled = trySettle({ facts, database, store, folder }, placement);
   const findings = [...damaged, ...settled.findings];
   cleanup.move();
-  return { facts, database, store, sealer, folder, lock, findings, crypto, unsettled: settled.unsettled };
+  const way = { number: unlocked.number, stretched: unlocked.stretched };
+  return { facts, database, store, sealer, folder, lock, findings, crypto, unsettled: settled.unsettled, way };
 }
 
 /** Checks the folder and reads how it is unlocked; changes nothing. */
@@ -82,15 +85,15 @@ function readWayIn(database: Parameters<typeof readFacts>[0], expectAgentId?: Ag
 function sameWayIn(a: WayIn, b: WayIn): boolean {
   return (
     equalBytes(a.facts.agentId, b.facts.agentId) &&
+    a.facts.vaultKeyNumber === b.facts.vaultKeyNumber &&
     a.slots.length === b.slots.length &&
-    a.slots.every((slot, i) => equalBytes(slot, b.slots[i] ?? new Uint8Array()))
+    a.slots.every(({ number, record }, i) => number === b.slots[i]?.number && equalBytes(record, b.slots[i].record))
   );
 }
 
-/** @throws TalosError VAULT_CORRUPT where the slot wraps another vault key than the database was sealed under */
-export function openSealer(unlocked: UnlockedSlot, facts: StoredFacts, options: Pick<OpenVaultOptions, "crypto">): Sealer {
-  if (unlocked.vaultKeyNumber !== facts.vaultKeyNumber) throw talosError("VAULT_CORRUPT");
-  return new Sealer(unlocked.vaultKey, facts.agentId, facts.vaultKeyNumber, options.crypto);
+function wipe({ vaultKey, stretched }: UnlockedSlot): void {
+  vaultKey.dispose();
+  stretched.dispose();
 }
 
 /**

@@ -3,7 +3,7 @@
  * so that the last two of the four steps exist once.
  */
 import type { DatabaseSync } from "node:sqlite";
-import { type Crypto, isTalosError } from "@talos/core";
+import { type Crypto, isTalosError, type SecretBytes } from "@talos/core";
 import { readSlots } from "./database.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import type { Lock } from "./lock.ts";
@@ -14,6 +14,12 @@ import { Inventory } from "./store/inventory.ts";
 import type { Store } from "./store/store.ts";
 import type { VaultFacts, VaultFinding } from "./types.ts";
 
+/** The unlock slot that was used, and what its secret was stretched to: a new vault key can be wrapped in it without asking again. */
+export interface OpenedWay {
+  readonly number: number;
+  readonly stretched: SecretBytes;
+}
+
 export interface VaultParts {
   readonly facts: VaultFacts;
   readonly database: DatabaseSync;
@@ -23,6 +29,7 @@ export interface VaultParts {
   readonly lock: Lock;
   readonly findings: readonly VaultFinding[];
   readonly crypto: Crypto;
+  readonly way: OpenedWay;
   /** Files do not follow the inventory yet: the disk refused, and it is tried again after the next commit. */
   readonly unsettled: boolean;
 }

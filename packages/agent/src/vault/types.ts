@@ -4,6 +4,7 @@ import type { LockHolder } from "./lock.ts";
 import type { StoredKeyKind } from "./store/inventory.ts";
 import type { ReadTransaction, Transaction } from "./store/transaction.ts";
 import type { KdfParameters } from "./kdf-bounds.ts";
+import type { UnlockWith } from "./unlock-slots.ts";
 
 /** Kind of a key that is being made: a next identity key is stored as an identity key, under another name. */
 export type NewKeyKind = StoredKeyKind | "next-identity";
@@ -35,29 +36,33 @@ export interface FirstContent {
 export interface CreateVaultOptions {
   readonly dataDir: string;
   readonly name: string;
-  readonly password: SecretBytes;
+  readonly unlock: UnlockWith;
+  /** Of the first unlock slot; of a credential its name. Default: empty. */
+  readonly slotLabel?: string;
   readonly crypto: Crypto;
   /** milliseconds since 1970 */
   readonly now: number;
   /** Makes the first keys and stages their private parts. Awaited while the lock is held; nothing is committed yet. */
   build(files: KeyFileStore): Promise<FirstContent>;
-  /** Never below the floor; tests use the floor itself. */
+  /** Of a password; never below the floor; tests use the floor itself. */
   readonly kdf?: KdfParameters;
 }
 
 export interface OpenVaultOptions {
   readonly dataDir: string;
-  readonly password: SecretBytes;
+  readonly unlock: UnlockWith;
   readonly crypto: Crypto;
   readonly now: number;
   /** VAULT_FOREIGN where the folder holds another agent, before the password is tried. */
   readonly expectAgentId?: AgentId;
+  /** What the parameters of a password slot are raised to where they are below; default: DEFAULT_KDF. */
+  readonly kdf?: KdfParameters;
 }
 
 export interface InspectVaultOptions {
   readonly dataDir: string;
   /** Checked when given, and then sealed columns can be read. */
-  readonly password?: SecretBytes | undefined;
+  readonly unlock?: UnlockWith | undefined;
   readonly crypto: Crypto;
 }
 
@@ -85,7 +90,7 @@ export interface VaultInspection extends VaultFacts, Disposable {
   /** Who has it open; undefined where nobody has, as far as can be told without asking for the lock. */
   readonly holder: LockHolder | undefined;
   readonly findings: readonly VaultFinding[];
-  /** One consistent state. Sealed columns throw PASSWORD_REQUIRED unless the password was given. */
+  /** One consistent state. Sealed columns throw PASSWORD_REQUIRED unless `unlock` was given. */
   read<T>(fn: (tx: ReadTransaction) => T): T;
   close(): void;
 }

@@ -1,192 +1,227 @@
 /**
- * Ways into a vault. A slot wraps the vault key under a key from a password; a commitment, checked before anything is
- * decrypted, binds it to exactly one password (AES-GCM alone would open under several keys). Does not store anything.
+ * Ways into a vault. A slot wraps the vault key under a key from a secret; a commitment, checked before anything is
+ * decrypted, binds it to exactly one secret (AES-GCM alone would open under several keys). Does not store anything.
  *
- * password -> Argon2id -> 32 bytes -> key-encryption key, and a key whose hash is the commitment. Both, and the associated data of the
- * wrap, cover agent id, parameters, salt and vault key number.
+ * password -> Argon2id, key file or credential -> HKDF -> 32 bytes: the stretched secret -> key-encryption key, and a key whose hash is
+ * the commitment. Both, and the associated data of the wrap, cover agent id, kind, parameters, vault key number and salt.
  */
 import {
   AEAD_KEY_BYTES,
   AEAD_NONCE_BYTES,
-  AEAD_TAG_BYTES,
   type AgentId,
   concatBytes,
   type Crypto,
-  encodeStruct,
-  equalBytes,
+  isTalosError,
   revealSecret,
   SecretBytes,
   secureCompare,
-  StructReader,
   talosError,
   type TalosError,
   utf8,
+  zeroBytes,
 } from "@talos/core";
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
+import {
+  checkLabel,
+  damagedSlot,
+  decodeSlot,
+  encodeSlot,
+  kindNumber,
+  MAX_SLOTS,
+  SLOT_SALT_BYTES,
+  type SlotFields,
+  type StoredSlot,
+  type UnlockKind,
+} from "./slot-record.ts";
 
-const MAX_SLOTS = 8;
-const SLOT_SALT_BYTES = 16;
-const COMMITMENT_BYTES = 32;
-const CHECKSUM_BYTES = 8;
-const KIND_PASSWORD = 1;
 const MAX_PASSWORD_BYTES = 4096;
+const MIN_MATERIAL_BYTES = 32;
+const MAX_MATERIAL_BYTES = 1024;
+/** Fewer different values among 32 random bytes come up less often than once in 2^50 times: it was no key. */
+const MIN_DISTINCT_BYTES = 16;
 
+const MATERIAL_LABEL: Uint8Array = utf8("talos/v1/vault/slot-material\u0000");
 const KEK_LABEL: Uint8Array = utf8("talos/v1/vault/slot-key\u0000");
 const COMMITMENT_LABEL: Uint8Array = utf8("talos/v1/vault/slot-commitment\u0000");
 const WRAP_LABEL: Uint8Array = utf8("talos/v1/vault/slot-wrap\u0000");
 
-interface SlotFields {
-  readonly kdf: KdfParameters;
-  readonly salt: Uint8Array;
+/** A secret to open a vault with; only slots of its kind are tried. */
+export interface UnlockWith {
+  readonly kind: UnlockKind;
+  /** A password's UTF-8 of NFC, 1 to 4096 bytes; the content of a key file or credential as it is, 32 to 1024 bytes. */
+  readonly secret: SecretBytes;
+}
+
+/** Whose vault, and under which of its vault keys. */
+export interface VaultKeyPlace {
+  readonly agentId: AgentId;
   readonly vaultKeyNumber: number;
-  readonly createdAt: number;
-  readonly commitment: Uint8Array;
-  readonly nonce: Uint8Array;
-  readonly wrapped: Uint8Array;
+}
+
+export interface NewSlot {
+  readonly label: string;
+  readonly now: number;
+  /** Of a password; default: DEFAULT_KDF. */
+  readonly kdf?: KdfParameters | undefined;
+}
+
+/** A stored slot with what its secret was stretched to: enough to wrap another vault key without asking again. */
+export interface MadeSlot {
+  readonly record: Uint8Array;
+  /** 32 bytes; the caller disposes it. */
+  readonly stretched: SecretBytes;
 }
 
 export interface UnlockedSlot {
+  readonly number: number;
+  readonly fields: SlotFields;
+  /** The caller disposes both. */
   readonly vaultKey: SecretBytes;
-  readonly vaultKeyNumber: number;
+  readonly stretched: SecretBytes;
 }
 
 /**
- * Makes a slot for a password: one Argon2id run.
+ * Makes a slot: of a password one Argon2id run.
  *
- * @returns its stored form
- * @throws TalosError PASSWORD_REQUIRED for an empty password; KDF_PARAMETERS_REFUSED; INVALID_ARGUMENT above 4096 bytes
+ * @throws TalosError PASSWORD_REQUIRED for an empty password; KDF_PARAMETERS_REFUSED; INVALID_ARGUMENT for a password above 4096 bytes,
+ *   for key material outside 32 to 1024 bytes or with fewer than 16 distinct byte values, and for a bad label
  */
-export function makePasswordSlot(
-  password: SecretBytes,
-  vaultKey: SecretBytes,
-  vaultKeyNumber: number,
-  agentId: AgentId,
-  now: number,
-  crypto: Crypto,
-  kdf: KdfParameters = DEFAULT_KDF,
-): Uint8Array {
-  if (password.length === 0) throw talosError("PASSWORD_REQUIRED");
-  if (password.length > MAX_PASSWORD_BYTES) throw talosError("INVALID_ARGUMENT", "The password is longer than 4096 bytes.");
-  checkKdfParameters(kdf);
+export function makeSlot(unlock: UnlockWith, vaultKey: SecretBytes, place: VaultKeyPlace, slot: NewSlot, crypto: Crypto): MadeSlot {
+  checkNewSecret(unlock);
+  checkLabel(slot.label);
+  const kdf = unlock.kind === "password" ? (slot.kdf ?? DEFAULT_KDF) : undefined;
+  if (kdf !== undefined) checkKdfParameters(kdf);
   const salt = crypto.randomBytes(SLOT_SALT_BYTES);
-  const nonce = crypto.randomBytes(AEAD_NONCE_BYTES);
-  const bound = boundFields(agentId, kdf, salt, vaultKeyNumber);
-  using derived = stretch(password, salt, kdf, crypto);
-  using kek = crypto.deriveKey(derived, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
-  const commitment = commitTo(derived, bound, crypto);
-  const wrapped = crypto.aeadSeal("aes-256-gcm", kek, nonce, revealSecret(vaultKey), concatBytes(WRAP_LABEL, bound));
-  return encodeSlot({ kdf, salt, vaultKeyNumber, createdAt: now, commitment, nonce, wrapped }, crypto);
+  using cleanup = new DisposableStack();
+  const stretched = cleanup.use(stretch(unlock, salt, kdf, crypto));
+  const base = { kind: unlock.kind, label: slot.label, kdf, salt, createdAt: slot.now };
+  const record = wrap(base, stretched, vaultKey, place, crypto);
+  cleanup.move();
+  return { record, stretched };
 }
 
 /**
- * Tries a password on one slot: one Argon2id run.
+ * Tries a secret on every slot of its kind that wraps the current vault key. A slot that is damaged keeps nobody out who
+ * has another one.
  *
- * @returns undefined when it is not this slot's password
- * @throws TalosError KDF_PARAMETERS_REFUSED before anything is derived; VAULT_CORRUPT for a damaged slot
+ * @throws TalosError PASSWORD_REQUIRED for an empty password; WRONG_PASSWORD, WRONG_UNLOCK_KEY; where none opens and one is
+ *   damaged: VAULT_CORRUPT, or KDF_PARAMETERS_REFUSED before anything is derived
  */
-export function openPasswordSlot(record: Uint8Array, password: SecretBytes, agentId: AgentId, crypto: Crypto): UnlockedSlot | undefined {
-  const slot = decodeSlot(record, crypto);
-  if (password.length === 0 || password.length > MAX_PASSWORD_BYTES) return undefined;
-  const bound = boundFields(agentId, slot.kdf, slot.salt, slot.vaultKeyNumber);
-  using derived = stretch(password, slot.salt, slot.kdf, crypto);
-  if (!secureCompare(commitTo(derived, bound, crypto), slot.commitment)) return undefined;
-  using kek = crypto.deriveKey(derived, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
+export function unlock(slots: readonly StoredSlot[], withSecret: UnlockWith, place: VaultKeyPlace, crypto: Crypto): UnlockedSlot {
+  const { kind, secret } = withSecret;
+  if (kind === "password" && secret.length === 0) throw talosError("PASSWORD_REQUIRED");
+  if (slots.length === 0 || slots.length > MAX_SLOTS) throw damagedSlot();
+  let problem: TalosError | undefined;
+  let current = 0;
+  for (const { number, record } of slots) {
+    try {
+      const fields = decodeSlot(record, crypto);
+      if (fields.vaultKeyNumber !== place.vaultKeyNumber) continue;
+      current++;
+      const opened = fields.kind === kind ? openSlot(fields, withSecret, place.agentId, crypto) : undefined;
+      if (opened !== undefined) return { number, fields, ...opened };
+    } catch (error) {
+      if (!isTalosError(error, "VAULT_CORRUPT") && !isTalosError(error, "KDF_PARAMETERS_REFUSED")) throw error;
+      problem ??= error;
+    }
+  }
+  if (problem !== undefined) throw problem;
+  if (current === 0) throw damagedSlot();
+  throw talosError(kind === "password" ? "WRONG_PASSWORD" : "WRONG_UNLOCK_KEY");
+}
+
+/** Undefined when it is not this slot's secret. @throws TalosError VAULT_CORRUPT where the commitment fits and the wrap does not open */
+function openSlot(
+  slot: SlotFields,
+  unlockWith: UnlockWith,
+  agentId: AgentId,
+  crypto: Crypto,
+): Pick<UnlockedSlot, "vaultKey" | "stretched"> | undefined {
+  if (!mayBeSecret(unlockWith)) return undefined;
+  const bound = boundFields(slot, { agentId, vaultKeyNumber: slot.vaultKeyNumber });
+  using cleanup = new DisposableStack();
+  const stretched = cleanup.use(stretch(unlockWith, slot.salt, slot.kdf, crypto));
+  if (!secureCompare(commitTo(stretched, bound, crypto), slot.commitment)) return undefined;
+  using kek = crypto.deriveKey(stretched, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
   try {
     const vaultKey = crypto.aeadOpen("aes-256-gcm", kek, slot.nonce, slot.wrapped, concatBytes(WRAP_LABEL, bound));
-    return { vaultKey: SecretBytes.take(vaultKey), vaultKeyNumber: slot.vaultKeyNumber };
+    cleanup.move();
+    return { vaultKey: SecretBytes.take(vaultKey), stretched };
   } catch (cause) {
     throw damagedSlot(cause);
   }
 }
 
-/**
- * Tries a password on every slot.
- *
- * @throws TalosError WRONG_PASSWORD; KDF_PARAMETERS_REFUSED; VAULT_CORRUPT
- */
-export function unlock(records: readonly Uint8Array[], password: SecretBytes, agentId: AgentId, crypto: Crypto): UnlockedSlot {
-  if (password.length === 0) throw talosError("PASSWORD_REQUIRED");
-  if (records.length === 0 || records.length > MAX_SLOTS) throw damagedSlot();
-  for (const record of records) {
-    const unlocked = openPasswordSlot(record, password, agentId, crypto);
-    if (unlocked !== undefined) return unlocked;
-  }
-  throw talosError("WRONG_PASSWORD");
+function wrap(
+  slot: Pick<SlotFields, "kind" | "label" | "kdf" | "salt" | "createdAt">,
+  stretched: SecretBytes,
+  vaultKey: SecretBytes,
+  place: VaultKeyPlace,
+  crypto: Crypto,
+): Uint8Array {
+  const { kind, label, kdf, salt, createdAt } = slot;
+  const bound = boundFields(slot, place);
+  const nonce = crypto.randomBytes(AEAD_NONCE_BYTES);
+  using kek = crypto.deriveKey(stretched, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
+  const commitment = commitTo(stretched, bound, crypto);
+  const wrapped = crypto.aeadSeal("aes-256-gcm", kek, nonce, revealSecret(vaultKey), concatBytes(WRAP_LABEL, bound));
+  const { vaultKeyNumber } = place;
+  return encodeSlot({ kind, label, kdf, salt, vaultKeyNumber, createdAt, commitment, nonce, wrapped }, crypto);
 }
 
-function stretch(password: SecretBytes, salt: Uint8Array, kdf: KdfParameters, crypto: Crypto): SecretBytes {
-  return crypto.argon2id(password, salt, { ...kdf, length: AEAD_KEY_BYTES });
+function stretch({ kind, secret }: UnlockWith, salt: Uint8Array, kdf: KdfParameters | undefined, crypto: Crypto): SecretBytes {
+  if (kind !== "password") return crypto.deriveKey(secret, MATERIAL_LABEL, AEAD_KEY_BYTES, salt);
+  if (kdf === undefined) throw damagedSlot();
+  return crypto.argon2id(secret, salt, { ...kdf, length: AEAD_KEY_BYTES });
 }
 
-/** SHA-256 over a key of its own, so that what is stored tells nothing of the key-encryption key and fits one password only. */
-function commitTo(derived: SecretBytes, bound: Uint8Array, crypto: Crypto): Uint8Array {
-  using key = crypto.deriveKey(derived, COMMITMENT_LABEL, AEAD_KEY_BYTES);
+/** SHA-256 over a key of its own, so that what is stored tells nothing of the key-encryption key and fits one secret only. */
+function commitTo(stretched: SecretBytes, bound: Uint8Array, crypto: Crypto): Uint8Array {
+  using key = crypto.deriveKey(stretched, COMMITMENT_LABEL, AEAD_KEY_BYTES);
   return crypto.sha256(COMMITMENT_LABEL, bound, revealSecret(key));
 }
 
-/** What the derivations and the wrap cover. Fixed layout: agent id, u32 memory, u32 passes, u32 lanes, u32 vault key number, salt. */
-function boundFields(agentId: AgentId, kdf: KdfParameters, salt: Uint8Array, vaultKeyNumber: number): Uint8Array {
-  const numbers = new DataView(new ArrayBuffer(16));
-  [kdf.memoryKiB, kdf.passes, kdf.lanes, vaultKeyNumber].forEach((value, i) => numbers.setUint32(4 * i, value));
-  return concatBytes(agentId, new Uint8Array(numbers.buffer), salt);
+/**
+ * What the derivations and the wrap cover. Fixed layout: agent id, u32 kind, u32 memory, u32 passes, u32 lanes (three zeros where the
+ * secret is no password), u32 vault key number, salt.
+ */
+function boundFields(slot: Pick<SlotFields, "kind" | "kdf" | "salt">, { agentId, vaultKeyNumber }: VaultKeyPlace): Uint8Array {
+  const { memoryKiB, passes, lanes } = slot.kdf ?? { memoryKiB: 0, passes: 0, lanes: 0 };
+  const values = [kindNumber(slot.kind), memoryKiB, passes, lanes, vaultKeyNumber];
+  const numbers = new DataView(new ArrayBuffer(4 * values.length));
+  values.forEach((value, i) => numbers.setUint32(4 * i, value));
+  return concatBytes(agentId, new Uint8Array(numbers.buffer), slot.salt);
 }
 
-function structOf(slot: SlotFields, checksum?: Uint8Array): Uint8Array {
-  return encodeStruct(
-    new Map<number, number | Uint8Array | undefined>([
-      [2, KIND_PASSWORD],
-      [3, slot.kdf.memoryKiB],
-      [4, slot.kdf.passes],
-      [5, slot.kdf.lanes],
-      [6, slot.salt],
-      [7, slot.vaultKeyNumber],
-      [8, slot.createdAt],
-      [9, slot.commitment],
-      [10, slot.nonce],
-      [11, slot.wrapped],
-      [12, checksum],
-    ]),
-  );
+/** Whether any slot could have been made for a secret of that length. */
+function mayBeSecret({ kind, secret: { length } }: UnlockWith): boolean {
+  if (kind === "password") return length > 0 && length <= MAX_PASSWORD_BYTES;
+  return length >= MIN_MATERIAL_BYTES && length <= MAX_MATERIAL_BYTES;
 }
 
-/** The checksum only tells a damaged slot from a wrong password; nothing is trusted for it. */
-export function encodeSlot(slot: SlotFields, crypto: Crypto): Uint8Array {
-  return structOf(slot, checksumOf(slot, crypto));
-}
-
-/** @throws TalosError VAULT_CORRUPT, KDF_PARAMETERS_REFUSED */
-export function decodeSlot(record: Uint8Array, crypto: Crypto): SlotFields {
-  const { slot, checksum } = readSlot(record);
-  checkKdfParameters(slot.kdf);
-  if (!equalBytes(checksum, checksumOf(slot, crypto))) throw damagedSlot();
-  return slot;
-}
-
-function readSlot(record: Uint8Array): { slot: SlotFields; checksum: Uint8Array } {
-  try {
-    const reader = new StructReader(record, "unlock slot");
-    reader.uint(2, { min: KIND_PASSWORD, max: KIND_PASSWORD });
-    const slot: SlotFields = {
-      kdf: { memoryKiB: reader.uint(3), passes: reader.uint(4), lanes: reader.uint(5) },
-      salt: reader.bytes(6, { length: SLOT_SALT_BYTES }),
-      vaultKeyNumber: reader.uint(7, { min: 1, max: 0xffff_ffff }),
-      createdAt: reader.uint(8),
-      commitment: reader.bytes(9, { length: COMMITMENT_BYTES }),
-      nonce: reader.bytes(10, { length: AEAD_NONCE_BYTES }),
-      wrapped: reader.bytes(11, { length: AEAD_KEY_BYTES + AEAD_TAG_BYTES }),
-    };
-    const checksum = reader.bytes(12, { length: CHECKSUM_BYTES });
-    reader.finish();
-    return { slot, checksum };
-  } catch (cause) {
-    throw damagedSlot(cause);
+/** Before anything is made. @throws TalosError PASSWORD_REQUIRED, INVALID_ARGUMENT as `makeSlot` */
+export function checkNewSecret(unlockWith: UnlockWith): void {
+  const { kind, secret } = unlockWith;
+  if (kind === "password" && secret.length === 0) throw talosError("PASSWORD_REQUIRED");
+  if (!mayBeSecret(unlockWith)) {
+    throw talosError(
+      "INVALID_ARGUMENT",
+      kind === "password" ? "The password is longer than 4096 bytes." : "A key file or credential has 32 to 1024 bytes.",
+      { details: { option: kind, reason: "length" } },
+    );
+  }
+  if (kind !== "password" && countDistinct(revealSecret(secret)) < MIN_DISTINCT_BYTES) {
+    throw talosError("INVALID_ARGUMENT", "The key file or credential holds no random key: it has too few different bytes.", {
+      hint: "Make one with: head -c 64 /dev/urandom.",
+      details: { option: kind, reason: "not random" },
+    });
   }
 }
 
-function checksumOf(slot: SlotFields, crypto: Crypto): Uint8Array {
-  return crypto.sha256(structOf(slot)).slice(0, CHECKSUM_BYTES);
-}
-
-function damagedSlot(cause?: unknown): TalosError {
-  return talosError("VAULT_CORRUPT", "The unlock slot in the data directory's database is damaged.", { cause });
+function countDistinct(bytes: Uint8Array): number {
+  const seen = new Uint8Array(256);
+  for (const byte of bytes) seen[byte] = 1;
+  const count = seen.reduce((sum, value) => sum + value, 0);
+  zeroBytes(seen);
+  return count;
 }

@@ -8,14 +8,20 @@ import type { KdfParameters } from "./kdf-bounds.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 import type { Transaction } from "./store/transaction.ts";
 import type { KeyFileStore } from "./types.ts";
+import type { UnlockWith } from "./unlock-slots.ts";
 import { Vault } from "./vault.ts";
 
 export const FLOOR_KDF: KdfParameters = { memoryKiB: 7_168, passes: 5, lanes: 1 };
 export const NOW = 1_800_000_000_000;
 export const PREKEY_SECRET_BYTES = 96;
 
-export function password(text: string = "correct horse battery staple"): SecretBytes {
-  return SecretBytes.fromUtf8(text);
+export function password(text: string = "correct horse battery staple"): UnlockWith {
+  return { kind: "password", secret: SecretBytes.fromUtf8(text) };
+}
+
+/** Key material that is the same for the same seed. */
+export function keyMaterial(kind: "key-file" | "credential" = "key-file", seed: number = 1): UnlockWith {
+  return { kind, secret: SecretBytes.from(nodeCrypto.sha256(Uint8Array.of(seed))) };
 }
 
 export function agent(name: string = "alice"): AgentId {
@@ -96,7 +102,7 @@ export interface MakeVaultOptions {
   readonly oneTimePrekeys?: number;
   readonly agentName?: string;
   readonly crypto?: Crypto;
-  readonly password?: SecretBytes;
+  readonly unlock?: UnlockWith;
 }
 
 export async function makeVault(dataDir: string, options: MakeVaultOptions = {}): Promise<{ vault: Vault; keys: MadeKeys }> {
@@ -105,7 +111,7 @@ export async function makeVault(dataDir: string, options: MakeVaultOptions = {})
   const vault = await Vault.create({
     dataDir,
     name: agentName,
-    password: options.password ?? password(),
+    unlock: options.unlock ?? password(),
     crypto,
     now: NOW,
     kdf: FLOOR_KDF,
@@ -127,7 +133,7 @@ export async function makeClosedVault(dataDir: string, options: MakeVaultOptions
 }
 
 export async function reopen(dataDir: string, text?: string): Promise<Vault> {
-  return await Vault.open({ dataDir, password: password(text), crypto: nodeCrypto, now: NOW + 1000 });
+  return await Vault.open({ dataDir, unlock: password(text), crypto: nodeCrypto, now: NOW + 1000, kdf: FLOOR_KDF });
 }
 
 /** Damages a file on purpose; of a closed vault also its databases. */

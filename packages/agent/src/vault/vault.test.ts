@@ -95,19 +95,19 @@ test("one Argon2id run per opening", async () => {
       return crypto.argon2id(...args);
     },
   };
-  (await Vault.open({ dataDir: folder.dataDir, password: password(), crypto: counting, now: NOW })).close();
+  (await Vault.open({ dataDir: folder.dataDir, unlock: password(), crypto: counting, now: NOW })).close();
   assert.equal(runs, 1);
 });
 
 test("a password typed in another Unicode form is the same", async () => {
   using folder = temporaryFolder();
-  await makeClosedVault(folder.dataDir, { password: password("Zürich") });
+  await makeClosedVault(folder.dataDir, { unlock: password("Zürich") });
   (await reopen(folder.dataDir, "Zürich")).close();
 });
 
 test("a password is required, and an empty one is none", async () => {
   using folder = temporaryFolder();
-  await assert.rejects(makeVault(folder.dataDir, { password: password("") }), hasCode("PASSWORD_REQUIRED"));
+  await assert.rejects(makeVault(folder.dataDir, { unlock: password("") }), hasCode("PASSWORD_REQUIRED"));
   assert.equal(existsSync(folder.dataDir), false);
   await makeClosedVault(folder.dataDir);
   const before = snapshotFolder(folder.dataDir);
@@ -125,7 +125,7 @@ test("failure 29: wrong password, no agent and a damaged database are three erro
   await makeClosedVault(folder.dataDir);
   const before = snapshotFolder(folder.dataDir);
   await assert.rejects(reopen(folder.dataDir, "wrong"), hasCode("WRONG_PASSWORD"));
-  await assert.rejects(Vault.inspect({ dataDir: folder.dataDir, password: password("wrong"), crypto }), hasCode("WRONG_PASSWORD"));
+  await assert.rejects(Vault.inspect({ dataDir: folder.dataDir, unlock: password("wrong"), crypto }), hasCode("WRONG_PASSWORD"));
   await assert.rejects(makeVault(folder.dataDir), hasCode("VAULT_EXISTS"));
   assert.deepEqual(snapshotFolder(folder.dataDir), before);
 
@@ -217,7 +217,7 @@ test("failure 33: a second opening is refused by name, also in one process, and 
 test("failure 33: a holder whose lock fell and whose folder was opened since cannot commit any more", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, password: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
   using sleeper = new Vault(parts);
   // As when a container is stopped on a shared volume: the lock is free, the process is not gone.
   parts.lock[Symbol.dispose]();
@@ -247,11 +247,11 @@ test("failure 55: opening never creates, and refuses another agent's folder with
   assert.equal(Vault.exists(folder.dataDir), true);
   const before = snapshotFolder(folder.dataDir);
   await assert.rejects(
-    Vault.open({ dataDir: folder.dataDir, password: password("wrong"), crypto, now: NOW, expectAgentId: agent("bob") }),
+    Vault.open({ dataDir: folder.dataDir, unlock: password("wrong"), crypto, now: NOW, expectAgentId: agent("bob") }),
     hasCode("VAULT_FOREIGN"),
   );
   assert.deepEqual(snapshotFolder(folder.dataDir), before);
-  (await Vault.open({ dataDir: folder.dataDir, password: password(), crypto, now: NOW, expectAgentId: agent("alice") })).close();
+  (await Vault.open({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW, expectAgentId: agent("alice") })).close();
 });
 
 test("a transaction that throws changes nothing and the next one works", async () => {
@@ -295,7 +295,7 @@ test("tables are written to only inside a transaction", async () => {
 test("a commit that the file system refuses fails by name, changes neither disk nor memory, and the next one works", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, password: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
   using vault = new Vault(parts);
   const row = {
     peer: agent("bob"),
@@ -336,7 +336,7 @@ test("a commit that the file system refuses fails by name, changes neither disk 
 test("a read-only database refuses the commit by name", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, password: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
   using vault = new Vault(parts);
   const set = (value: string): void => {
     vault.transaction((tx) => {
@@ -480,7 +480,7 @@ test("a creation that fails at its commit leaves no agent, and no key file", asy
     createParts({
       dataDir: folder.dataDir,
       name: "alice",
-      password: password(),
+      unlock: password(),
       crypto,
       now: NOW,
       kdf: FLOOR_KDF,
@@ -566,7 +566,7 @@ test("failure 54: metadata.json holds nothing that opening needs: deleted, empti
   using folder = temporaryFolder();
   using elsewhere = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  await makeClosedVault(elsewhere.dataDir, { agentName: "mallory", password: password("another password") });
+  await makeClosedVault(elsewhere.dataDir, { agentName: "mallory", unlock: password("another password") });
   const path = join(folder.dataDir, "metadata.json");
   const original = readFileSync(path);
   const foreign = JSON.parse(readFileSync(join(elsewhere.dataDir, "metadata.json"), "utf8"));
@@ -588,7 +588,7 @@ test("failure 54: metadata.json holds nothing that opening needs: deleted, empti
 test("a newer format is refused with its name", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, password: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
   const vault = new Vault(parts);
   parts.database.exec("PRAGMA user_version = 2");
   vault.close();

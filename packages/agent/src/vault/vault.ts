@@ -57,7 +57,7 @@ export class Vault implements VaultFacts, Disposable {
   }
 
   /**
-   * Opens a vault: takes the lock, unlocks it with one Argon2id run, raises the generation durably, and brings the key
+   * Opens a vault: takes the lock, unlocks it (with a password: one Argon2id run), raises the generation durably, and brings the key
    * files in step with the inventory.
    *
    * @throws as `openParts`
@@ -153,12 +153,13 @@ export class Vault implements VaultFacts, Disposable {
     }
   }
 
-  /** Truncates the write-ahead log, frees the lock, and wipes the vault key. May be called again. */
+  /** Truncates the write-ahead log, frees the lock, and wipes the vault key and what wraps it. May be called again. */
   close(): void {
     if (this.#closed) return;
-    const { database, folder, lock, sealer } = this.#parts;
+    const { database, folder, lock, sealer, way } = this.#parts;
     using cleanup = new DisposableStack();
     cleanup.use(sealer);
+    cleanup.use(way.stretched);
     cleanup.use(lock);
     cleanup.defer(() => {
       database.close();

@@ -31,7 +31,7 @@ keyBackendConformance({
     let vault = await Vault.create({
       dataDir,
       name: "conformance",
-      password: password(),
+      unlock: password(),
       crypto,
       now: NOW,
       kdf: FLOOR_KDF,
@@ -44,7 +44,7 @@ keyBackendConformance({
           for (const reference of created) tx.inventory.put(staged(reference));
         });
         vault.close();
-        vault = await Vault.open({ dataDir, password: password(), crypto, now: NOW });
+        vault = await Vault.open({ dataDir, unlock: password(), crypto, now: NOW });
         return new SoftwareBackend(vault.files, crypto);
       },
       [Symbol.asyncDispose]: async () => {
@@ -61,7 +61,7 @@ test("a key that was made for an agent that never came to be leaves nothing behi
     Vault.create({
       dataDir: folder.dataDir,
       name: "never",
-      password: password(),
+      unlock: password(),
       crypto,
       now: NOW,
       kdf: FLOOR_KDF,
