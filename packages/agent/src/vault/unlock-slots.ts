@@ -86,15 +86,15 @@ export interface UnlockedSlot {
  * @throws TalosError PASSWORD_REQUIRED for an empty password; KDF_PARAMETERS_REFUSED; INVALID_ARGUMENT for a password above 4096 bytes,
  *   for key material outside 32 to 1024 bytes or with fewer than 16 distinct byte values, and for a bad label
  */
-export function makeSlot(unlock: UnlockWith, vaultKey: SecretBytes, place: VaultKeyPlace, slot: NewSlot, crypto: Crypto): MadeSlot {
-  checkNewSecret(unlock);
+export function makeSlot(withSecret: UnlockWith, vaultKey: SecretBytes, place: VaultKeyPlace, slot: NewSlot, crypto: Crypto): MadeSlot {
+  checkNewSecret(withSecret);
   checkLabel(slot.label);
-  const kdf = unlock.kind === "password" ? (slot.kdf ?? DEFAULT_KDF) : undefined;
+  const kdf = withSecret.kind === "password" ? (slot.kdf ?? DEFAULT_KDF) : undefined;
   if (kdf !== undefined) checkKdfParameters(kdf);
   const salt = crypto.randomBytes(SLOT_SALT_BYTES);
   using cleanup = new DisposableStack();
-  const stretched = cleanup.use(stretch(unlock, salt, kdf, crypto));
-  const base = { kind: unlock.kind, label: slot.label, kdf, salt, createdAt: slot.now };
+  const stretched = cleanup.use(stretch(withSecret, salt, kdf, crypto));
+  const base = { kind: withSecret.kind, label: slot.label, kdf, salt, createdAt: slot.now };
   const record = wrap(base, stretched, vaultKey, place, crypto);
   cleanup.move();
   return { record, stretched };
