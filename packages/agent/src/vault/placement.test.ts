@@ -141,3 +141,75 @@ test("a damaged file under the name of an ended key is not taken for it", () => 
   const placement = plan([{ name: `encryption.${A}.key.enc`, header: "unreadable" }], [], [A]);
   assert.deepEqual([placement.clear, placement.quarantine], [[], [`encryption.${A}.key.enc`]]);
 });
+
+test("a staged successor does not take the name of the key that is still in force", () => {
+  const staged = named(`identity.next.key.enc.${C}.1.new`);
+  const placement = plan([file("identity.next.key.enc", "identity", B), staged], [NEXT, { ...NEXT, keyId: C, state: "staged" }]);
+  assert.deepEqual(
+    [...placement.locations],
+    [
+      [B, "identity.next.key.enc"],
+      [C, staged.name],
+    ],
+  );
+  assert.deepEqual([placement.moves, placement.clear, placement.quarantine, placement.findings], [[], [], [], []]);
+});
+
+test("a staged key under a final name did not come there by us", () => {
+  const placement = plan([file("identity.next.key.enc", "identity", B)], [{ ...NEXT, state: "staged" }]);
+  assert.deepEqual(codes(placement), [[B, "KEY_FILE_SWAPPED"]]);
+  assert.deepEqual([placement.moves, placement.clear, placement.quarantine], [[], [], []]);
+});
+
+test("what is no key file is none of our business", () => {
+  const placement = plan([{ name: "metadata.json", header: "unreadable" }], [], [A]);
+  assert.deepEqual([placement.moves, placement.clear, placement.quarantine, placement.findings], [[], [], [], []]);
+});
+
+test("a retired key is found under the name it had, and moved away from it, also where no successor came", () => {
+  for (const [place, before, after] of [
+    [{ kind: "encryption", state: "retired", keyId: A }, "encryption.key.enc", `encryption.${A}.key.enc`],
+    [{ kind: "signed-prekey", state: "retired", keyId: A }, "prekeys/signed_prekey.enc", `prekeys/signed_prekey.${A}.enc`],
+    [{ kind: "identity", role: "current", state: "retired", keyId: A }, "identity.key.enc", `identity.${A}.key.enc`],
+  ] as const) {
+    const placement = plan([file(before, place.kind, A)], [place]);
+    assert.deepEqual([...placement.locations], [[A, before]]);
+    assert.deepEqual(moves(placement), [[before, after]]);
+    assert.deepEqual([placement.clear, placement.quarantine, placement.findings], [[], [], []]);
+  }
+});
+
+test("a copy that stayed under the former name is put aside, or in the way of the key that should be there", () => {
+  const retired: KeyPlace = { kind: "encryption", state: "retired", keyId: A };
+  const files = [file("encryption.key.enc", "encryption", A), file(`encryption.${A}.key.enc`, "encryption", A)];
+  const alone = plan(files, [retired]);
+  assert.deepEqual([...alone.locations], [[A, `encryption.${A}.key.enc`]]);
+  assert.deepEqual([alone.moves, alone.quarantine, alone.findings], [[], ["encryption.key.enc"], []]);
+  const inTheWay = plan(files, [retired, { kind: "encryption", state: "live", keyId: B }]);
+  assert.deepEqual(codes(inTheWay), [[B, "KEY_FILE_SWAPPED"]]);
+  assert.deepEqual([inTheWay.moves, inTheWay.clear, inTheWay.quarantine], [[], [], []]);
+});
+
+test("a key under a name that was never its own: a copy is put aside, the only one stays where it is", () => {
+  const elsewhere = file(`encryption.${C}.key.enc`, "identity", A);
+  const copy = plan([elsewhere, file("identity.key.enc", "identity", A)], [CURRENT]);
+  assert.deepEqual([...copy.locations], [[A, "identity.key.enc"]]);
+  assert.deepEqual([copy.moves, copy.clear, copy.quarantine, copy.findings], [[], [], [elsewhere.name], []]);
+  const only = plan([elsewhere], [CURRENT]);
+  assert.deepEqual(codes(only), [[A, "KEY_FILE_SWAPPED"]]);
+  assert.deepEqual([[...only.locations], only.moves, only.clear, only.quarantine], [[], [], [], []]);
+  const retired = plan([file("encryption.key.enc", "signed-prekey", A)], [{ kind: "signed-prekey", state: "retired", keyId: A }]);
+  assert.deepEqual(codes(retired), [[A, "KEY_FILE_SWAPPED"]]);
+});
+
+test("what is lost is said in full", () => {
+  const lost = (files: readonly SeenFile[]): unknown => plan(files, [CURRENT]).findings;
+  const finding = { file: "identity.key.enc", keyId: A, kind: "identity" };
+  assert.deepEqual(lost([]), [{ ...finding, code: "KEY_FILE_MISSING", message: "identity.key.enc is missing." }]);
+  assert.deepEqual(lost([{ name: "identity.key.enc", header: "unreadable" }]), [
+    { ...finding, code: "KEY_FILE_CORRUPT", message: "identity.key.enc is damaged." },
+  ]);
+  assert.deepEqual(lost([file("identity.key.enc", "identity", C)]), [
+    { ...finding, code: "KEY_FILE_SWAPPED", message: "identity.key.enc holds another key." },
+  ]);
+});

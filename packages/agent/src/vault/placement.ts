@@ -36,12 +36,12 @@ export interface Placement {
 export function planPlacement(files: readonly SeenFile[], inventory: InventoryView): Placement {
   const byId = new Map(inventory.places.map((place) => [place.keyId, place]));
   const wanted = new Map(inventory.places.filter(({ state }) => state !== "staged").map((place) => [finalName(place), place]));
-  const found = new Map<KeyId, { final?: string; former?: string; staged?: string }>();
+  const found = new Map<KeyId, { final?: string; former?: string; staged?: string; stray?: string }>();
   const wrong = new Map<KeyId, "KEY_FILE_CORRUPT" | "KEY_FILE_SWAPPED">();
   const clear: string[] = [];
   const quarantine: string[] = [];
 
-  const note = (keyId: KeyId, as: "final" | "former" | "staged", name: string): void => {
+  const note = (keyId: KeyId, as: "final" | "former" | "staged" | "stray", name: string): void => {
     found.set(keyId, { ...found.get(keyId), [as]: name });
   };
 
@@ -59,14 +59,18 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
     const place = keyId === undefined ? undefined : byId.get(keyId);
     if (keyId !== undefined && owner?.keyId === keyId) note(keyId, "final", file.name);
     else if (keyId !== undefined && place !== undefined && isFormerName(place, file.name)) note(keyId, "former", file.name);
-    else if (keyId !== undefined && place === undefined && inventory.hasEnded(keyId)) clear.push(file.name);
-    else if (owner === undefined && place === undefined) quarantine.push(file.name);
+    else if (keyId !== undefined && inventory.hasEnded(keyId)) clear.push(file.name);
+    else if (place !== undefined && owner === undefined) note(place.keyId, "stray", file.name);
+    else if (owner === undefined) quarantine.push(file.name);
     else {
-      if (owner !== undefined) wrong.set(owner.keyId, keyId === undefined ? "KEY_FILE_CORRUPT" : "KEY_FILE_SWAPPED");
+      wrong.set(owner.keyId, keyId === undefined ? "KEY_FILE_CORRUPT" : "KEY_FILE_SWAPPED");
       if (place !== undefined) wrong.set(place.keyId, "KEY_FILE_SWAPPED");
     }
   }
-  for (const { final, former } of found.values()) {
+  for (const [keyId, { final, former, stray }] of found) {
+    // Under a name that was never its own: a copy where the key is in its place too, else perhaps all there is of it.
+    if (stray !== undefined && final !== undefined) quarantine.push(stray);
+    else if (stray !== undefined) wrong.set(keyId, "KEY_FILE_SWAPPED");
     // A crash leaves a file under one of its names; under both, the other one is a copy, in the place of another key's.
     if (final === undefined || former === undefined) continue;
     const owner = wanted.get(former);
@@ -105,12 +109,11 @@ function keyInside(file: SeenFile, parsed: Extract<ParsedName, { type: "final" }
   return file.header.keyId;
 }
 
-/** A name that this key's file had before its role changed; so a crash between commit and place leaves it there. */
+/** A name that this key's file had before its role or state changed; so a crash between commit and place leaves it there. */
 function isFormerName(place: KeyPlace, name: string): boolean {
-  if (place.kind === "identity" && place.role === "current" && place.state === "live") {
-    return name === finalName({ ...place, role: "next" });
-  }
-  return place.state === "retired" && name === finalName({ ...place, state: "live" });
+  if (place.state === "retired") return name === finalName({ ...place, state: "live" });
+  // Of a key that never was the next one this is its final name.
+  return place.state === "live" && name === finalName({ ...place, role: "next" });
 }
 
 function lost(place: KeyPlace, code: "KEY_FILE_CORRUPT" | "KEY_FILE_SWAPPED" | "KEY_FILE_MISSING"): VaultFinding {
