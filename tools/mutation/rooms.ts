@@ -18,9 +18,9 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   vault: {
     folder: "packages/agent/src/vault",
     parts: [
-      { files: ["sealer.ts", "key-file.ts"], tests: ["sealer.test.ts", "key-files.test.ts"] },
+      { files: ["sealer.ts", "key-file.ts"], tests: ["sealer.test.ts", "key-file.test.ts", "key-files.test.ts"] },
       { files: ["placement.ts", "layout.ts"], tests: ["placement.test.ts", "layout.test.ts", "key-files.test.ts"] },
-      { files: ["unlock-slots.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts"] },
+      { files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts"] },
       { files: ["permissions.ts"], tests: ["permissions.test.ts", "vault.test.ts"] },
       {
         files: [
