@@ -370,6 +370,16 @@ export const ERROR_CODES = {
     message: "The request was received before.",
     hint: "Sign a new request.",
   },
+  RESCUE_NOT_NEEDED: {
+    exitCode: 1,
+    message: "The data directory's database is sound, so there is nothing to rescue.",
+    hint: "Open the agent as usual; talos doctor says what else may be wrong.",
+  },
+  RESCUE_NOT_POSSIBLE: {
+    exitCode: 1,
+    message: "What is needed to rebuild the database is not there.",
+    hint: "Put back what the details name from an untouched copy of the folder, or recover from a backup; nothing was changed.",
+  },
   ROUTE_UNKNOWN: {
     exitCode: 4,
     message: "The directory has no such address.",
@@ -453,7 +463,7 @@ export const ERROR_CODES = {
   VAULT_CORRUPT: {
     exitCode: 1,
     message: "The data directory's database is damaged.",
-    hint: "Put back an untouched copy, or recover from a backup; nothing was deleted.",
+    hint: "Run talos doctor; talos doctor --rescue rebuilds the database from the key files. Nothing was deleted.",
   },
   VAULT_EXISTS: {
     exitCode: 1,
