@@ -56,10 +56,10 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   syncFolder(dataDir);
 
   const store = new Store(database, sealer);
-  const facts = atomically(database, () => {
-    const first = writeFirst(database, { agentId: content.agentId, name: options.name, createdAt: now }, { number: FIRST_SLOT, record });
+  const facts = { agentId: content.agentId, name: options.name, dataDir, createdAt: now, generation: 1, vaultKeyNumber: FIRST_VAULT_KEY };
+  atomically(database, () => {
+    writeFirst(database, facts, [{ number: FIRST_SLOT, record }]);
     writeContent(store, content);
-    return { ...first, dataDir };
   });
   cleanup.move();
   const { findings, unsettled } = trySettle({ facts, database, store, folder });

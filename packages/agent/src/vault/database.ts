@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
-import { type AgentId, agentId, talosError } from "@talos/core";
+import { agentId, talosError } from "@talos/core";
 import { createEmptyFile, statPath, syncFolder } from "./files.ts";
 import { DATABASE_FILE } from "./layout.ts";
 import type { StoredSlot } from "./slot-record.ts";
@@ -139,20 +139,14 @@ export function readSlots(database: DatabaseSync): StoredSlot[] {
     .map((row) => ({ number: number(row, "slot"), record: bytes(row, "record") }));
 }
 
-/** Inside a transaction: the tables, the vault's row and its first slot. */
-export function writeFirst(
-  database: DatabaseSync,
-  facts: { agentId: AgentId; name: string; createdAt: number },
-  slot: StoredSlot,
-): StoredFacts {
+/** Inside a transaction: the tables, the vault's row and its slots. */
+export function writeFirst(database: DatabaseSync, facts: StoredFacts, slots: readonly StoredSlot[]): void {
   database.exec(SCHEMA);
   database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
-  const first: StoredFacts = { ...facts, generation: 1, vaultKeyNumber: 1 };
   database
     .prepare("INSERT INTO vault (id, agent_id, name, created_at, generation, vault_key_number) VALUES (1, ?, ?, ?, ?, ?)")
-    .run(first.agentId, first.name, first.createdAt, first.generation, first.vaultKeyNumber);
-  database.prepare("INSERT INTO slots (slot, record) VALUES (?, ?)").run(slot.number, slot.record);
-  return first;
+    .run(facts.agentId, facts.name, facts.createdAt, facts.generation, facts.vaultKeyNumber);
+  for (const { number: slot, record } of slots) database.prepare("INSERT INTO slots (slot, record) VALUES (?, ?)").run(slot, record);
 }
 
 /** Durably one more; returns the new generation. */
