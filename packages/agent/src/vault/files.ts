@@ -53,11 +53,13 @@ export function createEmptyFile(path: string): boolean {
   });
 }
 
-/** Makes a folder, and the ones above it, with 0700 unless it exists; the new entry is synced. */
+/** Makes a folder, and the ones above it, with 0700 unless it exists; every new entry is synced. */
 export function makeFolder(path: string): void {
   if (existsSync(path)) return;
+  const above = dirname(path);
+  makeFolder(above);
   attempt("create", () => mkdirSync(path, { recursive: true, mode: FOLDER_MODE }));
-  syncFolder(dirname(path));
+  syncFolder(above);
 }
 
 /** Makes the entries of a folder durable. */
