@@ -22,8 +22,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       { files: ["placement.ts", "layout.ts"], tests: ["placement.test.ts", "layout.test.ts", "key-files.test.ts"] },
       { files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts"] },
       { files: ["permissions.ts"], tests: ["permissions.test.ts", "vault.test.ts"] },
+      { files: ["files.ts"], tests: ["files.test.ts", "vault.test.ts", "key-files.test.ts"] },
+      { files: ["sqlite-error.ts"], tests: ["sqlite-error.test.ts", "vault.test.ts"] },
+      { files: ["lock.ts"], tests: ["lock.test.ts", "vault.test.ts"] },
       {
         files: [
+          "store/audit.ts",
           "store/batches.ts",
           "store/columns.ts",
           "store/inbox.ts",
