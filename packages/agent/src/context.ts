@@ -16,6 +16,8 @@ import type { Vault } from "./vault/index.ts";
 export interface AgentPolicy {
   readonly signMessages: SignMessages;
   readonly maxHeadAgeDays: number;
+  /** Of passwords that are set. */
+  readonly allowWeakPasswords: boolean;
 }
 
 export interface AgentContext {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isTalosError, revealSecret, SecretBytes } from "@talos/core";
-import { checkCreateOptions, checkName, checkOpenOptions, checkSendOptions, dataDirOf, readPassword } from "./options.ts";
+import { isTalosError } from "@talos/core";
+import { checkCreateOptions, checkName, checkOpenOptions, checkSendOptions, dataDirOf } from "./options.ts";
 
 function code(run: () => unknown): string {
   try {
@@ -101,16 +101,4 @@ test("a name cannot leave its folder", () => {
     code(() => dataDirOf({})),
     "INVALID_ARGUMENT",
   );
-});
-
-test("a password comes as text, as bytes or from a function, and none is PASSWORD_REQUIRED", async () => {
-  const secret = SecretBytes.fromUtf8("open sesame");
-  for (const source of ["open sesame", secret, () => "open sesame", async () => secret]) {
-    using read = await readPassword(source);
-    assert.equal(Buffer.from(revealSecret(read)).toString(), "open sesame");
-  }
-  assert.equal(secret.isDisposed, false, "the caller's secret stays the caller's");
-  for (const source of [undefined, "", () => ""]) {
-    await assert.rejects(readPassword(source), (error) => isTalosError(error, "PASSWORD_REQUIRED"));
-  }
 });

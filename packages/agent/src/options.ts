@@ -22,8 +22,16 @@ export interface AgentChoice {
   readonly dataDir?: string;
 }
 
-interface CommonOptions {
+/** What opens the data directory: exactly one of them. */
+export interface UnlockOptions {
   readonly password?: PasswordSource;
+  /** Path of a file of 32 to 1024 bytes, its user's alone (0600 or stricter). */
+  readonly keyFile?: string;
+  /** Name of a systemd credential of 32 to 1024 bytes, a file under `$CREDENTIALS_DIRECTORY`. */
+  readonly credential?: string;
+}
+
+interface CommonOptions extends UnlockOptions {
   /** URL of the home directory, `http(s)://host[:port]`. Default: the one used last. */
   readonly directory?: string;
   readonly keyBackend?: BackendName;
@@ -52,10 +60,25 @@ export interface CreateOptions extends CommonOptions {
   readonly allowWeakPassword?: boolean;
 }
 
-export interface InspectOptions extends AgentChoice {
-  /** Checked when it is given. */
-  readonly password?: PasswordSource;
+/** What opens the data directory is needed for nothing here, and checked when it is given. */
+export interface InspectOptions extends AgentChoice, UnlockOptions {
   readonly expectAgentId?: string;
+}
+
+export interface AddSlotOptions extends UnlockOptions {
+  /** For people, at most 64 bytes. Default: of a credential its name, else empty. */
+  readonly label?: string;
+  /** As in `CreateOptions`. */
+  readonly allowWeakPassword?: boolean;
+}
+
+export interface ChangePasswordOptions {
+  readonly currentPassword: PasswordSource;
+  readonly newPassword: PasswordSource;
+  /** Make a new vault key and seal everything anew; all other ways in end. Default false. */
+  readonly rekey?: boolean;
+  /** As in `CreateOptions`. */
+  readonly allowWeakPassword?: boolean;
 }
 
 export interface SendOptions {
@@ -105,10 +128,11 @@ const wholeNumber =
 const seconds: Check = (value) => typeof value === "number" && value >= 0 && value <= 86_400;
 
 const CHOICE_CHECKS: Checks<AgentChoice> = { name: isText, dataDir: isText };
-const INSPECT_CHECKS: Checks<InspectOptions> = { ...CHOICE_CHECKS, password: isPassword, expectAgentId: isText };
+const UNLOCK_CHECKS: Checks<UnlockOptions> = { password: isPassword, keyFile: isText, credential: isText };
+const INSPECT_CHECKS: Checks<InspectOptions> = { ...CHOICE_CHECKS, ...UNLOCK_CHECKS, expectAgentId: isText };
 
 const COMMON_CHECKS: Checks<CommonOptions> = {
-  password: isPassword,
+  ...UNLOCK_CHECKS,
   expectAgentId: isText,
   directory: isText,
   keyBackend: oneOf("software", "hsm", "tpm", "sgx", "nitro"),
@@ -127,6 +151,19 @@ const CREATE_CHECKS: Checks<CreateOptions> = {
   dataDir: isText,
   ifMissing: oneOf("create", "fail"),
   recoveryKit: isObject,
+  allowWeakPassword: isBoolean,
+};
+
+const ADD_SLOT_CHECKS: Checks<AddSlotOptions> = {
+  ...UNLOCK_CHECKS,
+  label: (value) => typeof value === "string" && value.isWellFormed(),
+  allowWeakPassword: isBoolean,
+};
+
+const CHANGE_PASSWORD_CHECKS: Checks<ChangePasswordOptions> = {
+  currentPassword: isPassword,
+  newPassword: isPassword,
+  rekey: isBoolean,
   allowWeakPassword: isBoolean,
 };
 
@@ -180,6 +217,16 @@ export function checkInspectOptions(options: unknown): InspectOptions {
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkAddSlotOptions(options: unknown): AddSlotOptions {
+  return check<AddSlotOptions>(options, ADD_SLOT_CHECKS);
+}
+
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkChangePasswordOptions(options: unknown): ChangePasswordOptions {
+  return check<ChangePasswordOptions>(options, CHANGE_PASSWORD_CHECKS);
+}
+
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkChoice(options: unknown): AgentChoice {
   return check<AgentChoice>(options, CHOICE_CHECKS);
 }
@@ -228,19 +275,4 @@ export function dataDirOf({ name, dataDir }: AgentChoice): string {
   const base = process.env["XDG_DATA_HOME"];
   const root = base !== undefined && base.startsWith("/") ? base : join(homedir(), ".local", "share");
   return join(root, "talos", checkName(name));
-}
-
-/**
- * The password's bytes, in memory of their own: the caller's `SecretBytes` is copied, so disposing the result does not
- * touch it.
- *
- * @throws TalosError PASSWORD_REQUIRED when there is none or it is empty; INVALID_ARGUMENT for another type
- */
-export async function readPassword(source: PasswordSource | undefined): Promise<SecretBytes> {
-  const given = typeof source === "function" ? await source() : source;
-  if (given === undefined || given === "") throw talosError("PASSWORD_REQUIRED");
-  if (typeof given === "string") return SecretBytes.fromUtf8(given);
-  if (!(given instanceof SecretBytes)) throw invalid("password");
-  if (given.length === 0) throw talosError("PASSWORD_REQUIRED");
-  return given.clone();
 }

@@ -31,6 +31,8 @@ export interface CreateAgentInput {
   readonly name: string;
   readonly dataDir: string;
   readonly unlock: UnlockWith;
+  /** Of its slot. */
+  readonly slotLabel: string;
   readonly keyBackend: BackendName;
   /** Home directories, at most 4 URLs. */
   readonly directories: readonly string[];
@@ -41,11 +43,12 @@ export interface CreateAgentInput {
 
 /** @throws TalosError BACKEND_NOT_AVAILABLE and others of the backend; what `Vault.create` throws */
 export async function createAgent(input: CreateAgentInput): Promise<Vault> {
-  const { name, dataDir, unlock, crypto, now, kdf } = input;
+  const { name, dataDir, unlock, slotLabel, crypto, now, kdf } = input;
   return await Vault.create({
     dataDir,
     name,
     unlock,
+    slotLabel,
     crypto,
     now,
     ...(kdf === undefined ? {} : { kdf }),

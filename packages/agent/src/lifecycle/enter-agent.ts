@@ -1,5 +1,5 @@
 /**
- * From checked options to an opened agent: which folder, which password, made or opened, and whose it must be. Knows no loop.
+ * From checked options to an opened agent: which folder, what opens it, made or opened, and whose it must be. Knows no loop.
  */
 import { didToAgentId, equalBytes, talosError, type AgentId } from "@talos/core";
 import { parseDirectoryUrl } from "../directory/directory-url.ts";
@@ -10,12 +10,11 @@ import {
   checkName,
   checkOpenOptions,
   dataDirOf,
-  readPassword,
   type CreateOptions,
   type InspectOptions,
   type OpenOptions,
 } from "../options.ts";
-import { requireStrongPassword } from "../password/index.ts";
+import { isUnlockGiven, readUnlock, requireStrongPassword } from "../password/index.ts";
 import { Vault, type VaultInspection } from "../vault/index.ts";
 import { createAgent } from "./create-agent.ts";
 import { openAgent, type OpenedAgent } from "./open-agent.ts";
@@ -28,13 +27,15 @@ export async function enterOrCreate(environment: Environment, name: string, opti
   const open: OpenOptions = { ...common, name: checkName(name) };
   const dataDir = dataDirOf(open);
   if (ifMissing === "fail" || open.expectAgentId !== undefined || Vault.exists(dataDir)) return await enter(environment, open);
-  using password = await readPassword(open.password);
-  await requireStrongPassword(password, { allowWeak: allowWeakPassword || environment.allowWeakPasswords === true, words: [name] });
+  using unlock = await readUnlock(open);
+  const allowWeak = allowWeakPassword || environment.allowWeakPasswords === true;
+  if (unlock.kind === "password") await requireStrongPassword(unlock.secret, { allowWeak, words: [name] });
   const directory = open.directory === undefined ? undefined : parseDirectoryUrl(open.directory);
   const vault = await createAgent({
     name,
     dataDir,
-    unlock: { kind: "password", secret: password },
+    unlock,
+    slotLabel: unlock.label,
     crypto: environment.crypto,
     now: environment.clock.now(),
     kdf: environment.kdf,
@@ -50,12 +51,12 @@ export async function enter(environment: Environment, options: OpenOptions): Pro
   const dataDir = dataDirOf(checked);
   const expectAgentId = expectedAgent(checked);
   if (!Vault.exists(dataDir)) throw talosError("VAULT_NOT_FOUND", undefined, { details: { dataDir } });
-  using password = await readPassword(checked.password);
+  using unlock = await readUnlock(checked);
   await checkAgentName(environment, checked);
   const { crypto, clock, kdf } = environment;
   const vault = await Vault.open({
     dataDir,
-    unlock: { kind: "password", secret: password },
+    unlock,
     crypto,
     now: clock.now(),
     ...(kdf === undefined ? {} : { kdf }),
@@ -68,8 +69,7 @@ export async function enter(environment: Environment, options: OpenOptions): Pro
 export async function look({ crypto }: Environment, options: InspectOptions): Promise<VaultInspection> {
   const checked = checkInspectOptions(options);
   const expectAgentId = expectedAgent(checked);
-  using password = checked.password === undefined ? undefined : await readPassword(checked.password);
-  const unlock = password && ({ kind: "password", secret: password } as const);
+  using unlock = isUnlockGiven(checked) ? await readUnlock(checked) : undefined;
   const inspection = await Vault.inspect({ dataDir: dataDirOf(checked), unlock, crypto });
   const isOther = expectAgentId !== undefined && !equalBytes(expectAgentId, inspection.agentId);
   if (!isOther && (checked.name === undefined || checked.name === inspection.name)) return inspection;
@@ -80,7 +80,8 @@ export async function look({ crypto }: Environment, options: InspectOptions): Pr
 async function openedOver(vault: Vault, environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
   const { signMessages = "instance", maxHeadAgeDays = DEFAULT_MAX_HEAD_AGE_DAYS } = options;
   const directory = options.directory === undefined ? undefined : parseDirectoryUrl(options.directory);
-  return await openAgent({ vault, environment, policy: { signMessages, maxHeadAgeDays }, directory });
+  const policy = { signMessages, maxHeadAgeDays, allowWeakPasswords: environment.allowWeakPasswords === true };
+  return await openAgent({ vault, environment, policy, directory });
 }
 
 /** Before anything is written: a folder that holds another agent than the one meant is left alone. */

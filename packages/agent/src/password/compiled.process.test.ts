@@ -8,12 +8,12 @@ import { test } from "node:test";
 const ROOT = resolve(import.meta.dirname, "../../../..");
 const CONFIG = {
   extends: join(ROOT, "tsconfig.base.json"),
-  compilerOptions: { composite: false, isolatedDeclarations: false, rootDir: import.meta.dirname, outDir: "." },
-  files: [join(import.meta.dirname, "index.ts"), join(import.meta.dirname, "strength-worker.ts")],
+  compilerOptions: { composite: false, noEmitOnError: true, isolatedDeclarations: false, rootDir: import.meta.dirname, outDir: "." },
+  files: [join(import.meta.dirname, "strength.ts"), join(import.meta.dirname, "strength-worker.ts")],
 };
 const RUN = `
   import { SecretBytes } from "@talos/core";
-  import { requireStrongPassword } from "./index.js";
+  import { requireStrongPassword } from "./strength.js";
   for (const text of ["umbrella17", "river otter lamp quartz mole"])
     await requireStrongPassword(SecretBytes.fromUtf8(text), { allowWeak: false }).then(() => console.log("ok"), ({ code }) => console.log(code));
 `;

@@ -1,2 +1,3 @@
-/** Passwords as they are set. Where they come from is the options' business, what they open the vault's. */
+/** What opens a vault, as it is given, and what is asked of a password as it is set. */
 export { requireStrongPassword } from "./strength.ts";
+export { isUnlockGiven, readPassword, readUnlock, type UnlockMeans } from "./unlock-means.ts";

@@ -100,6 +100,11 @@ export const ERROR_CODES = {
     message: "Two different messages claim one place of one session.",
     hint: "A copy of the peer or of its data may exist; both messages' ids are kept as evidence.",
   },
+  CREDENTIAL_NOT_FOUND: {
+    exitCode: 4,
+    message: "The systemd credential does not exist or cannot be read.",
+    hint: "Give it to the service with LoadCredential=NAME:PATH or LoadCredentialEncrypted=NAME:PATH.",
+  },
   DECRYPTION_FAILED: {
     exitCode: 1,
     message: "The data could not be decrypted.",
@@ -288,7 +293,12 @@ export const ERROR_CODES = {
   PASSWORD_REQUIRED: {
     exitCode: 2,
     message: "A password is needed and none was given.",
-    hint: "Use --password-file FILE, TALOS_KEY_PASSWORD, or run it on a terminal.",
+    hint: "Use --password-file FILE, --key-file FILE, TALOS_KEY_PASSWORD, or run it on a terminal.",
+  },
+  PASSWORD_UNCHANGED: {
+    exitCode: 5,
+    message: "The new password is the same as the old one.",
+    hint: "Take another one; nothing was changed.",
   },
   PAYLOAD_TOO_LARGE: {
     exitCode: 2,

@@ -1,0 +1,55 @@
+/**
+ * From options to what opens a vault: a password, a key file's bytes, or a credential's. The only place where the process's
+ * credentials are looked at. Knows no slot.
+ */
+import { SecretBytes, talosError } from "@talos/core";
+import type { PasswordSource, UnlockOptions } from "../options.ts";
+import type { UnlockWith } from "../vault/index.ts";
+import { readCredential, readKeyFile } from "./key-material.ts";
+
+/** Wiped when it is disposed. */
+export interface UnlockMeans extends UnlockWith, Disposable {
+  /** What a slot made of it is called unless its owner says otherwise: of a credential its name. */
+  readonly label: string;
+}
+
+/** Whether one of them is given. */
+export function isUnlockGiven({ password, keyFile, credential }: UnlockOptions): boolean {
+  return password !== undefined || keyFile !== undefined || credential !== undefined;
+}
+
+/**
+ * @throws TalosError PASSWORD_REQUIRED where none is given, INVALID_ARGUMENT where several are; as `readPassword`,
+ *   `readKeyFile` and `readCredential`
+ */
+export async function readUnlock({ password, keyFile, credential }: UnlockOptions): Promise<UnlockMeans> {
+  if ([password, keyFile, credential].filter((given) => given !== undefined).length > 1) {
+    throw talosError("INVALID_ARGUMENT", "Of password, key file and credential, one opens an agent; several are given.", {
+      details: { options: "password, keyFile, credential" },
+    });
+  }
+  if (keyFile !== undefined) return means("key-file", readKeyFile(keyFile));
+  if (credential !== undefined) return means("credential", readCredential(credential, process.env), credential);
+  return means("password", await readPassword(password));
+}
+
+/**
+ * The password's bytes, in memory of their own: the caller's `SecretBytes` is copied, so disposing the result does not
+ * touch it.
+ *
+ * @throws TalosError PASSWORD_REQUIRED when there is none or it is empty; INVALID_ARGUMENT for another type
+ */
+export async function readPassword(source: PasswordSource | undefined): Promise<SecretBytes> {
+  const given = typeof source === "function" ? await source() : source;
+  if (given === undefined || given === "") throw talosError("PASSWORD_REQUIRED");
+  if (typeof given === "string") return SecretBytes.fromUtf8(given);
+  if (!(given instanceof SecretBytes)) {
+    throw talosError("INVALID_ARGUMENT", "A password is text or SecretBytes.", { details: { option: "password" } });
+  }
+  if (given.length === 0) throw talosError("PASSWORD_REQUIRED");
+  return given.clone();
+}
+
+function means(kind: UnlockWith["kind"], secret: SecretBytes, label = ""): UnlockMeans {
+  return { kind, secret, label, [Symbol.dispose]: () => secret.dispose() };
+}
