@@ -2,30 +2,12 @@
  * A new agent: keys through the backend, the inception event that names it, its first prekeys and their batch, and the plan
  * to publish all that, in one commit. Touches no network.
  */
-import {
-  agentId,
-  ALGORITHM,
-  assembleEvent,
-  DAY_MILLISECONDS,
-  keyCommitment,
-  ONE_TIME_PREKEY_TARGET,
-  prepareInception,
-  ROLE,
-  SIGNED_PREKEY_INTERVAL_MILLISECONDS,
-  verifyLog,
-  type Crypto,
-  type IdentityLog,
-} from "@talos/core";
-import { openBackend, type BackendKey, type BackendKeyKind, type BackendName, type BackendSigningKey } from "../backends/index.ts";
-import { Vault, type InventoryEntry, type KdfParameters, type KeyFileStore, type Transaction, type UnlockWith } from "../vault/index.ts";
-import { createOneTimePrekeys, createPrekey } from "./prekey-secrets.ts";
+import { agentId, assembleEvent, keyCommitment, prepareInception, ROLE, verifyLog, type Crypto, type IdentityLog } from "@talos/core";
+import { openBackend, type BackendKey, type BackendName, type BackendSigningKey } from "../backends/index.ts";
+import { Vault, type KdfParameters, type KeyFileStore, type Transaction, type UnlockWith } from "../vault/index.ts";
+import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
-
-/** How long a signed prekey is published beyond its rotation: for who fetched it just before. */
-const SIGNED_PREKEY_GRACE_MILLISECONDS: number = 14 * DAY_MILLISECONDS;
-/** An identity is rotated yearly. */
-const IDENTITY_INTERVAL_MILLISECONDS: number = 365 * DAY_MILLISECONDS;
 
 export interface CreateAgentInput {
   readonly name: string;
@@ -102,30 +84,4 @@ async function inception(
   const signature = await identity.sign(toSign[0]?.bytes ?? body);
   const wire = assembleEvent(body, [{ role: ROLE.holder, algorithm: identity.publicKey.algorithm, signature }], crypto);
   return verifyLog(undefined, [wire], now, crypto).log;
-}
-
-/** One signed prekey and a full stock of one-time prekeys. */
-function firstPrekeys(files: KeyFileStore, crypto: Crypto, now: number): readonly InventoryEntry[] {
-  const dueAt = now + SIGNED_PREKEY_INTERVAL_MILLISECONDS;
-  const signed = createPrekey(files, "signed-prekey", { from: now, to: dueAt + SIGNED_PREKEY_GRACE_MILLISECONDS, dueAt }, crypto);
-  return [signed, ...createOneTimePrekeys(files, ONE_TIME_PREKEY_TARGET, now, crypto)];
-}
-
-function entryOf(
-  key: BackendKey,
-  now: number,
-  place: Pick<InventoryEntry, "kind" | "role" | "dueAt"> & { readonly kind: "identity" | "encryption" },
-): InventoryEntry {
-  const { reference, publicKey, protection } = key;
-  const { keyId, backend } = reference as { keyId: InventoryEntry["keyId"]; backend: BackendName; kind: BackendKeyKind };
-  return {
-    ...place,
-    keyId,
-    state: "live",
-    algorithm: publicKey.algorithm === ALGORITHM.x25519 ? ALGORITHM.x25519 : publicKey.algorithm,
-    publicKey: publicKey.bytes,
-    createdAt: now,
-    backend,
-    protection,
-  };
 }
