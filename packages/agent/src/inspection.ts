@@ -2,10 +2,9 @@
  * An agent that is only looked at: no lock, no generation, no certificate, no network. Works beside a running agent.
  */
 import { agentIdToDid, toHex } from "@talos/core";
-import { HOME_DIRECTORY } from "./lifecycle/open-agent.ts";
 import { fingerprintOf, listPeers, showPeer, type PeerView } from "./peers.ts";
 import { readStatus, type AgentStatus } from "./status.ts";
-import type { VaultInspection } from "./vault/index.ts";
+import { HOME_DIRECTORY, type VaultInspection } from "./vault/index.ts";
 
 export class Inspection implements Disposable, AsyncDisposable {
   readonly #vault: VaultInspection;

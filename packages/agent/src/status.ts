@@ -13,25 +13,25 @@ import {
   type KeyState,
   type ProtectionLevel,
 } from "@talos/core";
-import { HOME_DIRECTORY } from "./lifecycle/open-agent.ts";
 import { isPublished } from "./lifecycle/publish-plan.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
 import { finalName } from "./vault/layout.ts";
-import type {
-  InventoryEntry,
-  KeptInfo,
-  KeptKind,
-  KeyRole,
-  LockHolder,
-  OutboxRow,
-  OutboxState,
-  PlanKind,
-  ReadTransaction,
-  StoredKeyKind,
-  VaultFacts,
-  VaultFinding,
+import {
+  HOME_DIRECTORY,
+  type InventoryEntry,
+  type KeptInfo,
+  type KeptKind,
+  type KeyRole,
+  type LockHolder,
+  type OutboxRow,
+  type OutboxState,
+  type PlanKind,
+  type ReadTransaction,
+  type StoredKeyKind,
+  type VaultFacts,
+  type VaultFinding,
 } from "./vault/index.ts";
 
 /** Times are in milliseconds since 1970, ids in hexadecimal. */

@@ -11,12 +11,10 @@ import type { Environment } from "../environment.ts";
 import { Commits } from "../messaging/commits.ts";
 import { LiveSessions } from "../messaging/live-sessions.ts";
 import { PeerBook } from "../messaging/peer-book.ts";
-import type { Vault } from "../vault/index.ts";
+import { HOME_DIRECTORY, type Vault } from "../vault/index.ts";
 import { Instance } from "./instance.ts";
 import { Standing } from "./standing.ts";
 import { hearOwnCertificate, supersededBefore } from "./supersession.ts";
-
-export const HOME_DIRECTORY = "home-directory";
 
 export interface OpenAgentInput {
   readonly vault: Vault;

@@ -10,6 +10,7 @@ import { trySettle, type VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { Sealer } from "./sealer.ts";
 import { checkLabel } from "./slot-record.ts";
+import type { NewAuditEntry } from "./store/audit.ts";
 import { Store } from "./store/store.ts";
 import { transactionOver } from "./store/transaction.ts";
 import type { CreateVaultOptions, FirstContent } from "./types.ts";
@@ -59,7 +60,7 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   const facts = { agentId: content.agentId, name: options.name, dataDir, createdAt: now, generation: 1, vaultKeyNumber: FIRST_VAULT_KEY };
   atomically(database, () => {
     writeFirst(database, facts, [{ number: FIRST_SLOT, record }]);
-    writeContent(store, content);
+    writeContent(store, content, { kind: "vault-created", at: now, details: { slot: FIRST_SLOT, unlock: options.unlock.kind, label } });
   });
   cleanup.move();
   const { findings, unsettled } = trySettle({ facts, database, store, folder });
@@ -86,10 +87,12 @@ export function refuseOrphans(dataDir: string): void {
   }
 }
 
-function writeContent(store: Store, content: FirstContent): void {
+function writeContent(store: Store, content: FirstContent, entry: NewAuditEntry): void {
   store.beginWriting();
   try {
-    content.write(transactionOver(store));
+    const tx = transactionOver(store);
+    content.write(tx);
+    tx.audit.append(entry);
   } finally {
     store.endWriting();
   }

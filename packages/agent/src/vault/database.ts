@@ -9,7 +9,7 @@ import { agentId, talosError } from "@talos/core";
 import { createEmptyFile, statPath, syncFolder } from "./files.ts";
 import { DATABASE_FILE } from "./layout.ts";
 import type { StoredSlot } from "./slot-record.ts";
-import { fromSqlite } from "./sqlite-error.ts";
+import { fromSqlite, isUnusableShm } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
 import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./store/schema.ts";
 import type { VaultFacts } from "./types.ts";
@@ -40,12 +40,12 @@ export function openForWriting(dataDir: string): DatabaseSync {
 /**
  * A connection that changes no byte of the folder, also beside a running agent or after a crash. Without `-wal` and
  * `-shm` the database is at rest and opened as immutable, since SQLite would create both; otherwise with a read-only
- * `-shm`. Only a `-wal` whose `-shm` is lost makes SQLite create one.
+ * `-shm`. Only a `-wal` whose `-shm` is lost, or was left half made by a process that was killed, makes SQLite make one.
  */
-function openForReading(dataDir: string): DatabaseSync {
+function openForReading(dataDir: string, makeShm: boolean): DatabaseSync {
   const url = pathToFileURL(join(dataDir, DATABASE_FILE));
   if (isAtRest(dataDir)) url.search = "immutable=1";
-  else if (statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
+  else if (!makeShm && statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
   const database = new DatabaseSync(url, { readOnly: true, timeout: READER_TIMEOUT_MS });
   try {
     database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
@@ -67,16 +67,19 @@ function isAtRest(dataDir: string): boolean {
  * @throws TalosError VAULT_CORRUPT, STORAGE_FAILED, or what `read` threw
  */
 export function readOnce<T>(dataDir: string, read: (database: DatabaseSync) => T): T {
+  let makeShm = false;
   for (let attempt = 1; ; attempt++) {
     const immutable = isAtRest(dataDir);
     const disturbed = (): boolean => immutable && !isAtRest(dataDir) && attempt < 5;
-    const database = openForReading(dataDir);
+    const database = openForReading(dataDir, makeShm);
     try {
       database.exec("BEGIN");
       const result = read(database);
       if (!disturbed()) return result;
     } catch (error) {
-      if (!disturbed()) throw fromSqlite(error, "STORAGE_FAILED");
+      const halfMade = isUnusableShm(error) && !makeShm;
+      if (!halfMade && !disturbed()) throw fromSqlite(error, "STORAGE_FAILED");
+      makeShm ||= halfMade;
     } finally {
       database.close();
     }

@@ -13,4 +13,6 @@ export * from "./store/inbox.ts";
 export * from "./store/opened.ts";
 export * from "./store/kept.ts";
 export * from "./store/plans.ts";
+export * from "./store/audit.ts";
+export { HOME_DIRECTORY } from "./store/settings.ts";
 export type { ReadTransaction, Transaction } from "./store/transaction.ts";

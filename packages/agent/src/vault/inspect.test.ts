@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isTalosError, nodeCrypto, utf8 } from "@talos/core";
 import { snapshotFolder } from "@talos/testkit";
-import { agent, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
+import { agent, changeFile, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
 const crypto = nodeCrypto;
@@ -86,6 +86,31 @@ test("failure 59: looking at what a crash left behind changes no byte, and sees 
   using reopened = await reopen(left);
   assert.equal(
     reopened.read((tx) => tx.settings.get("last")),
+    "committed",
+  );
+});
+
+test("a -shm that a killed process left half made does not keep anybody from looking or opening", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  vault.transaction((tx) => tx.settings.set("last", "committed"));
+  const left = join(folder.parent, "left");
+  cpSync(folder.dataDir, left, { recursive: true });
+  chmodSync(left, 0o700);
+  chmodSync(join(left, "prekeys"), 0o700);
+  vault.close();
+  for (const content of [new Uint8Array(), new Uint8Array(100), new Uint8Array(32_768), new Uint8Array(32_768).fill(0xa5)]) {
+    changeFile(join(left, "state.db-shm"), () => content);
+    assert.equal(Vault.exists(left), true);
+    using inspection = await Vault.inspect({ dataDir: left, crypto });
+    assert.equal(
+      inspection.read((tx) => tx.settings.get("last")),
+      "committed",
+    );
+  }
+  using again = await reopen(left);
+  assert.equal(
+    again.read((tx) => tx.settings.get("last")),
     "committed",
   );
 });

@@ -3,15 +3,15 @@
  * Each read opens the database anew, so it never sees an older state than there is.
  */
 import type { Crypto } from "@talos/core";
-import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
+import { readFacts, readOnce, type StoredFacts } from "./database.ts";
 import { KeyFolder } from "./key-folder.ts";
+import { METADATA_FILE } from "./layout.ts";
 import { type LockHolder, mayBeRunning, readHolder } from "./lock.ts";
-import { compareMetadata, renderMetadata } from "./metadata.ts";
+import { compareMetadata, describeMetadata } from "./metadata.ts";
 import { checkKeyFiles, findWayIn } from "./open.ts";
-import { planFor } from "./parts.ts";
+import { planFor, projectionOf } from "./parts.ts";
 import { Sealer } from "./sealer.ts";
 import type { StoredSlot } from "./slot-record.ts";
-import { Inventory } from "./store/inventory.ts";
 import { Store } from "./store/store.ts";
 import { type ReadTransaction, transactionOver } from "./store/transaction.ts";
 import type { InspectVaultOptions, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
@@ -61,15 +61,15 @@ function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer
       file,
       message: `${file} is no key of this agent; the next opening puts it aside.`,
     }));
-    const metadata = compareMetadata(facts.dataDir, renderMetadata(current, new Inventory(store).listPublic(), readSlots(database)));
+    const metadata = compareMetadata(facts.dataDir, projectionOf({ facts: { ...facts, ...current }, database, store }));
     const stale: VaultFinding[] =
       metadata === "as it should be"
         ? []
         : [
             {
               code: "METADATA_REWRITTEN",
-              file: "metadata.json",
-              message: `metadata.json is ${metadata}; the next opening writes it anew.`,
+              file: METADATA_FILE,
+              message: `metadata.json is ${describeMetadata(metadata)}; the next opening writes it anew.`,
             },
           ];
     return [...placement.findings, ...damaged, ...unknown, ...stale];

@@ -1,25 +1,42 @@
 /**
- * `metadata.json`: the public projection of the vault for people and tools, and the copy of the unlock slots for
- * rescue. Written by temporary file, fsync and rename; never trusted.
+ * `metadata.json`: the public projection of the vault for people and tools, and what a rescue needs beside the key files:
+ * unlock slots, own log, home directory. Written by temporary file, fsync and rename; never trusted.
  */
 import { join } from "node:path";
-import { agentIdToDid, equalBytes, toBase64Url, toHex, utf8 } from "@talos/core";
+import { agentIdToDid, decodeUtf8, equalBytes, toBase64Url, toHex, utf8 } from "@talos/core";
 import type { StoredFacts } from "./database.ts";
 import { readFile, renameFile, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
 import { METADATA_FILE } from "./layout.ts";
-import type { StoredSlot } from "./slot-record.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 
 const FORMAT = 1;
 
-export function renderMetadata(facts: StoredFacts, keys: readonly InventoryEntry[], slots: readonly StoredSlot[]): Uint8Array {
+/** What is shown of a vault; all of it public, or sealed under a password or key. */
+export interface Projection {
+  readonly facts: StoredFacts;
+  readonly keys: readonly InventoryEntry[];
+  /** Records of the unlock slots; while key files of two vault keys lie in the folder, the slots of both. */
+  readonly slots: readonly Uint8Array[];
+  /** The own log as it travels, inception first. */
+  readonly log: readonly Uint8Array[];
+  /** URL of the home directory. */
+  readonly directory: string | undefined;
+}
+
+/** `newer`: written under a higher generation than the database has, which may be an older copy. */
+export type MetadataState = "as it should be" | "missing" | "different" | "newer";
+
+/** @param generation as of when this was written: opening alone does not rewrite it */
+export function renderMetadata({ facts, keys, slots, log, directory }: Projection, generation: number = facts.generation): Uint8Array {
   const projection = {
     format: FORMAT,
     agentId: toHex(facts.agentId),
     did: agentIdToDid(facts.agentId),
     name: facts.name,
     createdAt: facts.createdAt,
+    generation,
     vaultKeyNumber: facts.vaultKeyNumber,
+    directory,
     keys: keys.map((key) => ({
       id: key.keyId,
       kind: key.kind,
@@ -34,7 +51,8 @@ export function renderMetadata(facts: StoredFacts, keys: readonly InventoryEntry
       backend: key.backend,
       protection: key.protection,
     })),
-    slots: slots.map(({ record }) => toBase64Url(record)),
+    slots: slots.map(toBase64Url),
+    log: log.map(toBase64Url),
   };
   // One key a line: a thousand prekeys stay readable, and small.
   const keyLines = projection.keys.map((key) => `    ${JSON.stringify(key)}`).join(",\n");
@@ -42,22 +60,39 @@ export function renderMetadata(facts: StoredFacts, keys: readonly InventoryEntry
   return utf8(`${rest.replace('"keys": []', (empty) => (keyLines === "" ? empty : `"keys": [\n${keyLines}\n  ]`))}\n`);
 }
 
-/** Writes it unless it is there as it should be. @returns what was wrong: nothing, missing, or different */
-export function writeMetadata(dataDir: string, content: Uint8Array): "as it should be" | "missing" | "different" {
-  const state = compareMetadata(dataDir, content);
+/** Writes it unless it is there as it should be. @returns what was wrong */
+export function writeMetadata(dataDir: string, projection: Projection): MetadataState {
+  const state = compareMetadata(dataDir, projection);
   if (state === "as it should be") return state;
   const path = join(dataDir, METADATA_FILE);
   const fresh = `${path}.new`;
   unlinkFile(fresh);
-  writeNewFile(fresh, content);
+  writeNewFile(fresh, renderMetadata(projection));
   renameFile(fresh, path);
   syncFolder(dataDir);
   return state;
 }
 
 /** Changes nothing. */
-export function compareMetadata(dataDir: string, content: Uint8Array): "as it should be" | "missing" | "different" {
+export function compareMetadata(dataDir: string, projection: Projection): MetadataState {
   const present = readFile(join(dataDir, METADATA_FILE));
   if (present === undefined) return "missing";
-  return equalBytes(present, content) ? "as it should be" : "different";
+  const generation = recordedGeneration(present);
+  if (generation === undefined || !equalBytes(present, renderMetadata(projection, generation))) return "different";
+  return generation > projection.facts.generation ? "newer" : "as it should be";
+}
+
+/** For a person who reads that it was or is to be written anew. */
+export function describeMetadata(state: Exclude<MetadataState, "as it should be">): string {
+  if (state !== "newer") return state;
+  return "written under a higher generation than state.db has, which may be an older copy";
+}
+
+function recordedGeneration(content: Uint8Array): number | undefined {
+  try {
+    const digits = /^ {2}"generation": (?<digits>[1-9][0-9]{0,14}),$/m.exec(decodeUtf8(content))?.groups?.["digits"];
+    return digits === undefined ? undefined : Number(digits);
+  } catch {
+    return undefined;
+  }
 }

@@ -7,10 +7,13 @@ import { type Crypto, isTalosError, type SecretBytes } from "@talos/core";
 import { readSlots } from "./database.ts";
 import type { KeyFolder } from "./key-folder.ts";
 import type { Lock } from "./lock.ts";
-import { renderMetadata, writeMetadata } from "./metadata.ts";
+import { METADATA_FILE } from "./layout.ts";
+import { describeMetadata, type Projection, writeMetadata } from "./metadata.ts";
 import { type InventoryView, type Placement, planPlacement } from "./placement.ts";
 import type { Sealer } from "./sealer.ts";
 import { Inventory } from "./store/inventory.ts";
+import { OwnLogReader } from "./store/own-log.ts";
+import { HOME_DIRECTORY, SettingsReader } from "./store/settings.ts";
 import type { Store } from "./store/store.ts";
 import type { VaultFacts, VaultFinding } from "./types.ts";
 
@@ -54,13 +57,21 @@ export function settle(
   placement: Placement = planFor(parts.folder, parts.store, parts.facts.vaultKeyNumber),
 ): VaultFinding[] {
   const aside = parts.folder.apply(placement);
-  const keys = new Inventory(parts.store).listPublic();
-  const before = writeMetadata(parts.facts.dataDir, renderMetadata(parts.facts, keys, readSlots(parts.database)));
-  const rewritten: VaultFinding[] =
-    before === "as it should be"
-      ? []
-      : [{ code: "METADATA_REWRITTEN", file: "metadata.json", message: `metadata.json was ${before} and has been written anew.` }];
-  return [...placement.findings, ...aside, ...rewritten];
+  const before = writeMetadata(parts.facts.dataDir, projectionOf(parts));
+  if (before === "as it should be") return [...placement.findings, ...aside];
+  const message = `metadata.json was ${describeMetadata(before)} and has been written anew.`;
+  return [...placement.findings, ...aside, { code: "METADATA_REWRITTEN", file: METADATA_FILE, message }];
+}
+
+/** What `metadata.json` is to say. */
+export function projectionOf({ facts, database, store }: Pick<VaultParts, "facts" | "database" | "store">): Projection {
+  return {
+    facts,
+    keys: new Inventory(store).listPublic(),
+    slots: readSlots(database).map(({ record }) => record),
+    log: new OwnLogReader(store).events().map(({ wire }) => wire),
+    directory: new SettingsReader(store).get(HOME_DIRECTORY),
+  };
 }
 
 /**

@@ -4,7 +4,10 @@ import { isTalosError, talosError, type TalosError } from "@talos/core";
 // Primary result codes, sqlite.org/rescode.html
 const SQLITE_BUSY = 5;
 const SQLITE_LOCKED = 6;
+const SQLITE_READONLY = 8;
 const SQLITE_CORRUPT = 11;
+const SQLITE_CANTOPEN = 14;
+const SQLITE_PROTOCOL = 15;
 const SQLITE_CONSTRAINT = 19;
 const SQLITE_NOTADB = 26;
 
@@ -17,6 +20,12 @@ function sqliteCode(error: unknown): number | undefined {
 export function isBusy(error: unknown): boolean {
   const code = sqliteCode(error);
   return code === SQLITE_BUSY || code === SQLITE_LOCKED;
+}
+
+/** A `-shm` that may only be read and is not whole, so that SQLite cannot tell what the log holds. */
+export function isUnusableShm(error: unknown): boolean {
+  const code = sqliteCode(error);
+  return code === SQLITE_PROTOCOL || code === SQLITE_READONLY || code === SQLITE_CANTOPEN;
 }
 
 /**

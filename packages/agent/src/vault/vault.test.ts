@@ -558,9 +558,14 @@ test("metadata.json: public, complete, written anew where it was edited or is mi
       vault.findings.map(({ code }) => code),
       ["METADATA_REWRITTEN"],
     );
-    assert.deepEqual(readFileSync(path), original);
+    assert.deepEqual(ofGeneration(readFileSync(path), 1), original);
   }
 });
+
+/** What it says but for when it was written. */
+function ofGeneration(metadata: Buffer, generation: number): Buffer {
+  return Buffer.from(metadata.toString().replace(/"generation": [0-9]+,/, `"generation": ${generation},`));
+}
 
 test("failure 54: metadata.json holds nothing that opening needs: deleted, emptied, or with foreign slots, it is only written anew", async () => {
   using folder = temporaryFolder();
@@ -581,7 +586,7 @@ test("failure 54: metadata.json holds nothing that opening needs: deleted, empti
       vault.findings.map(({ code }) => code),
       ["METADATA_REWRITTEN"],
     );
-    assert.deepEqual(readFileSync(path), original);
+    assert.deepEqual(ofGeneration(readFileSync(path), 1), original);
   }
 });
 

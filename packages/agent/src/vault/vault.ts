@@ -112,24 +112,24 @@ export class Vault implements VaultFacts, Disposable {
 
   /**
    * Runs `fn` as one change, durable when this returns. Synchronous: nothing else runs meanwhile, and `fn` must not
-   * return a promise. Where the inventory changed, key files are placed and cleared and `metadata.json` is rewritten
-   * afterwards.
+   * return a promise. Where the inventory, the slots, the own log or the home directory
+   * changed, key files are placed and cleared and `metadata.json` is rewritten afterwards.
    *
    * @throws TalosError COMMIT_FAILED, GENERATION_FENCED, VAULT_CORRUPT, CLIENT_CLOSED, or what `fn` threw; then nothing
    *   has changed
    */
   transaction<T>(fn: (tx: Transaction) => T): T {
     const { store, folder } = this.#parts;
-    const { result, inventoryChanged } = this.#atomically(() => {
+    const { result, projectionChanged } = this.#atomically(() => {
       this.#checkFence();
       store.beginWriting();
       const value = fn(this.#tx);
       if (value instanceof Promise) throw talosError("INTERNAL", "A transaction cannot wait for anything.");
       const changed = store.endWriting();
       if (changed) folder.syncStaged();
-      return { result: value, inventoryChanged: changed };
+      return { result: value, projectionChanged: changed };
     });
-    if (inventoryChanged || this.#unsettled) this.#settle();
+    if (projectionChanged || this.#unsettled) this.#settle();
     return result;
   }
 

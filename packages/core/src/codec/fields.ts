@@ -30,6 +30,12 @@ export interface ArrayBounds {
   readonly max?: number | undefined;
 }
 
+export interface TextMapBounds {
+  readonly maxEntries: number;
+  /** Of each name and each text. */
+  readonly maxBytes: number;
+}
+
 /** Where a value stands, for the error. */
 export interface FieldPlace {
   readonly structure: string;
@@ -77,6 +83,18 @@ export function readItems(value: CborValue | undefined, place: FieldPlace, bound
 export function readMap(value: CborValue | undefined, place: FieldPlace): CborMap {
   if (!(value instanceof Map)) throw malformedField(place, "not a map");
   return value as CborMap;
+}
+
+export function readTextMap(value: CborValue | undefined, place: FieldPlace, bounds: TextMapBounds): ReadonlyMap<string, string | number> {
+  const map = readMap(value, place);
+  checkLength(map.size, place, { max: bounds.maxEntries });
+  const { maxBytes } = bounds;
+  return new Map(
+    Array.from(map, ([name, entry]): [string, string | number] => [
+      readText(name, place, { maxBytes }),
+      typeof entry === "string" ? readText(entry, place, { maxBytes }) : readUint(entry, place),
+    ]),
+  );
 }
 
 function checkLength(length: number, place: FieldPlace, bounds: BytesBounds): void {

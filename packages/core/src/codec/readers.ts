@@ -10,11 +10,13 @@ import {
   readItems,
   readMap,
   readText,
+  readTextMap,
   readUint,
   type ArrayBounds,
   type BytesBounds,
   type FieldPlace,
   type TextBounds,
+  type TextMapBounds,
   type UintBounds,
 } from "./fields.ts";
 
@@ -128,6 +130,11 @@ export class MapReader {
 
   map(key: number): MapReader {
     return new MapReader(this.#required(key), this.place(key));
+  }
+
+  /** A map from text to text or unsigned integers: details for people, whose names need no number. */
+  textMap(key: number, bounds: TextMapBounds): ReadonlyMap<string, string | number> {
+    return readTextMap(this.#required(key), this.place(key), bounds);
   }
 
   /** Refuses fields that were not read. */

@@ -122,7 +122,7 @@ export class Inventory extends InventoryReader {
       entry.protection,
       entry.statement,
     );
-    this.store.noteInventoryChange();
+    this.store.noteProjectionChange();
   }
 
   /**
@@ -142,7 +142,7 @@ export class Inventory extends InventoryReader {
       state,
       at,
     );
-    if (changed > 0) this.store.noteInventoryChange();
+    if (changed > 0) this.store.noteProjectionChange();
     return changed > 0;
   }
 
@@ -153,13 +153,13 @@ export class Inventory extends InventoryReader {
       keyId,
       dueAt,
     );
-    if (changed > 0) this.store.noteInventoryChange();
+    if (changed > 0) this.store.noteProjectionChange();
     return changed > 0;
   }
 
   setDueAt(keyId: KeyId, dueAt: number | undefined): void {
     this.store.run("UPDATE inventory SET due_at = ? WHERE key_id = ?", dueAt, keyId);
-    this.store.noteInventoryChange();
+    this.store.noteProjectionChange();
   }
 
   /** Forgets keys that ended before that time. Their ids can then not be told from foreign ones any more. */

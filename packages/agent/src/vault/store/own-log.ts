@@ -38,6 +38,7 @@ export class OwnLogReader {
 export class OwnLog extends OwnLogReader {
   append(event: OwnEvent): void {
     this.store.run("INSERT INTO own_events (seq, hash, wire) VALUES (?, ?, ?)", event.seq, event.hash, event.wire);
+    this.store.noteProjectionChange();
   }
 
   setCertificate(wire: Uint8Array): void {

@@ -154,8 +154,7 @@ CREATE TABLE outbox (
   envelope BLOB,
   body BLOB -- sealed
 ) STRICT;
-CREATE INDEX outbox_pending ON outbox (peer, ord) WHERE state IN ('waiting', 'ready');
-CREATE INDEX outbox_waiting ON outbox (peer) WHERE state = 'waiting';
+CREATE INDEX outbox_pending ON outbox (peer, ord) WHERE state IN ('accepted', 'waiting', 'ready');
 CREATE INDEX outbox_deposited ON outbox (envelope_id) WHERE state = 'deposited';
 CREATE INDEX outbox_finished ON outbox (finished_at) WHERE finished_at IS NOT NULL;
 
@@ -220,6 +219,11 @@ CREATE TABLE plans (
   next_attempt_at INTEGER NOT NULL,
   last_error TEXT,
   done_at INTEGER
+) STRICT;
+
+CREATE TABLE audit (
+  ord INTEGER PRIMARY KEY,
+  entry BLOB NOT NULL
 ) STRICT;
 
 CREATE TABLE settings (

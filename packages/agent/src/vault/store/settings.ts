@@ -2,6 +2,9 @@
 import { text } from "./columns.ts";
 import type { Store } from "./store.ts";
 
+/** URL of the directory where the agent is at home; stands in the public projection too, so that a rescue finds it. */
+export const HOME_DIRECTORY = "home-directory";
+
 export class SettingsReader {
   protected readonly store: Store;
 
@@ -25,5 +28,6 @@ export class Settings extends SettingsReader {
         name,
         value,
       );
+    if (name === HOME_DIRECTORY) this.store.noteProjectionChange();
   }
 }

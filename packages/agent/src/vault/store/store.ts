@@ -24,7 +24,7 @@ export class Store {
   readonly #statements = new Map<string, StatementSync>();
   readonly #lastOrders = new Map<string, number>();
   #writable = false;
-  #inventoryChanged = false;
+  #projectionChanged = false;
 
   /** @param sealer absent where no password was given: sealed columns then throw PASSWORD_REQUIRED */
   constructor(db: DatabaseSync, sealer: RowSealer | undefined) {
@@ -37,17 +37,18 @@ export class Store {
     // Before the first row can be removed: its place must not be given out again.
     if (this.#lastOrders.size === 0) for (const queue of QUEUES) this.#lastOrders.set(queue, this.#newestOrder(queue));
     this.#writable = true;
-    this.#inventoryChanged = false;
+    this.#projectionChanged = false;
   }
 
   /** Ends writing; true when key files or the public projection must follow. */
   endWriting(): boolean {
     this.#writable = false;
-    return this.#inventoryChanged;
+    return this.#projectionChanged;
   }
 
-  noteInventoryChange(): void {
-    this.#inventoryChanged = true;
+  /** Inventory, unlock slots, own log or home directory. */
+  noteProjectionChange(): void {
+    this.#projectionChanged = true;
   }
 
   /**

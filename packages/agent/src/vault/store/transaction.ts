@@ -2,6 +2,7 @@
  * The only way to the tables. A ReadTransaction sees one state of the store; a Transaction changes it, as a whole or
  * not at all. Both are valid only inside the function that gets them.
  */
+import { Audit, type AuditReader } from "./audit.ts";
 import { Batches, type BatchesReader } from "./batches.ts";
 import { Acks, type AcksReader, Inbox, type InboxReader } from "./inbox.ts";
 import { Inventory, type InventoryReader } from "./inventory.ts";
@@ -28,6 +29,7 @@ export interface ReadTransaction {
   readonly kept: KeptReader;
   readonly plans: PlansReader;
   readonly settings: SettingsReader;
+  readonly audit: AuditReader;
 }
 
 export interface Transaction extends ReadTransaction {
@@ -43,6 +45,7 @@ export interface Transaction extends ReadTransaction {
   readonly kept: Kept;
   readonly plans: Plans;
   readonly settings: Settings;
+  readonly audit: Audit;
 }
 
 export function transactionOver(store: Store): Transaction {
@@ -59,5 +62,6 @@ export function transactionOver(store: Store): Transaction {
     kept: new Kept(store),
     plans: new Plans(store),
     settings: new Settings(store),
+    audit: new Audit(store),
   };
 }

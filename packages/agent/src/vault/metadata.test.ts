@@ -1,0 +1,89 @@
+import assert from "node:assert/strict";
+import { readFileSync, writeFileSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { decodeUtf8, nodeCrypto, toBase64Url, utf8 } from "@talos/core";
+import { compareMetadata, describeMetadata, type Projection, renderMetadata, writeMetadata } from "./metadata.ts";
+import { HOME_DIRECTORY } from "./store/settings.ts";
+import { agent, makeClosedVault, makeVault, NOW, reopen, temporaryFolder } from "./vault-fixture.test.ts";
+import { Vault } from "./vault.ts";
+
+const PROJECTION: Projection = {
+  facts: { agentId: agent(), name: 'a "name"\n  "generation": 99,', createdAt: NOW, generation: 7, vaultKeyNumber: 2 },
+  keys: [],
+  slots: [utf8("slot")],
+  log: [utf8("inception"), utf8("rotation")],
+  directory: "https://directory.example",
+};
+
+interface Shown {
+  readonly generation: number;
+  readonly log: readonly string[];
+  readonly directory?: string;
+}
+
+function shown(dataDir: string): Shown {
+  return JSON.parse(decodeUtf8(readFileSync(join(dataDir, "metadata.json")))) as Shown;
+}
+
+test("what a rescue needs stands in it: slots, log, home directory, generation", () => {
+  const read = JSON.parse(decodeUtf8(renderMetadata(PROJECTION))) as Record<string, unknown>;
+  assert.deepEqual(read["slots"], [toBase64Url(utf8("slot"))]);
+  assert.deepEqual(read["log"], [utf8("inception"), utf8("rotation")].map(toBase64Url));
+  assert.deepEqual([read["directory"], read["generation"], read["vaultKeyNumber"]], ["https://directory.example", 7, 2]);
+});
+
+test("the generation of the last writing may be lower, never higher, and nothing else may differ", () => {
+  using folder = temporaryFolder();
+  const { parent } = folder;
+  const compare = (changes: Partial<Projection> = {}): string => compareMetadata(parent, { ...PROJECTION, ...changes });
+  assert.equal(compare(), "missing");
+  assert.equal(writeMetadata(parent, PROJECTION), "missing");
+  assert.equal(compare(), "as it should be");
+  const before = readFileSync(join(parent, "metadata.json"));
+  assert.equal(writeMetadata(parent, { ...PROJECTION, facts: { ...PROJECTION.facts, generation: 8 } }), "as it should be");
+  assert.deepEqual(readFileSync(join(parent, "metadata.json")), before);
+  assert.equal(compare({ facts: { ...PROJECTION.facts, generation: 6 } }), "newer");
+  assert.match(describeMetadata("newer"), /older copy/);
+  assert.equal(compare({ directory: undefined }), "different");
+  assert.equal(compare({ log: PROJECTION.log.slice(0, 1) }), "different");
+  assert.equal(compare({ slots: [] }), "different");
+  for (const content of [new Uint8Array(), Uint8Array.of(0xff), utf8("{}"), utf8('  "generation": 7,')]) {
+    writeFileSync(join(parent, "metadata.json"), content);
+    assert.equal(compare(), "different");
+  }
+});
+
+test("it follows the own log and the home directory, and opening alone leaves it as it is", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  const { vault } = await makeVault(dataDir);
+  assert.deepEqual([shown(dataDir).log, shown(dataDir).directory, shown(dataDir).generation], [[], undefined, 1]);
+  vault.transaction((tx) => tx.log.append({ seq: 0, hash: new Uint8Array(32), wire: utf8("inception") }));
+  assert.deepEqual(shown(dataDir).log, [toBase64Url(utf8("inception"))]);
+  vault.transaction((tx) => tx.settings.set(HOME_DIRECTORY, "https://directory.example"));
+  assert.equal(shown(dataDir).directory, "https://directory.example");
+  vault.close();
+
+  const before = readFileSync(join(dataDir, "metadata.json"));
+  using again = await reopen(dataDir);
+  assert.deepEqual(again.findings, []);
+  assert.deepEqual(readFileSync(join(dataDir, "metadata.json")), before);
+  again.transaction((tx) => tx.settings.set("another", "setting"));
+  assert.deepEqual(readFileSync(join(dataDir, "metadata.json")), before);
+  using inspection = await Vault.inspect({ dataDir, crypto: nodeCrypto });
+  assert.deepEqual(inspection.findings, []);
+});
+
+test("an older copy of state.db under a newer metadata.json is told", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  await makeClosedVault(dataDir);
+  const path = join(dataDir, "metadata.json");
+  writeFileSync(path, readFileSync(path, "utf8").replace('"generation": 1,', '"generation": 5,'));
+  using inspection = await Vault.inspect({ dataDir, crypto: nodeCrypto });
+  assert.match(inspection.findings[0]?.message ?? "", /higher generation/);
+  using vault = await reopen(dataDir);
+  assert.match(vault.findings[0]?.message ?? "", /higher generation/);
+  assert.equal(shown(dataDir).generation, 2);
+});

@@ -1,0 +1,49 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import { isTalosError, nodeCrypto } from "@talos/core";
+import { openParts } from "../open.ts";
+import { FLOOR_KDF, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "../vault-fixture.test.ts";
+import { Vault } from "../vault.ts";
+
+test("the trail begins with the vault, and entries follow in order, each under its generation", async () => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  using vault = await reopen(folder.dataDir);
+  vault.transaction((tx) => {
+    tx.audit.append({ kind: "slot-added", at: NOW + 5, details: { slot: 2, label: "rack 7" } });
+    tx.audit.append({ kind: "slot-removed", at: NOW + 6, details: {} });
+  });
+  assert.deepEqual(
+    vault.read((tx) => tx.audit.list()),
+    [
+      { order: 1, kind: "vault-created", at: NOW, generation: 1, details: { slot: 1, unlock: "password", label: "" } },
+      { order: 2, kind: "slot-added", at: NOW + 5, generation: 2, details: { slot: 2, label: "rack 7" } },
+      { order: 3, kind: "slot-removed", at: NOW + 6, generation: 2, details: {} },
+    ],
+  );
+});
+
+test("an entry is there with what it records, or neither is", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  assert.throws(() =>
+    closing.transaction((tx) => {
+      tx.audit.append({ kind: "slot-added", at: NOW, details: {} });
+      throw new RangeError("no");
+    }),
+  );
+  assert.equal(closing.read((tx) => tx.audit.list()).length, 1);
+});
+
+test("a damaged entry is named", async () => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto: nodeCrypto, now: NOW, kdf: FLOOR_KDF });
+  using vault = new Vault(parts);
+  parts.database.exec("UPDATE audit SET entry = x'a0'");
+  assert.throws(
+    () => vault.read((tx) => tx.audit.list()),
+    (error) => isTalosError(error, "VAULT_CORRUPT") && error.details["table"] === "audit" && error.details["row"] === 1,
+  );
+});
