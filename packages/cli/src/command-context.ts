@@ -15,6 +15,8 @@ export interface CommonChoices {
   readonly json?: boolean;
   readonly quiet?: boolean;
   readonly passwordFile?: string;
+  readonly keyFile?: string;
+  readonly credential?: string;
 }
 
 export type Verb<Choices extends CommonChoices> = (choices: Choices, context: CommandContext) => Promise<void>;

@@ -17,7 +17,7 @@ export function buildProgram(dispatch: Dispatch): Command {
     .showHelpAfterError(false)
     .addHelpText(
       "after",
-      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, a systemd credential or a prompt; never from an argument.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable.",
+      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, the systemd credential talos-key-password or a prompt; never from an\nargument. A key file (--key-file) or a systemd credential (--credential, or talos-unlock-key) opens an agent without a password.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable.",
     );
 
   common(
@@ -130,7 +130,9 @@ export function buildProgram(dispatch: Dispatch): Command {
 function common(command: Command): Command {
   return outputOptions(command)
     .option("--data-dir <path>", "the agent's data directory (default: TALOS_DATA_DIR, else $XDG_DATA_HOME/talos/NAME)")
-    .option("--password-file <path>", "file that holds the password; one trailing newline is dropped");
+    .option("--password-file <path>", "file that holds the password; one trailing newline is dropped")
+    .option("--key-file <path>", "file of 32 to 1024 random bytes that opens the agent instead of a password")
+    .option("--credential <name>", "systemd credential of 32 to 1024 random bytes that opens the agent instead of a password");
 }
 
 function outputOptions(command: Command): Command {

@@ -1,6 +1,6 @@
 /**
- * Where a command takes its password from, in this order: `--password-file`, `TALOS_KEY_PASSWORD`, a systemd
- * credential, a prompt. Never from argv, where every user of the machine can read it.
+ * Where a command takes a password from, in this order: a file, an environment variable, a systemd credential, a prompt.
+ * Never from argv, where every user of the machine can read it.
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
@@ -15,6 +15,10 @@ export interface PasswordChoices {
   readonly passwordFile?: string | undefined;
 }
 
+export interface NewPasswordChoices {
+  readonly newPasswordFile?: string | undefined;
+}
+
 /**
  * The password that was given without asking anybody, or nothing.
  *
@@ -22,11 +26,8 @@ export interface PasswordChoices {
  */
 export function givenPassword(choices: PasswordChoices, env: NodeJS.ProcessEnv): SecretBytes | undefined {
   if (choices.passwordFile !== undefined) return passwordFromFile(choices.passwordFile);
-  const fromEnvironment = env["TALOS_KEY_PASSWORD"];
-  if (fromEnvironment !== undefined) {
-    if (fromEnvironment === "") throw talosError("PASSWORD_REQUIRED", "TALOS_KEY_PASSWORD is set and empty.");
-    return SecretBytes.fromUtf8(fromEnvironment);
-  }
+  const fromEnvironment = passwordFromEnvironment("TALOS_KEY_PASSWORD", env);
+  if (fromEnvironment !== undefined) return fromEnvironment;
   const credentials = env["CREDENTIALS_DIRECTORY"];
   return credentials === undefined ? undefined : passwordFromCredential(join(credentials, CREDENTIAL_NAME));
 }
@@ -40,12 +41,32 @@ export async function requirePassword(
   const given = givenPassword(choices, env);
   if (given !== undefined) return given;
   if (!canPrompt()) throw talosError("PASSWORD_REQUIRED");
-  const password = normalised(await promptPassword("Password: "));
-  if (!confirm) return password;
+  return confirm ? await promptTwice("Password: ") : normalised(await promptPassword("Password: "));
+}
+
+/** The password to set: `--new-password-file`, `TALOS_NEW_KEY_PASSWORD`, else asked for twice. Errors as above. */
+export async function requireNewPassword(choices: NewPasswordChoices, env: NodeJS.ProcessEnv): Promise<SecretBytes> {
+  if (choices.newPasswordFile !== undefined) return passwordFromFile(choices.newPasswordFile);
+  const fromEnvironment = passwordFromEnvironment("TALOS_NEW_KEY_PASSWORD", env);
+  if (fromEnvironment !== undefined) return fromEnvironment;
+  if (canPrompt()) return await promptTwice("New password: ");
+  throw talosError("PASSWORD_REQUIRED", "A new password is needed and none was given.", {
+    hint: "Use --new-password-file FILE, TALOS_NEW_KEY_PASSWORD, or run it on a terminal.",
+  });
+}
+
+async function promptTwice(question: string): Promise<SecretBytes> {
+  const password = normalised(await promptPassword(question));
   using again = normalised(await promptPassword("Once more: "));
   if (secureCompare(password, again)) return password;
   password.dispose();
   throw talosError("INVALID_ARGUMENT", "The two passwords differ.", { hint: "Start again and type the same one twice." });
+}
+
+function passwordFromEnvironment(name: string, env: NodeJS.ProcessEnv): SecretBytes | undefined {
+  const text = env[name];
+  if (text === "") throw talosError("PASSWORD_REQUIRED", `${name} is set and empty.`);
+  return text === undefined ? undefined : SecretBytes.fromUtf8(text);
 }
 
 function passwordFromFile(path: string): SecretBytes {

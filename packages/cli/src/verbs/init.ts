@@ -3,7 +3,7 @@ import { TalosClient } from "@talos/agent";
 import { talosError } from "@talos/core";
 import type { CommandContext, CommonChoices } from "../command-context.ts";
 import { dataDirectoryOf } from "../data-directory.ts";
-import { requirePassword } from "../password/sources.ts";
+import { requireUnlocking } from "../password/unlocking.ts";
 
 export interface InitChoices extends CommonChoices {
   readonly name: string;
@@ -14,10 +14,10 @@ export interface InitChoices extends CommonChoices {
 export async function init(choices: InitChoices, { output, env }: CommandContext): Promise<void> {
   const dataDir = dataDirectoryOf(choices.name, choices, env);
   if (TalosClient.exists({ dataDir })) throw talosError("VAULT_EXISTS", undefined, { details: { dataDir } });
-  using password = await requirePassword(choices, env, { confirm: true });
+  using unlocking = await requireUnlocking(choices, env, { confirm: true });
   await using client = await TalosClient.create(choices.name, {
     dataDir,
-    password,
+    ...unlocking.options,
     allowWeakPassword: choices.allowWeakPassword === true,
     ...(choices.directory === undefined ? {} : { directory: choices.directory }),
   });
@@ -27,7 +27,7 @@ export async function init(choices: InitChoices, { output, env }: CommandContext
   output.line(`Made agent ${choices.name}: ${client.did}`);
   output.line(`Data directory: ${dataDir}`);
   output.line(`Directory: ${choices.directory ?? "none"} (${publication})`);
-  output.remark("No recovery kit was made: whoever copies this data directory and its password can take the identity over.");
+  output.remark("No recovery kit was made: whoever copies this data directory and what opens it can take the identity over.");
 }
 
 const PUBLISH_TIMEOUT_SECONDS = 10;
