@@ -7,7 +7,6 @@ import { certificateDueAt, DAY_MILLISECONDS } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { Progress } from "../messaging/progress.ts";
 import type { Sender } from "../messaging/sender.ts";
-import { needsTurn } from "../messaging/turns.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
 import type { Transaction } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
@@ -70,7 +69,7 @@ export class Maintenance {
 
   /** One transaction with everything in the store that time has made due. */
   tidy(): void {
-    const { commits, clock, sessions } = this.#context;
+    const { commits, clock } = this.#context;
     const now = clock.now();
     const { expired, again, listening } = commits.now((tx) => {
       const tooOld = tx.outbox.unfinishedBefore(now - EXPIRE_AFTER_MILLISECONDS);
@@ -86,15 +85,7 @@ export class Maintenance {
       endFormerPrekeys(tx, now);
       tx.batches.forget(now - DELIVERY_HORIZON_MILLISECONDS);
       tx.plans.forgetDone(now - DONE_PLAN_MILLISECONDS);
-      const peers = tx.sessions
-        .list()
-        .filter(({ sending }) => sending)
-        .map(({ peer }) => peer);
-      const turning = peers.filter((peer) => {
-        const live = sessions.sendingFor(tx, peer);
-        return live !== undefined && needsTurn(live, now);
-      });
-      return { expired: tooOld, again: repeated, listening: turning };
+      return { expired: tooOld, again: repeated, listening: tx.sessions.turnsDue(now) };
     });
     for (const { messageId } of expired) this.#progress.reached(messageId, "expired");
     for (const { peer } of again) this.#sender.wake(peer);

@@ -6,6 +6,7 @@
 import { decodeSession, encodeSession, RATCHET_BOUNDS, toHex, wipeAll, type AgentId, type Session } from "@talos/core";
 import type { ReadTransaction, SessionRow, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
+import { turnDueAt } from "./turns.ts";
 
 export interface LiveSession {
   readonly session: Session;
@@ -79,7 +80,8 @@ export class LiveSessions implements Participant {
       using state = encodeSession(live.session);
       const { id, handshakeId, transcriptHash, peerAgentId, answered } = live.session;
       const { sending, createdAt, lastUsedAt } = live;
-      tx.sessions.put({ sessionId: id, handshakeId, transcriptHash, peer: peerAgentId, sending, answered, createdAt, lastUsedAt, state });
+      const times = { createdAt, lastUsedAt, turnDueAt: turnDueAt(live) };
+      tx.sessions.put({ sessionId: id, handshakeId, transcriptHash, peer: peerAgentId, sending, answered, ...times, state });
     }
   }
 

@@ -118,6 +118,7 @@ CREATE TABLE sessions (
   answered INTEGER NOT NULL,
   created_at INTEGER NOT NULL,
   last_used_at INTEGER NOT NULL,
+  turn_due_at INTEGER,
   state BLOB NOT NULL -- sealed
 ) STRICT;
 CREATE INDEX sessions_by_peer ON sessions (peer);

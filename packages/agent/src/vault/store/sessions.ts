@@ -2,7 +2,7 @@
  * Sessions, their states sealed at rest, and the handshakes that made them. Knows no ratchet: a state is bytes.
  */
 import { type AgentId, agentId, SecretBytes, revealSecret } from "@talos/core";
-import { boolean, bytes, flag, number } from "./columns.ts";
+import { boolean, bytes, flag, number, optionalNumber } from "./columns.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 /** A peer has one sending session, and so many that only receive; the least lately used goes first. */
@@ -20,6 +20,8 @@ export interface SessionInfo {
   readonly answered: boolean;
   readonly createdAt: number;
   readonly lastUsedAt: number;
+  /** When this side must turn the ratchet if it has not written by then; absent where it is not its turn. In milliseconds. */
+  readonly turnDueAt?: number | undefined;
 }
 
 export interface SessionRow extends SessionInfo {
@@ -64,6 +66,13 @@ export class SessionsReader {
     return this.store.all(`SELECT ${INFO} FROM sessions ORDER BY peer, sending DESC, last_used_at DESC`).map(toInfo);
   }
 
+  /** Peers of the sending sessions whose turn is due. Nothing is unsealed, so that ten thousand idle ones cost nothing. */
+  turnsDue(now: number): AgentId[] {
+    return this.store
+      .all("SELECT peer FROM sessions WHERE sending = 1 AND turn_due_at <= ?", now)
+      .map((row) => agentId(bytes(row, "peer")));
+  }
+
   count(): { sending: number; receiveOnly: number } {
     const row = this.store.get("SELECT count(*) AS n, coalesce(sum(sending), 0) AS s FROM sessions");
     if (row === undefined) return { sending: 0, receiveOnly: 0 };
@@ -95,9 +104,10 @@ export class Sessions extends SessionsReader {
   put(session: SessionRow): void {
     const sealed = this.store.seal("sessions", session.sessionId, "state", revealSecret(session.state));
     const updated = this.store.run(
-      "UPDATE sessions SET answered = ?, last_used_at = ?, state = ? WHERE session_id = ? AND sending = ?",
+      "UPDATE sessions SET answered = ?, last_used_at = ?, turn_due_at = ?, state = ? WHERE session_id = ? AND sending = ?",
       flag(session.answered),
       session.lastUsedAt,
+      session.turnDueAt,
       sealed,
       session.sessionId,
       flag(session.sending),
@@ -132,10 +142,10 @@ export class Sessions extends SessionsReader {
   #insert(session: SessionRow, sealed: Uint8Array): void {
     if (session.sending) this.store.run("UPDATE sessions SET sending = 0 WHERE peer = ? AND sending = 1", session.peer);
     this.store.run(
-      `INSERT INTO sessions (session_id, handshake_id, transcript_hash, peer, sending, answered, created_at, last_used_at, state)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
+      `INSERT INTO sessions (session_id, handshake_id, transcript_hash, peer, sending, answered, created_at, last_used_at, turn_due_at, state)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (session_id) DO UPDATE SET sending = excluded.sending, answered = excluded.answered,
-         last_used_at = excluded.last_used_at, state = excluded.state`,
+         last_used_at = excluded.last_used_at, turn_due_at = excluded.turn_due_at, state = excluded.state`,
       session.sessionId,
       session.handshakeId,
       session.transcriptHash,
@@ -144,6 +154,7 @@ export class Sessions extends SessionsReader {
       flag(session.answered),
       session.createdAt,
       session.lastUsedAt,
+      session.turnDueAt,
       sealed,
     );
     this.store.run(
@@ -154,7 +165,7 @@ export class Sessions extends SessionsReader {
   }
 }
 
-const INFO = "session_id, handshake_id, transcript_hash, peer, sending, answered, created_at, last_used_at";
+const INFO = "session_id, handshake_id, transcript_hash, peer, sending, answered, created_at, last_used_at, turn_due_at";
 
 function toInfo(row: SqlRow): SessionInfo {
   return {
@@ -166,5 +177,6 @@ function toInfo(row: SqlRow): SessionInfo {
     answered: boolean(row, "answered"),
     createdAt: number(row, "created_at"),
     lastUsedAt: number(row, "last_used_at"),
+    turnDueAt: optionalNumber(row, "turn_due_at"),
   };
 }

@@ -319,6 +319,20 @@ test("sessions: a newer sending session makes the older one receive-only; of tho
   assert.equal(sessions.count().sending, 1);
 });
 
+test("sessions: whose turn is due is told without opening a state", () => {
+  using store = openStore();
+  const { sessions } = store.tx;
+  const row = { ...session(BOB, true), turnDueAt: NOW + 5 };
+  sessions.put(row);
+  sessions.put({ ...session(CAROL, true), turnDueAt: NOW + 6 });
+  assert.deepEqual(sessions.turnsDue(NOW + 4), []);
+  assert.deepEqual(sessions.turnsDue(NOW + 5), [BOB]);
+  sessions.put({ ...row, turnDueAt: undefined });
+  assert.deepEqual(sessions.turnsDue(NOW + 6), [CAROL]);
+  sessions.put(session(CAROL, true));
+  assert.deepEqual(sessions.turnsDue(NOW + 6), [], "one that only receives turns nothing");
+});
+
 test("sessions: a handshake is remembered beyond its session", () => {
   using store = openStore();
   const { sessions } = store.tx;
