@@ -7,24 +7,34 @@ const DIGITS: ReadonlyMap<string, number> = new Map(ALPHABET.split("").map((lett
 /** An agent id is 46 characters; anything near this bound is not one, and the work grows with the square. */
 const MAX_TEXT_LENGTH = 256;
 
+/** Four digits at a time, and three bytes: a listing of ten thousand agents spends most of its time here. */
+const LIMB = 58 ** 4;
+
 export function toBase58Btc(bytes: Uint8Array): string {
-  const digits: number[] = [];
-  for (const byte of bytes) {
-    let carry = byte;
-    for (let i = 0; i < digits.length; i++) {
-      carry += (digits[i] as number) << 8;
-      digits[i] = carry % 58;
-      carry = Math.floor(carry / 58);
+  const limbs: number[] = [];
+  for (let end = bytes.length % 3 || 3; end <= bytes.length; end += 3) {
+    let carry = 0;
+    for (let i = Math.max(end - 3, 0); i < end; i++) carry = carry * 256 + (bytes[i] as number);
+    for (let i = 0; i < limbs.length; i++) {
+      carry += (limbs[i] as number) * 0x1000000;
+      limbs[i] = carry % LIMB;
+      carry = Math.floor(carry / LIMB);
     }
     while (carry > 0) {
-      digits.push(carry % 58);
-      carry = Math.floor(carry / 58);
+      limbs.push(carry % LIMB);
+      carry = Math.floor(carry / LIMB);
     }
   }
-  let text = "";
-  for (let i = 0; i < bytes.length && bytes[i] === 0; i++) text += "1";
-  for (let i = digits.length - 1; i >= 0; i--) text += ALPHABET.charAt(digits[i] as number);
-  return text;
+  let digits = "";
+  for (let i = limbs.length - 1; i >= 0; i--) digits += digitsOf(limbs[i] as number);
+  let zeros = 0;
+  while (bytes[zeros] === 0) zeros++;
+  return "1".repeat(zeros) + digits.replace(/^1+/, "");
+}
+
+function digitsOf(limb: number): string {
+  const digit = (value: number): string => ALPHABET.charAt(value % 58);
+  return digit(Math.floor(limb / 195_112)) + digit(Math.floor(limb / 3364)) + digit(Math.floor(limb / 58)) + digit(limb);
 }
 
 /** @throws TalosError MALFORMED for a foreign character or more than 256 characters */
