@@ -1,5 +1,6 @@
 export * from "./types.ts";
 export { Vault } from "./vault.ts";
+export { rescueVault, type Remains } from "./rescue.ts";
 export type { LockHolder } from "./lock.ts";
 export type { KdfParameters } from "./kdf-bounds.ts";
 export type { UnlockWith } from "./unlock-slots.ts";

@@ -1,0 +1,115 @@
+/**
+ * What has become of `state.db`: sound, lost, damaged, or another agent's. Reads only, through SQLite. What could not be read just now
+ * (a failing disk, a lack of file handles) is no damage, and is thrown.
+ */
+import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
+import { type Crypto, equalBytes, isTalosError, type KeyId, verifyLog } from "@talos/core";
+import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
+import { listFolder, readStart, statPath } from "./files.ts";
+import { KEY_FILE_HEADER_BYTES, readKeyFileHeader } from "./key-file.ts";
+import { DATABASE_FILE, METADATA_FILE, parseName } from "./layout.ts";
+import { keyFileNames } from "./rescue-keys.ts";
+import { decodeSlot } from "./slot-record.ts";
+import { Inventory } from "./store/inventory.ts";
+import { OwnLogReader } from "./store/own-log.ts";
+import { Store } from "./store/store.ts";
+
+export type StateVerdict =
+  | { readonly kind: "sound"; readonly facts: StoredFacts }
+  /** There is no such file, or nothing was ever committed to it. */
+  | { readonly kind: "missing" }
+  /** Whole, and of another agent than the key files beside it. */
+  | { readonly kind: "foreign"; readonly facts: StoredFacts }
+  /** `facts` where they could be read in spite of it. */
+  | { readonly kind: "damaged"; readonly reason: string; readonly facts?: StoredFacts };
+
+/** Under final names: what no agent is without. */
+const VITAL_FILES = ["identity.key.enc", "encryption.key.enc"] as const;
+const SHOWN_PROBLEMS = 3;
+
+/** @throws TalosError UNSUPPORTED_VERSION for a newer format; STORAGE_FAILED */
+export function judgeState(dataDir: string, crypto: Crypto, now: number): StateVerdict {
+  if (!isThere(dataDir)) return { kind: "missing" };
+  try {
+    return readOnce(dataDir, (database) => judge(dataDir, database, crypto, now));
+  } catch (error) {
+    if (!isTalosError(error, "VAULT_CORRUPT")) throw error;
+    return { kind: "damaged", reason: error.message };
+  }
+}
+
+/** Whether there is a database to read: SQLite makes an empty file before the first commit, and a `-wal` alone is no database. */
+export function isThere(dataDir: string): boolean {
+  const path = join(dataDir, DATABASE_FILE);
+  const size = statPath(path)?.size;
+  return size !== undefined && (size > 0 || (statPath(`${path}-wal`)?.size ?? 0) > 0);
+}
+
+/** Whether anything lies there that only an agent leaves: then a database that is missing was lost. */
+export function hasOrphans(dataDir: string): boolean {
+  return listFolder(dataDir).includes(METADATA_FILE) || keyFileNames(dataDir).some((name) => parseName(name)?.type === "final");
+}
+
+/** Whether the key files beside the database are all of an agent that it does not know. @throws TalosError VAULT_CORRUPT */
+export function isForeign(dataDir: string, database: DatabaseSync): boolean {
+  const inventory = new Inventory(new Store(database, undefined));
+  const held = VITAL_FILES.map((name) => keyIn(join(dataDir, name))).filter((keyId) => keyId !== undefined);
+  return held.length > 0 && held.every((keyId) => inventory.get(keyId) === undefined);
+}
+
+function judge(dataDir: string, database: DatabaseSync, crypto: Crypto, now: number): StateVerdict {
+  const facts = readFacts(database);
+  if (facts === undefined) return { kind: "missing" };
+  const problems = findProblems(database);
+  if (problems.length > 0) return { kind: "damaged", reason: `SQLite says: ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}.`, facts };
+  if (isForeign(dataDir, database)) return { kind: "foreign", facts };
+  const store = new Store(database, undefined);
+  if (!hasWayIn(database, crypto)) return { kind: "damaged", reason: "No unlock slot in it can be read.", facts };
+  return hasOwnKeys(store, facts, crypto, now)
+    ? { kind: "sound", facts }
+    : { kind: "damaged", reason: "Its identity log does not verify, or names other keys.", facts };
+}
+
+/** What SQLite says of the file's structure; nothing where it is whole. @throws TalosError or an error of SQLite where it cannot be read at all */
+function findProblems(database: DatabaseSync): string[] {
+  const rows = database.prepare(`PRAGMA integrity_check(${SHOWN_PROBLEMS})`).all();
+  return rows.map((row) => String(Object.values(row)[0])).filter((line) => line !== "ok");
+}
+
+function hasWayIn(database: DatabaseSync, crypto: Crypto): boolean {
+  return readSlots(database).some(({ record }) => {
+    try {
+      decodeSlot(record, crypto);
+      return true;
+    } catch (error) {
+      if (!isTalosError(error)) throw error;
+      return false;
+    }
+  });
+}
+
+function hasOwnKeys(store: Store, facts: StoredFacts, crypto: Crypto, now: number): boolean {
+  const inventory = new Inventory(store);
+  const identity = inventory.live("identity")?.publicKey;
+  const encryption = inventory.live("encryption")?.publicKey;
+  if (identity === undefined || encryption === undefined) return false;
+  const events = new OwnLogReader(store).events().map(({ wire }) => wire);
+  try {
+    const { log } = verifyLog(undefined, events, now, crypto, facts.agentId);
+    return equalBytes(log.identityKey.bytes, identity) && equalBytes(log.encryptionKey.bytes, encryption);
+  } catch (error) {
+    if (!isTalosError(error)) throw error;
+    return false;
+  }
+}
+
+function keyIn(path: string): KeyId | undefined {
+  if (statPath(path)?.isFile() !== true) return undefined;
+  try {
+    return readKeyFileHeader(readStart(path, KEY_FILE_HEADER_BYTES)).keyId;
+  } catch (error) {
+    if (isTalosError(error, "STORAGE_FAILED")) throw error;
+    return undefined;
+  }
+}

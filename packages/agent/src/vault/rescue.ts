@@ -1,0 +1,282 @@
+/**
+ * Rebuilding a destroyed `state.db` from the key files and `metadata.json`. Everything is verified before anything changes. Then the
+ * changes come in an order in which each state is either as destroyed as before, so that the rescue can simply be run again, or rescued:
+ * names of kept keys, strangers aside, the old database aside, and one commit. Nothing that does not open is ever removed.
+ */
+import { dirname, join } from "node:path";
+import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError, toHex } from "@talos/core";
+import { atomically, openForWriting, writeFirst } from "./database.ts";
+import { makeFolder, readFile, readStart, renameFile, statPath, syncFolder, unlinkFile } from "./files.ts";
+import { KeyFolder } from "./key-folder.ts";
+import { DATABASE_FILE, finalName, type KeyPlace, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
+import { Lock } from "./lock.ts";
+import { trySettle } from "./parts.ts";
+import { checkPermissions } from "./permissions.ts";
+import type { Placement } from "./placement.ts";
+import { findKeys, type FoundKey, type FoundKeys } from "./rescue-keys.ts";
+import { notPossible, readRescueSource, type RescueSource } from "./rescue-source.ts";
+import { hasOrphans, judgeState } from "./rescue-state.ts";
+import { Sealer } from "./sealer.ts";
+import { Store } from "./store/store.ts";
+import { type Transaction, transactionOver } from "./store/transaction.ts";
+import type { KeyFileStore } from "./types.ts";
+import { unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
+import { Vault } from "./vault.ts";
+
+/**
+ * More openings than there can have been since `metadata.json` was written: the rescued instance is the newest, and copies of the old
+ * one are superseded.
+ */
+const GENERATION_STEP: number = 2 ** 20;
+const DIGEST_BYTES = 8;
+const MAX_DIGESTED_BYTES = 1_000_000;
+
+/** What is left of an agent, proved. */
+export interface Remains extends FoundKeys {
+  readonly log: IdentityLog;
+  /** URL of the home directory; unproved. */
+  readonly directory: string | undefined;
+}
+
+export interface RescueVaultOptions {
+  readonly dataDir: string;
+  readonly unlock: UnlockWith;
+  readonly crypto: Crypto;
+  /** milliseconds since 1970 */
+  readonly now: number;
+  /** Makes what is to be new and stages its private parts. Awaited while the lock is held; nothing has changed yet. */
+  build(files: KeyFileStore, remains: Remains): Promise<{ write(tx: Transaction): void }>;
+}
+
+export interface RescuedVault {
+  /** Open; the caller closes it. */
+  readonly vault: Vault;
+  readonly remains: Remains;
+  readonly was: "missing" | "damaged" | "foreign";
+  /** Relative to the data directory. */
+  readonly putAside: readonly string[];
+}
+
+interface Key {
+  readonly sealer: Sealer;
+  readonly opened: UnlockedSlot;
+}
+
+/**
+ * @throws TalosError RESCUE_NOT_NEEDED, RESCUE_NOT_POSSIBLE, VAULT_NOT_FOUND, VAULT_LOCKED, WRONG_PASSWORD, WRONG_UNLOCK_KEY,
+ *   PASSWORD_REQUIRED, KDF_PARAMETERS_REFUSED, LOG_INVALID and others of `verifyLog`, UNSUPPORTED_VERSION, those of a folder that is not as
+ *   it must be; STORAGE_FAILED, COMMIT_FAILED, or what `build` threw: the rescue can then be run again
+ */
+export async function rescueVault(options: RescueVaultOptions): Promise<RescuedVault> {
+  const { dataDir, crypto, now } = options;
+  checkPermissions(dataDir);
+  requireDestroyed(options);
+  let source = readRescueSource(dataDir, crypto, now);
+  using cleanup = new DisposableStack();
+  let keys = openKeys(source, options);
+  cleanup.defer(() => {
+    wipe(keys);
+  });
+  const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
+  const was = requireDestroyed(options);
+  const current = readRescueSource(dataDir, crypto, now);
+  if (!equalBytes(source.bytes, current.bytes)) {
+    const again = openKeys(current, options);
+    wipe(keys);
+    [source, keys] = [current, again];
+  }
+  const sealers = keys.map(({ sealer }) => sealer);
+  const remains: Remains = { ...findKeys(dataDir, sealers, source.log, crypto), log: source.log, directory: source.directory };
+  const { vaultKeyNumber } = remains;
+  const key = keys.find(({ sealer }) => sealer.vaultKeyNumber === vaultKeyNumber);
+  if (key === undefined) throw talosError("INTERNAL");
+
+  makeFolder(join(dataDir, PREKEYS_FOLDER));
+  const folder = new KeyFolder(dataDir, crypto, key.sealer);
+  cleanup.defer(() => {
+    folder.dropUncommitted();
+  });
+  folder.adopt(asTheyLie(remains));
+  const content = await options.build(folder, remains);
+
+  // From here on the folder changes.
+  folder.syncStaged();
+  nameKept(dataDir, remains);
+  const duplicates = putAside(dataDir, remains.duplicates, crypto);
+  const strangers = putAside(dataDir, remains.strangers, crypto);
+  const putAway = [...strangers, ...moveDatabase(dataDir, now)];
+  const database = openForWriting(dataDir);
+  cleanup.defer(() => {
+    database.close();
+  });
+  const store = new Store(database, key.sealer);
+  const facts = {
+    agentId: source.agentId,
+    name: source.name,
+    dataDir,
+    createdAt: source.createdAt,
+    generation: source.generation + GENERATION_STEP,
+    vaultKeyNumber,
+  };
+  const slots = slotsOf(source, vaultKeyNumber);
+  const way = { number: slots.find(({ place }) => place === key.opened.number)?.number ?? 1, stretched: key.opened.stretched };
+  atomically(database, () => {
+    writeFirst(database, facts, slots);
+    store.beginWriting();
+    try {
+      const tx = transactionOver(store);
+      endPrekeys(tx, remains, now);
+      content.write(tx);
+      tx.audit.append({ kind: "vault-rescued", at: now, details: { was, slot: way.number, putAside: putAway.length } });
+    } finally {
+      store.endWriting();
+    }
+  });
+  cleanup.move();
+  wipe(keys.filter((other) => other !== key));
+  const settled = trySettle({ facts, database, store, folder });
+  // Second copies of keys that are kept; those under a vault key that was given up must not stay.
+  for (const file of duplicates) unlinkQuietly(join(dataDir, file));
+  const findings = settled.findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
+  const vault = new Vault({
+    facts,
+    database,
+    store,
+    sealer: key.sealer,
+    folder,
+    lock,
+    findings,
+    crypto,
+    unsettled: settled.unsettled,
+    way,
+  });
+  return { vault, remains, was, putAside: putAway };
+}
+
+/** @throws TalosError RESCUE_NOT_NEEDED; VAULT_NOT_FOUND where there is nothing at all; UNSUPPORTED_VERSION, STORAGE_FAILED */
+function requireDestroyed({ dataDir, crypto, now }: RescueVaultOptions): RescuedVault["was"] {
+  const { kind } = judgeState(dataDir, crypto, now);
+  if (kind === "sound") throw talosError("RESCUE_NOT_NEEDED");
+  if (kind === "missing" && !hasOrphans(dataDir)) throw talosError("VAULT_NOT_FOUND");
+  return kind;
+}
+
+/** One for each vault key that the secret opens: in the middle of a change of it there are two. */
+function openKeys(source: RescueSource, { unlock: withSecret, crypto }: RescueVaultOptions): Key[] {
+  const { agentId } = source;
+  const numbers = [...new Set(source.slots.map(({ fields }) => fields.vaultKeyNumber))];
+  const keys: Key[] = [];
+  let refusal: unknown;
+  for (const vaultKeyNumber of numbers) {
+    const slots = source.slots.filter(({ fields }) => fields.vaultKeyNumber === vaultKeyNumber);
+    try {
+      const opened = unlock(slots, withSecret, { agentId, vaultKeyNumber }, crypto);
+      keys.push({ sealer: new Sealer(opened.vaultKey, agentId, vaultKeyNumber, crypto), opened });
+    } catch (error) {
+      if (!isTalosError(error)) throw error;
+      refusal ??= error;
+    }
+  }
+  if (keys.length === 0)
+    throw isTalosError(refusal, "VAULT_CORRUPT") ? notPossible("The copy of the unlock slots is damaged.", "slots") : refusal;
+  return keys;
+}
+
+/** Also the sealer's vault key. */
+function wipe(keys: readonly Key[]): void {
+  for (const { sealer, opened } of keys) {
+    sealer[Symbol.dispose]();
+    opened.stretched.dispose();
+  }
+}
+
+/** Those that wrap the vault key in use, numbered anew. `place` is where each stood. */
+function slotsOf(source: RescueSource, vaultKeyNumber: number): { number: number; record: Uint8Array; place: number }[] {
+  return source.slots
+    .filter(({ fields }) => fields.vaultKeyNumber === vaultKeyNumber)
+    .map(({ record, number }, index) => ({ number: index + 1, record, place: number }));
+}
+
+function keptPlaces({ identity, next, encryption, retired }: FoundKeys): { key: FoundKey; place: KeyPlace }[] {
+  const live = "live" as const;
+  return [
+    { key: identity, place: { kind: "identity", role: "current", state: live, keyId: identity.keyId } },
+    ...(next === undefined ? [] : [{ key: next, place: { kind: "identity", role: "next", state: live, keyId: next.keyId } as const }]),
+    { key: encryption, place: { kind: "encryption", state: live, keyId: encryption.keyId } },
+    ...retired.map((key) => ({ key, place: { kind: "encryption", state: "retired", keyId: key.keyId } as const })),
+  ];
+}
+
+function asTheyLie(found: FoundKeys): Placement {
+  const locations = new Map(keptPlaces(found).map(({ key }) => [key.keyId, key.file]));
+  return { locations, moves: [], clear: [], quarantine: [], findings: [] };
+}
+
+/** A kept key that lies under a name which is none of its own gets its staged name, from which it is placed after the commit. */
+function nameKept(dataDir: string, found: FoundKeys): void {
+  for (const { key, place } of keptPlaces(found)) {
+    const staged = stagedName(place, found.vaultKeyNumber);
+    if (key.file !== finalName(place) && key.file !== staged) renameFile(join(dataDir, key.file), join(dataDir, staged));
+  }
+}
+
+/** So that first messages to them are refused as used up, and their files are cleared: what they once opened is not known any more. */
+function endPrekeys(tx: Transaction, { prekeys }: FoundKeys, now: number): void {
+  for (const [keyId, { kind, publicKey }] of new Map(prekeys.map((key) => [key.keyId, key]))) {
+    const life = { state: "ended", createdAt: now, endedAt: now } as const;
+    tx.inventory.put({ ...life, keyId, kind, algorithm: ALGORITHM.x25519, publicKey, backend: "software", protection: "software" });
+  }
+}
+
+/** @returns where they are now */
+function putAside(dataDir: string, names: readonly string[], crypto: Pick<Crypto, "sha256">): string[] {
+  if (names.length > 0) makeFolder(join(dataDir, QUARANTINE_FOLDER));
+  return names.map((name) => {
+    const aside = `${QUARANTINE_FOLDER}/${name.replaceAll("/", "_")}.${digestOf(join(dataDir, name), crypto)}`;
+    moveAside(dataDir, name, aside);
+    return aside;
+  });
+}
+
+function digestOf(path: string, crypto: Pick<Crypto, "sha256">): string {
+  const stats = statPath(path);
+  if (stats?.isFile() !== true) return "no-file";
+  const content = stats.size > MAX_DIGESTED_BYTES ? readStart(path, MAX_DIGESTED_BYTES) : (readFile(path) ?? new Uint8Array());
+  return toHex(crypto.sha256(content).slice(0, DIGEST_BYTES));
+}
+
+/**
+ * The file itself first: what SQLite finds without its `-wal` is older, and an older state that opens would be worse than none. Renamed,
+ * never opened.
+ */
+function moveDatabase(dataDir: string, now: number): string[] {
+  const parts = ["", "-wal", "-shm", "-journal"].filter((suffix) => (statPath(join(dataDir, DATABASE_FILE + suffix))?.size ?? 0) > 0);
+  if (parts.length === 0) return [];
+  makeFolder(join(dataDir, QUARANTINE_FOLDER));
+  let at = now;
+  while (parts.some((suffix) => statPath(join(dataDir, nameAside(at, suffix))) !== undefined)) at++;
+  return parts.map((suffix) => {
+    moveAside(dataDir, DATABASE_FILE + suffix, nameAside(at, suffix));
+    return nameAside(at, suffix);
+  });
+}
+
+function nameAside(at: number, suffix: string): string {
+  return `${QUARANTINE_FOLDER}/${DATABASE_FILE}.${at}${suffix}`;
+}
+
+function moveAside(dataDir: string, from: string, to: string): void {
+  renameFile(join(dataDir, from), join(dataDir, to));
+  // Each rename is durable before the next: a crash must not undo the first and keep the second.
+  syncFolder(join(dataDir, QUARANTINE_FOLDER));
+  syncFolder(dirname(join(dataDir, from)));
+}
+
+/** The rescue stands; what stays is only a copy in the quarantine. */
+function unlinkQuietly(path: string): void {
+  try {
+    unlinkFile(path);
+  } catch (error) {
+    if (!isTalosError(error, "STORAGE_FAILED")) throw error;
+  }
+}
