@@ -41,6 +41,38 @@ test("failure 50: a copy of a data directory supersedes the original, which stop
   assert.equal(copy.superseded, false);
 });
 
+test("failure 34: a data directory put back from an earlier copy stops, keeps everything and makes no new key by itself", async () => {
+  await using world = await AgentWorld.start();
+  const bob = await world.create("bob");
+  const earlier = await world.create("alice");
+  await earlier.send(bob.did, "one", { waitFor: "deposited" });
+  await earlier.close();
+  world.copyDataDir("alice", "copy");
+  for (const text of ["two", "three"]) {
+    const alice = await world.open("alice");
+    await alice.send(bob.did, text, { waitFor: "deposited" });
+    await alice.close();
+  }
+
+  const putBack = await world.open("copy");
+  const keys = (client: TalosClient): unknown => client.status().keys;
+  const before = keys(putBack);
+  await until(() => putBack.superseded, "the copy hears of the generations that came after it");
+  await assert.rejects(putBack.send(bob.did, "from the past"), (error) => isTalosError(error, "INSTANCE_SUPERSEDED"));
+  assert.deepEqual([keys(putBack), putBack.status().sessions.length], [before, 1]);
+  await putBack.close();
+  const restarted = await world.open("copy");
+  assert.equal(restarted.superseded, true, "however often it is started");
+  await restarted.close();
+
+  const current = await world.open("alice");
+  await current.send(bob.did, "four", { waitFor: "deposited" });
+  assert.deepEqual(
+    (await take(bob, 4)).map((message) => message.text()),
+    ["one", "two", "three", "four"],
+  );
+});
+
 test("failure 50: of two copies with one number the one that registered later is superseded", async () => {
   await using world = await AgentWorld.start();
   const original = await world.create("alice");

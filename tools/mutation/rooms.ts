@@ -20,9 +20,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     parts: [
       { files: ["sealer.ts", "key-file.ts"], tests: ["sealer.test.ts", "key-file.test.ts", "key-files.test.ts"] },
       { files: ["placement.ts", "layout.ts"], tests: ["placement.test.ts", "layout.test.ts", "key-files.test.ts"] },
-      { files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts"] },
+      { files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts", "slot-record.test.ts"] },
       { files: ["permissions.ts"], tests: ["permissions.test.ts", "vault.test.ts"] },
       { files: ["files.ts"], tests: ["files.test.ts", "vault.test.ts", "key-files.test.ts"] },
+      { files: ["key-folder.ts"], tests: ["key-folder.test.ts", "key-files.test.ts", "vault.test.ts"] },
+      { files: ["database.ts"], tests: ["database.test.ts", "vault.test.ts", "inspect.test.ts"] },
+      { files: ["metadata.ts"], tests: ["metadata.test.ts", "vault.test.ts"] },
       { files: ["sqlite-error.ts"], tests: ["sqlite-error.test.ts", "vault.test.ts"] },
       { files: ["lock.ts"], tests: ["lock.test.ts", "vault.test.ts"] },
       {

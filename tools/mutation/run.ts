@@ -1,25 +1,15 @@
 /**
+ * `npm run mutation -- defences [NUMBER ...]`: takes out each defence of defences.ts and says whether its test notices.
  * `npm run mutation -- ROOM [FILE[:FROM-TO] ...] [--concurrency N]`: mutates a room's sources in a copy of the checkout,
  * runs the tests that rooms.ts names, and says what survived. `--report` prints what the runs so far found, file by file.
  * Never writes to the sources. Knows nothing of what is tested.
  */
 import { spawnSync } from "node:child_process";
-import {
-  cpSync,
-  existsSync,
-  globSync,
-  mkdirSync,
-  mkdtempSync,
-  readdirSync,
-  readFileSync,
-  realpathSync,
-  rmSync,
-  symlinkSync,
-  writeFileSync,
-} from "node:fs";
-import { tmpdir } from "node:os";
-import { basename, delimiter, dirname, join, resolve } from "node:path";
+import { existsSync, globSync, mkdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { delimiter, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
+import { checkDefences } from "./check-defences.ts";
+import { copyCheckout } from "./copy.ts";
 import { type Part, type Room, ROOMS } from "./rooms.ts";
 
 const root: string = resolve(import.meta.dirname, "../..");
@@ -55,22 +45,6 @@ function partOf(room: Room, path: string): Part {
   const part = room.parts.find(({ files }) => files.includes(path)) ?? room.parts.at(-1);
   if (part === undefined) throw new Error("a room without parts");
   return part;
-}
-
-/** A copy that Stryker may change: the packages themselves, with their links among each other, and links to everything else. */
-function copyCheckout(): string {
-  const copy = realpathSync(mkdtempSync(join(tmpdir(), "talos-mutation-")));
-  const isSource = (path: string): boolean => !["node_modules", "dist"].includes(basename(path)) && !path.endsWith(".tsbuildinfo");
-  cpSync(join(root, "packages"), join(copy, "packages"), { recursive: true, filter: isSource });
-  cpSync(join(root, "package.json"), join(copy, "package.json"));
-  for (const folder of ["vectors", "fixtures"]) if (existsSync(join(root, folder))) symlinkSync(join(root, folder), join(copy, folder));
-  mkdirSync(join(copy, "node_modules/@talos"), { recursive: true });
-  for (const name of readdirSync(join(root, "node_modules"))) {
-    if (name !== "@talos" && name !== ".cache") symlinkSync(join(root, "node_modules", name), join(copy, "node_modules", name));
-  }
-  for (const name of readdirSync(join(copy, "packages")))
-    symlinkSync(join(copy, "packages", name), join(copy, "node_modules/@talos", name));
-  return copy;
 }
 
 /** One run of Stryker over files that share their tests. */
@@ -184,9 +158,15 @@ function main(): void {
     options: { concurrency: { type: "string", default: "2" }, report: { type: "boolean", default: false } },
   });
   const [roomName = "", ...wanted] = positionals;
+  if (roomName === "defences") {
+    if (!checkDefences(wanted)) process.exitCode = 1;
+    return;
+  }
   const room = ROOMS[roomName];
   if (room === undefined)
-    throw new Error(`usage: npm run mutation -- ${Object.keys(ROOMS).join("|")} [FILE[:FROM-TO] ...] [--concurrency N] [--report]`);
+    throw new Error(
+      `usage: npm run mutation -- defences|${Object.keys(ROOMS).join("|")} [FILE[:FROM-TO] ...] [--concurrency N] [--report]`,
+    );
   if (values.report) {
     const results = saved(roomName, room);
     for (const [path, result] of results) printSurvivors(path, result);

@@ -1,6 +1,5 @@
 import assert from "node:assert/strict";
 import fs, { existsSync, fstatSync, lstatSync, mkdirSync, readFileSync, symlinkSync } from "node:fs";
-import { syncBuiltinESMExports } from "node:module";
 import { dirname, join } from "node:path";
 import { test } from "node:test";
 import { isTalosError, utf8 } from "@talos/core";
@@ -16,61 +15,10 @@ import {
   unlinkFile,
   writeNewFile,
 } from "./files.ts";
+import { otherwise, record, refuses } from "./disk-fixture.test.ts";
 import { makeFile, temporaryFolder } from "./vault-fixture.test.ts";
 
 const TEXT = utf8("what is written");
-
-type Patch = { [Name in keyof typeof fs]?: unknown };
-
-/** Runs something while the file system behaves otherwise. */
-function otherwise<T>(patch: Patch, action: () => T): T {
-  const original = Object.fromEntries(Object.keys(patch).map((name) => [name, fs[name as keyof typeof fs]]));
-  Object.assign(fs, patch);
-  syncBuiltinESMExports();
-  try {
-    return action();
-  } finally {
-    Object.assign(fs, original);
-    syncBuiltinESMExports();
-  }
-}
-
-/** Runs something and tells which of the named calls it made, in order, with the paths of what it opened. */
-function record(action: () => void): string[] {
-  const calls: string[] = [];
-  const paths = new Map<number, string>();
-  const { openSync, writeSync, fsyncSync, closeSync } = fs;
-  otherwise(
-    {
-      openSync: (path: string, ...rest: [string, number?]) => {
-        const file = openSync(path, ...rest);
-        paths.set(file, path);
-        calls.push(`open ${path} ${rest[0]}`);
-        return file;
-      },
-      writeSync: (file: number, ...rest: [Uint8Array, number]) => {
-        calls.push(`write ${paths.get(file)}`);
-        return writeSync(file, ...rest);
-      },
-      fsyncSync: (file: number) => {
-        calls.push(`sync ${paths.get(file)}`);
-        fsyncSync(file);
-      },
-      closeSync: (file: number) => {
-        calls.push(`close ${paths.get(file)}`);
-        closeSync(file);
-      },
-    },
-    action,
-  );
-  return calls;
-}
-
-function refuses(system: string): () => never {
-  return () => {
-    throw Object.assign(new Error(system), { code: system });
-  };
-}
 
 function failed(operation: string, system: string): (error: unknown) => boolean {
   return (error) => {

@@ -173,6 +173,20 @@ test("failure 35: parameters that were changed within the bounds do not open", (
   assert.throws(() => open([bytes], password(), PLACE, NO_DECRYPTION), hasCode("WRONG_PASSWORD"));
 });
 
+test("failure 35: parameters are bound by themselves too, whatever a derivation makes of them", () => {
+  using vaultKey = crypto.randomSecret(32);
+  const deaf: Crypto = { ...crypto, argon2id: (secret, salt, { length }) => crypto.argon2id(secret, salt, { ...FLOOR_KDF, length }) };
+  const bytes = record(vaultKey);
+  assert.ok(open([bytes], password(), PLACE, deaf).vaultKey.equals(vaultKey));
+  for (const kdf of [
+    { ...FLOOR_KDF, memoryKiB: FLOOR_KDF.memoryKiB + 1 },
+    { ...FLOOR_KDF, passes: FLOOR_KDF.passes + 1 },
+    { ...FLOOR_KDF, lanes: FLOOR_KDF.lanes + 1 },
+  ]) {
+    assert.throws(() => open([changed(bytes, { kdf })], password(), PLACE, deaf), hasCode("WRONG_PASSWORD"));
+  }
+});
+
 test("empty and overlong passwords make no slot", () => {
   using vaultKey = crypto.randomSecret(32);
   assert.throws(() => record(vaultKey, password("")), hasCode("PASSWORD_REQUIRED"));
