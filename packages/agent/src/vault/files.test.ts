@@ -113,6 +113,9 @@ test("failure 32: every new entry on the way to a folder is made durable", () =>
     [],
     "what is there is left alone",
   );
+  const exists = existsSync;
+  const meanwhile = (asked: string): boolean => asked !== path && exists(asked);
+  otherwise({ existsSync: meanwhile }, () => makeFolder(path)); // another process has made it
   makeFile(join(folder.parent, "file"));
   assert.throws(() => makeFolder(join(folder.parent, "file/below")), failed("create", "ENOTDIR"));
 });
@@ -187,12 +190,13 @@ test("a link is looked at, not through", () => {
 });
 
 test("an error that is none of the system's is passed on as it is", () => {
-  const own = new RangeError("a mistake in the program");
-  const throwing = (): never => {
-    throw own;
-  };
-  assert.throws(
-    () => otherwise({ renameSync: throwing }, () => renameFile("a", "b")),
-    (error) => error === own,
-  );
+  for (const own of [new RangeError("a mistake in the program"), Object.assign(new Error("numbered"), { code: 5 })]) {
+    const throwing = (): never => {
+      throw own;
+    };
+    assert.throws(
+      () => otherwise({ renameSync: throwing }, () => renameFile("a", "b")),
+      (error) => error === own,
+    );
+  }
 });

@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { lstatSync, mkdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
 import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
@@ -33,6 +33,7 @@ test("failure 33: one holder at a time, on record with process, host and time un
   using folder = temporaryFolder();
   const dataDir = dataDirectory(folder);
   assert.equal(readHolder(dataDir), undefined);
+  assert.equal(existsSync(join(dataDir, "lock")), false, "looking creates nothing");
   using lock = Lock.acquire(dataDir, NOW, crypto);
   assert.equal(lstatSync(join(dataDir, "lock")).mode & 0o777, 0o600);
   assert.deepEqual(readHolder(dataDir), { pid: process.pid, host: hostname(), since: NOW });
@@ -132,6 +133,24 @@ test("letting go cannot fail, and frees the lock in any case", (t) => {
   assert.ok(next);
 });
 
+test("a disk that fails when the lock is taken is no other holder, and nothing stays open", (t) => {
+  using folder = temporaryFolder();
+  const dataDir = dataDirectory(folder);
+  const close = t.mock.method(DatabaseSync.prototype, "close");
+  const { mock } = t.mock.method(DatabaseSync.prototype, "exec", () => {
+    throw Object.assign(new Error("disk full"), { errcode: 13 });
+  });
+  assert.throws(
+    () => Lock.acquire(dataDir, NOW, crypto),
+    (error) => isTalosError(error, "STORAGE_FAILED"),
+  );
+  mock.restore();
+  assert.equal(close.mock.callCount(), 1);
+  Lock.acquire(dataDir, NOW, crypto)[Symbol.dispose]();
+  readHolder(dataDir);
+  assert.equal(close.mock.callCount(), 3);
+});
+
 test("a lock file that is none is damage, and names no holder", () => {
   using folder = temporaryFolder();
   const dataDir = dataDirectory(folder);
@@ -151,8 +170,15 @@ test("a holder on this host is asked for, one elsewhere cannot be", (t) => {
   assert.equal(mayBeRunning(holder), true);
   assert.equal(mayBeRunning({ ...holder, pid: NO_PROCESS }), false);
   assert.equal(mayBeRunning({ ...holder, pid: NO_PROCESS, host: "elsewhere" }), true);
-  t.mock.method(process, "kill", () => {
-    throw Object.assign(new Error("another user's"), { code: "EPERM" });
-  });
-  assert.equal(mayBeRunning({ ...holder, pid: NO_PROCESS }), true);
+  for (const [thrown, running] of [
+    [Object.assign(new Error("another user's"), { code: "EPERM" }), true],
+    [Object.assign(new Error("gone"), { code: "ESRCH" }), false],
+    [new Error("without a code"), false],
+  ] as const) {
+    const { mock } = t.mock.method(process, "kill", () => {
+      throw thrown;
+    });
+    assert.equal(mayBeRunning(holder), running);
+    mock.restore();
+  }
 });

@@ -7,7 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Crypto, equalBytes, talosError, type TalosError } from "@talos/core";
-import { createEmptyFile, statPath } from "./files.ts";
+import { createEmptyFile } from "./files.ts";
 import { LOCK_FILE } from "./layout.ts";
 import { fromSqlite, isBusy } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
@@ -68,11 +68,9 @@ export class Lock implements Disposable {
 
 /** Who is on record as holding the lock, dead or alive; undefined where nobody is or it cannot be read. Changes nothing. */
 export function readHolder(dataDir: string): LockHolder | undefined {
-  const path = join(dataDir, LOCK_FILE);
-  if ((statPath(path)?.size ?? 0) === 0) return undefined;
   let database: DatabaseSync | undefined;
   try {
-    database = new DatabaseSync(path, { readOnly: true, timeout: READER_TIMEOUT_MS });
+    database = new DatabaseSync(join(dataDir, LOCK_FILE), { readOnly: true, timeout: READER_TIMEOUT_MS });
     const row = database.prepare("SELECT pid, host, since FROM holder WHERE id = 1").get();
     return row && { pid: number(row, "pid"), host: text(row, "host"), since: number(row, "since") };
   } catch {

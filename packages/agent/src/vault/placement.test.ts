@@ -202,6 +202,18 @@ test("a key under a name that was never its own: a copy is put aside, the only o
   assert.deepEqual(codes(retired), [[A, "KEY_FILE_SWAPPED"]]);
 });
 
+test("a copy of one key in the place of another stays there, and the other is named", () => {
+  const placement = plan([file("identity.key.enc", "identity", B), file("identity.next.key.enc", "identity", B)], [CURRENT, NEXT]);
+  assert.deepEqual(moves(placement), []);
+  assert.deepEqual(codes(placement), [[A, "KEY_FILE_SWAPPED"]]);
+  const otherKind = plan(
+    [file("encryption.key.enc", "identity", B), file("identity.next.key.enc", "identity", B)],
+    [NEXT, { kind: "encryption", state: "live", keyId: C }],
+  );
+  assert.deepEqual(codes(otherKind), [[C, "KEY_FILE_SWAPPED"]]);
+  assert.deepEqual([otherKind.moves, otherKind.clear, otherKind.quarantine], [[], [], []]);
+});
+
 test("what is lost is said in full", () => {
   const lost = (files: readonly SeenFile[]): unknown => plan(files, [CURRENT]).findings;
   const finding = { file: "identity.key.enc", keyId: A, kind: "identity" };
