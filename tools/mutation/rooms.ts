@@ -20,7 +20,10 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     parts: [
       { files: ["sealer.ts", "key-file.ts"], tests: ["sealer.test.ts", "key-file.test.ts", "key-files.test.ts"] },
       { files: ["placement.ts", "layout.ts"], tests: ["placement.test.ts", "layout.test.ts", "key-files.test.ts"] },
-      { files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"], tests: ["unlock-slots.test.ts", "slot-record.test.ts"] },
+      {
+        files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"],
+        tests: ["kdf-bounds.test.ts", "unlock-slots.test.ts", "slot-record.test.ts"],
+      },
       { files: ["permissions.ts"], tests: ["permissions.test.ts", "vault.test.ts"] },
       { files: ["files.ts"], tests: ["files.test.ts", "vault.test.ts", "key-files.test.ts"] },
       { files: ["key-folder.ts"], tests: ["key-folder.test.ts", "key-files.test.ts", "vault.test.ts"] },
