@@ -20,6 +20,33 @@ const VAULT = "packages/agent/src/vault";
 
 export const DEFENCES: readonly Defence[] = [
   {
+    failure: 3,
+    without: "skipped keys are bounded in number, over restarts too",
+    file: "packages/core/src/ratchet/skipped-keys.ts",
+    from: "let excess = skippedKeys(all).count - RATCHET_BOUNDS.maxSkippedKeys;",
+    to: "let excess = 0 * skippedKeys(all).count;",
+    test: "packages/core/src/ratchet/ratchet.test.ts",
+    notices: "failure 3: what was skipped before a restart",
+  },
+  {
+    failure: 3,
+    without: "skipped keys end with their age, over restarts too",
+    file: "packages/core/src/ratchet/skipped-keys.ts",
+    from: "const oldest = now - RATCHET_BOUNDS.skippedKeyMaxAgeMs;",
+    to: "const oldest = 0 * now;",
+    test: "packages/core/src/ratchet/ratchet.test.ts",
+    notices: "failure 3: what was skipped before a restart",
+  },
+  {
+    failure: 3,
+    without: "a peer has a bounded number of stored sessions",
+    file: "packages/agent/src/vault/store/sessions.ts",
+    from: "ORDER BY last_used_at DESC LIMIT -1 OFFSET ${MAX_RECEIVE_ONLY_SESSIONS})`",
+    to: "ORDER BY last_used_at DESC LIMIT 0)`",
+    test: "packages/agent/src/vault/store/store.test.ts",
+    notices: "sessions: a newer sending session",
+  },
+  {
     failure: 29,
     without: "a wrong password is told from an absent agent",
     file: `${VAULT}/unlock-slots.ts`,
@@ -315,5 +342,16 @@ export const DEFENCES: readonly Defence[] = [
     to: "",
     test: "tools/lint/planted.process.test.ts",
     notices: "names every planted violation",
+  },
+  {
+    failure: 54,
+    without: "the slots that open a vault lie in its database",
+    file: `${VAULT}/open.ts`,
+    from: "  return readOnce(dataDir, (database) => readWayIn(database, expectAgentId));",
+    to: `  const { slots } = JSON.parse(process.getBuiltinModule("node:fs").readFileSync(join(dataDir, "metadata.json"), "utf8"));
+  const way = readOnce(dataDir, (database) => readWayIn(database, expectAgentId));
+  return { ...way, slots: way.slots.map(({ number }, i) => ({ number, record: Buffer.from(slots[i], "base64url") })) };`,
+    test: `${VAULT}/vault.test.ts`,
+    notices: "failure 54: metadata.json holds nothing",
   },
 ];

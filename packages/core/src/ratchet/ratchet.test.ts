@@ -304,6 +304,23 @@ test("failure 3: later skips push the oldest keys out, across chains and through
   for (const one of [early[10], early[999], late[0], late[1_009]]) assert.equal(bob.receive(one as Sent), one?.key);
 });
 
+test("failure 3: what was skipped before a restart counts after it, in number and in age", () => {
+  const { alice, bob } = pair();
+  deliver(alice, bob);
+  const early = Array.from({ length: 1_500 }, () => alice.send());
+  deliver(alice, bob);
+  bob.restart();
+  assert.equal(bob.state.skipped.count, 1_500);
+  const late = Array.from({ length: 1_500 }, () => alice.send());
+  deliver(alice, bob);
+  bob.restart();
+  assert.equal(bob.state.skipped.count, RATCHET_BOUNDS.maxSkippedKeys);
+  bob.refuses(early[999] as Sent, "DECRYPTION_FAILED");
+  for (const one of [early[1_000], late[0]]) assert.equal(bob.receive(one as Sent), one?.key);
+  bob.restart();
+  bob.refuses(late[1] as Sent, "DECRYPTION_FAILED", NOW + RATCHET_BOUNDS.skippedKeyMaxAgeMs + 1);
+});
+
 test("failure 3: a skipped key ends after 37 days", () => {
   const { alice, bob } = pair();
   deliver(alice, bob);
