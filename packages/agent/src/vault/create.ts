@@ -2,13 +2,16 @@
 import { join } from "node:path";
 import { talosError } from "@talos/core";
 import { atomically, openForWriting, readFacts, readOnce, writeFirst } from "./database.ts";
-import { listFolder, makeFolder, statPath, syncFolder } from "./files.ts";
+import { makeFolder, statPath, syncFolder } from "./files.ts";
+import { DEFAULT_KDF } from "./kdf-bounds.ts";
 import { KeyFolder } from "./key-folder.ts";
-import { DATABASE_FILE, METADATA_FILE, parseName, PREKEYS_FOLDER } from "./layout.ts";
+import { PREKEYS_FOLDER } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { trySettle, type VaultParts } from "./parts.ts";
+import type { VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
+import { hasOrphans, isThere } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
+import { trySettle } from "./settle.ts";
 import { checkLabel } from "./slot-record.ts";
 import type { NewAuditEntry } from "./store/audit.ts";
 import { Store } from "./store/store.ts";
@@ -26,7 +29,7 @@ const FIRST_SLOT = 1;
  *   COMMIT_FAILED, or what `build` threw
  */
 export async function createParts(options: CreateVaultOptions): Promise<VaultParts> {
-  const { dataDir, crypto, now, kdf, slotLabel: label = "" } = options;
+  const { dataDir, crypto, now, kdf = DEFAULT_KDF, slotLabel: label = "" } = options;
   checkNewSecret(options.unlock);
   checkLabel(label);
   if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");
@@ -42,8 +45,11 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   // What an earlier attempt staged is cleared once this one is committed, as at every opening.
   makeFolder(join(dataDir, PREKEYS_FOLDER));
   const folder = new KeyFolder(dataDir, crypto);
+  let doubtful = false;
   cleanup.defer(() => {
-    folder.dropUncommitted();
+    // A commit that failed in its last step may yet come back with a crash, and would need its files.
+    if (doubtful) folder.forgetUncommitted();
+    else folder.dropUncommitted();
   });
   const content = await options.build(folder);
 
@@ -58,32 +64,36 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
 
   const store = new Store(database, sealer);
   const facts = { agentId: content.agentId, name: options.name, dataDir, createdAt: now, generation: 1, vaultKeyNumber: FIRST_VAULT_KEY };
-  atomically(database, () => {
-    writeFirst(database, facts, [{ number: FIRST_SLOT, record }]);
-    writeContent(store, content, { kind: "vault-created", at: now, details: { slot: FIRST_SLOT, unlock: options.unlock.kind, label } });
-  });
+  atomically(
+    database,
+    () => {
+      writeFirst(database, facts, [{ number: FIRST_SLOT, record }]);
+      writeContent(store, content, { kind: "vault-created", at: now, details: { slot: FIRST_SLOT, unlock: options.unlock.kind, label } });
+    },
+    () => {
+      doubtful = true;
+    },
+  );
   cleanup.move();
-  const { findings, unsettled } = trySettle({ facts, database, store, folder });
+  const { findings, unsettled } = trySettle({ facts, database, store, folder, crypto });
   const unexpected = findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
-  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled, way: { number: FIRST_SLOT, stretched } };
+  const way = { number: FIRST_SLOT, stretched };
+  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled, doubtful: false, way, kdf };
 }
 
-/** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT, STORAGE_FAILED */
+/** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT also where its database is gone; STORAGE_FAILED */
 export function holdsAgent(dataDir: string): boolean {
   if (statPath(dataDir) === undefined) return false;
   checkPermissions(dataDir);
-  if ((statPath(join(dataDir, DATABASE_FILE))?.size ?? 0) === 0 && statPath(join(dataDir, `${DATABASE_FILE}-wal`)) === undefined)
-    return false;
-  return readOnce(dataDir, readFacts) !== undefined;
+  if (isThere(dataDir) && readOnce(dataDir, readFacts) !== undefined) return true;
+  refuseOrphans(dataDir);
+  return false;
 }
 
 /** Key files under final names exist only after a commit: without their database something is lost, and nothing may be made over it. */
 export function refuseOrphans(dataDir: string): void {
-  const names = [...listFolder(dataDir), ...listFolder(join(dataDir, PREKEYS_FOLDER)).map((name) => `${PREKEYS_FOLDER}/${name}`)];
-  if (names.includes(METADATA_FILE) || names.some((name) => parseName(name)?.type === "final")) {
-    throw talosError("VAULT_CORRUPT", "The data directory has key files, but its database state.db is missing or empty.", {
-      hint: "Put back state.db from an untouched copy, or recover from a backup; nothing was deleted.",
-    });
+  if (hasOrphans(dataDir)) {
+    throw talosError("VAULT_CORRUPT", "The data directory has key files, but its database state.db is missing or empty.");
   }
 }
 

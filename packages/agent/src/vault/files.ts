@@ -152,7 +152,8 @@ function attempt<T>(operation: string, action: () => T): T {
   }
 }
 
-function unlinkQuietly(path: string): void {
+/** For what is only in the way: a later opening removes it. */
+export function unlinkQuietly(path: string): void {
   try {
     unlinkSync(path);
   } catch {

@@ -1,8 +1,9 @@
 export * from "./types.ts";
 export { Vault } from "./vault.ts";
-export { rescueVault, type Remains } from "./rescue.ts";
+export { rescueVault, type Remains, type RescuedSlot } from "./rescue.ts";
 export type { LockHolder } from "./lock.ts";
 export type { KdfParameters } from "./kdf-bounds.ts";
+export type { UnlockKind } from "./slot-record.ts";
 export type { UnlockWith } from "./unlock-slots.ts";
 export * from "./store/inventory.ts";
 export * from "./store/own-log.ts";

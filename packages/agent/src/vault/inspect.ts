@@ -3,18 +3,19 @@
  * Each read opens the database anew, so it never sees an older state than there is.
  */
 import type { Crypto } from "@talos/core";
-import { readFacts, readOnce, type StoredFacts } from "./database.ts";
-import { KeyFolder } from "./key-folder.ts";
+import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
+import { KeyFolder, listQuarantine } from "./key-folder.ts";
 import { METADATA_FILE } from "./layout.ts";
 import { type LockHolder, mayBeRunning, readHolder } from "./lock.ts";
 import { compareMetadata, describeMetadata } from "./metadata.ts";
-import { checkKeyFiles, findWayIn } from "./open.ts";
-import { planFor, projectionOf } from "./parts.ts";
+import { damagedSlots, checkKeyFiles, findWayIn } from "./open.ts";
+import { pendingStranger, planFor, projectionOf } from "./settle.ts";
 import { Sealer } from "./sealer.ts";
+import { slotInfos } from "./slot-info.ts";
 import type { StoredSlot } from "./slot-record.ts";
 import { Store } from "./store/store.ts";
 import { type ReadTransaction, transactionOver } from "./store/transaction.ts";
-import type { InspectVaultOptions, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
+import type { InspectVaultOptions, SlotInfo, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
 import { unlock, type UnlockWith } from "./unlock-slots.ts";
 
 /**
@@ -24,7 +25,7 @@ import { unlock, type UnlockWith } from "./unlock-slots.ts";
 export function inspectVault(options: InspectVaultOptions): VaultInspection {
   const { dataDir, crypto } = options;
   const { facts, slots } = findWayIn(dataDir);
-  const sealer = options.unlock === undefined ? undefined : openSealer(slots, facts, options.unlock, crypto);
+  const { sealer, slot } = options.unlock === undefined ? NO_WAY : openSealer(slots, facts, options.unlock, crypto);
   const read = <T>(fn: (tx: ReadTransaction) => T): T => readOnce(dataDir, (database) => fn(transactionOver(new Store(database, sealer))));
   const holder = livingHolder(dataDir);
   let findings = examine({ ...facts, dataDir }, options, sealer);
@@ -33,13 +34,22 @@ export function inspectVault(options: InspectVaultOptions): VaultInspection {
   const close = (): void => {
     sealer?.[Symbol.dispose]();
   };
-  return { ...facts, dataDir, holder, findings, read, close, [Symbol.dispose]: close };
+  const listSlots = (): readonly SlotInfo[] => readOnce(dataDir, (database) => slotInfos(readSlots(database), slot, crypto));
+  return { ...facts, dataDir, holder, findings, read, slots: listSlots, close, [Symbol.dispose]: close };
 }
 
-function openSealer(slots: readonly StoredSlot[], facts: StoredFacts, withSecret: UnlockWith, crypto: Crypto): Sealer {
-  const { vaultKey, stretched } = unlock(slots, withSecret, facts, crypto);
+interface Way {
+  readonly sealer?: Sealer;
+  /** The number of the slot that opened. */
+  readonly slot?: number;
+}
+
+const NO_WAY: Way = {};
+
+function openSealer(slots: readonly StoredSlot[], facts: StoredFacts, withSecret: UnlockWith, crypto: Crypto): Way {
+  const { number, vaultKey, stretched } = unlock(slots, withSecret, facts, crypto);
   stretched.dispose();
-  return new Sealer(vaultKey, facts.agentId, facts.vaultKeyNumber, crypto);
+  return { sealer: new Sealer(vaultKey, facts.agentId, facts.vaultKeyNumber, crypto), slot: number };
 }
 
 function livingHolder(dataDir: string): LockHolder | undefined {
@@ -56,11 +66,8 @@ function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer
     const placement = planFor(folder, store, current.vaultKeyNumber);
     folder.adopt(placement);
     const damaged = sealer === undefined ? [] : checkKeyFiles(folder, store, placement.findings, "all");
-    const unknown: VaultFinding[] = placement.quarantine.map((file) => ({
-      code: "QUARANTINED",
-      file,
-      message: `${file} is no key of this agent; the next opening puts it aside.`,
-    }));
+    const strangers = [...placement.quarantine.map(pendingStranger), ...listQuarantine(facts.dataDir)];
+    const slots = damagedSlots(readSlots(database), options.crypto);
     const metadata = compareMetadata(facts.dataDir, projectionOf({ facts: { ...facts, ...current }, database, store }));
     const stale: VaultFinding[] =
       metadata === "as it should be"
@@ -72,6 +79,6 @@ function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer
               message: `metadata.json is ${describeMetadata(metadata)}; the next opening writes it anew.`,
             },
           ];
-    return [...placement.findings, ...damaged, ...unknown, ...stale];
+    return [...slots, ...placement.findings, ...damaged, ...strangers, ...stale];
   });
 }

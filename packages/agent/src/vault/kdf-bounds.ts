@@ -20,6 +20,16 @@ const FLOOR: readonly { readonly memoryKiB: number; readonly passes: number }[] 
 ];
 const CEILING: KdfParameters = { memoryKiB: 1_048_576, passes: 16, lanes: 16 };
 
+/** Whether any of them is smaller. */
+export function isBelow(a: KdfParameters, b: KdfParameters): boolean {
+  return a.memoryKiB < b.memoryKiB || a.passes < b.passes || a.lanes < b.lanes;
+}
+
+/** The larger of each. */
+export function strongest(a: KdfParameters, b: KdfParameters): KdfParameters {
+  return { memoryKiB: Math.max(a.memoryKiB, b.memoryKiB), passes: Math.max(a.passes, b.passes), lanes: Math.max(a.lanes, b.lanes) };
+}
+
 /** @throws TalosError KDF_PARAMETERS_REFUSED */
 export function checkKdfParameters({ memoryKiB, passes, lanes }: KdfParameters): void {
   const whole = [memoryKiB, passes, lanes].every((value) => Number.isSafeInteger(value) && value >= 1);

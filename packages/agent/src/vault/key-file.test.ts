@@ -62,7 +62,7 @@ test("every refusal says its reason", () => {
   using newer = sealed(32, 2).sealer;
   assert.throws(
     () => openKeyFile(file, "identity", ID, newer),
-    (error) => isTalosError(error, "KEY_FILE_SWAPPED") && error.details["reason"] === "other vault key",
+    (error) => isTalosError(error, "KEY_FILE_SWAPPED") && error.details["reason"] === "an earlier vault key",
   );
 });
 

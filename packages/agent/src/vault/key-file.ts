@@ -59,9 +59,11 @@ export function sealKeyFile(kind: StoredKeyKind, keyId: KeyId, secret: SecretByt
  */
 export function openKeyFile(file: Uint8Array, kind: StoredKeyKind, keyId: KeyId, sealer: Sealer): SecretBytes {
   const header = readKeyFileHeader(file);
-  if (header.kind !== kind || header.keyId !== keyId) throw talosError("KEY_FILE_SWAPPED");
+  if (header.kind !== kind || header.keyId !== keyId)
+    throw talosError("KEY_FILE_SWAPPED", undefined, { details: { reason: "another key" } });
   if (header.vaultKeyNumber !== sealer.vaultKeyNumber) {
-    throw talosError("KEY_FILE_SWAPPED", "A key file is sealed under another vault key.", { details: { reason: "other vault key" } });
+    const age = header.vaultKeyNumber < sealer.vaultKeyNumber ? "an earlier" : "a later";
+    throw talosError("KEY_FILE_SWAPPED", `A key file is sealed under ${age} vault key.`, { details: { reason: `${age} vault key` } });
   }
   if (file.length < OVERHEAD_BYTES) throw corrupt("truncated");
   const reader = new BinaryReader(file, "key file");

@@ -232,7 +232,10 @@ test("an identity file put back from before a rotation is named, not used", asyn
   vault.close();
   writeFileSync(join(folder.dataDir, "identity.key.enc"), earlier);
   const before = keyFilesOf(folder.dataDir);
-  await assert.rejects(reopen(folder.dataDir), hasCode("KEY_FILE_MISSING"));
+  await assert.rejects(
+    reopen(folder.dataDir),
+    (error) => isTalosError(error, "KEY_FILE_SWAPPED") && error.details["reason"] === "former key",
+  );
   assert.deepEqual(keyFilesOf(folder.dataDir), before);
 });
 

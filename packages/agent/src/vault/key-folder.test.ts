@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto, type SecretBytes, toHex, utf8 } from "@talos/core";
 import { otherwise, record, refuses } from "./disk-fixture.test.ts";
 import { sealKeyFile } from "./key-file.ts";
-import { KeyFolder } from "./key-folder.ts";
+import { KeyFolder, listQuarantine } from "./key-folder.ts";
 import type { Placement } from "./placement.ts";
 import { Sealer } from "./sealer.ts";
 import type { NewKeyKind } from "./types.ts";
@@ -14,7 +14,7 @@ import { agent, makeFile, makeVault, NOW, prekeyEntry, stagePrekey, temporaryFol
 const crypto = nodeCrypto;
 const A = "000000000000000a" as KeyId;
 const B = "000000000000000b" as KeyId;
-const NOTHING: Placement = { locations: new Map(), moves: [], clear: [], quarantine: [], findings: [] };
+const NOTHING: Placement = { locations: new Map(), moves: [], clear: [], replaces: new Set(), quarantine: [], findings: [] };
 
 interface Bench extends Disposable {
   readonly dataDir: string;
@@ -214,22 +214,20 @@ test("moves that make room for each other are made in that order, a ring of them
   assert.equal(readFileSync(here.path("identity.key.enc"), "utf8"), "identity.next.key.enc");
 });
 
-test("failure 32: whatever was renamed, removed or put aside, its folder is synced after it", () => {
+test("failure 32: whatever was renamed or removed, its folder is synced after it", () => {
   using here = bench();
-  const names = ["identity.next.key.enc", "encryption.key.enc", `prekeys/otpk_${A}.enc`, `encryption.${B}.key.enc`];
+  const names = ["identity.next.key.enc", "encryption.key.enc", `prekeys/otpk_${A}.enc`];
   for (const name of names) makeFile(here.path(name), name);
   const calls = record(() =>
     here.folder.apply({
       ...NOTHING,
       moves: [{ keyId: A, from: "identity.next.key.enc", to: "identity.key.enc" }],
       clear: [`prekeys/otpk_${A}.enc`],
-      quarantine: [`encryption.${B}.key.enc`],
     }),
   );
   const last = (what: string): number => calls.findLastIndex((call) => call.startsWith(what));
   assert.ok(last(`sync ${here.dataDir}`) > last("rename "));
   assert.ok(calls.lastIndexOf(`sync ${here.path("prekeys")}`) > last("unlink "));
-  assert.ok(calls.includes(`sync ${here.path("quarantine")}`));
   const untouched = record(() => here.folder.apply(NOTHING));
   assert.deepEqual(untouched, []);
 });
@@ -241,13 +239,20 @@ test("what is put aside keeps its content under its name and digest, so that two
     makeFile(here.path(name), content);
     const digest = toHex(crypto.sha256(utf8(content)).slice(0, 8));
     const aside = `quarantine/prekeys_otpk_${A}.enc.${digest}`;
-    assert.deepEqual(here.folder.apply({ ...NOTHING, quarantine: [name] }), [
-      { code: "QUARANTINED", file: aside, message: `${name} is no key of this agent and was put aside as ${aside}.` },
-    ]);
+    const place = here.folder.asideOf(name);
+    assert.deepEqual(place, { aside, sha256: toHex(crypto.sha256(utf8(content))) });
+    const calls = record(() => here.folder.putAside([{ name, ...place }]));
+    const moved = calls.indexOf(`rename ${here.path(name)} ${here.path(aside)}`);
+    const [arrived, left] = [here.path("quarantine"), here.path("prekeys")].map((folder) => calls.lastIndexOf(`sync ${folder}`));
+    assert.ok(moved >= 0 && moved < (arrived ?? -1) && (arrived ?? -1) < (left ?? -1), calls.join("\n"));
     assert.equal(readFileSync(here.path(aside), "utf8"), content);
     assert.equal(existsSync(here.path(name)), false);
   }
-  assert.equal(readdirSync(here.path("quarantine")).length, 2);
+  assert.deepEqual(
+    listQuarantine(here.dataDir).map(({ code, file }) => [code, file]),
+    readdirSync(here.path("quarantine")).map((file) => ["QUARANTINED", `quarantine/${file}`]),
+  );
+  assert.equal(listQuarantine(here.dataDir).length, 2);
 });
 
 test("what is staged and not committed yet is no leftover of a crash, until it is dropped", () => {

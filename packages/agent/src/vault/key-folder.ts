@@ -4,7 +4,18 @@
  */
 import { dirname, join } from "node:path";
 import { type Crypto, isTalosError, type KeyId, type SecretBytes, talosError, toHex } from "@talos/core";
-import { listFolder, makeFolder, readFile, readStart, renameFile, statPath, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
+import {
+  listFolder,
+  makeFolder,
+  readFile,
+  readStart,
+  renameFile,
+  statPath,
+  syncFolder,
+  unlinkFile,
+  unlinkQuietly,
+  writeNewFile,
+} from "./files.ts";
 import { KEY_FILE_HEADER_BYTES, openKeyFile, readKeyFileHeader, sealKeyFile } from "./key-file.ts";
 import { type KeyPlace, parseName, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
 import type { Placement, SeenFile } from "./placement.ts";
@@ -13,6 +24,15 @@ import type { StoredKeyKind } from "./store/inventory.ts";
 import type { KeyFileStore, NewKeyKind, VaultFinding } from "./types.ts";
 
 const DIGEST_BYTES = 8;
+
+/** Keys that were sealed anew under another vault key, before the commit that makes them count. */
+export interface RestagedKeys {
+  readonly locations: ReadonlyMap<KeyId, string>;
+  /** Keys that could not be read any more, and that the agent works without. */
+  readonly lost: number;
+  /** Removes the new files; what cannot be removed now is removed at the next opening. */
+  drop(): void;
+}
 
 export class KeyFolder implements KeyFileStore {
   readonly #dataDir: string;
@@ -77,18 +97,66 @@ export class KeyFolder implements KeyFileStore {
   /** Every key file there is. */
   list(): SeenFile[] {
     const inPrekeys = listFolder(join(this.#dataDir, PREKEYS_FOLDER)).map((name) => `${PREKEYS_FOLDER}/${name}`);
-    return [...listFolder(this.#dataDir), ...inPrekeys].filter((name) => parseName(name) !== undefined).map((name) => this.#see(name));
+    const parsed = [...listFolder(this.#dataDir), ...inPrekeys].flatMap((name) => {
+      const meaning = parseName(name);
+      return meaning === undefined ? [] : [{ name, meaning }];
+    });
+    const successors = new Set(parsed.flatMap(({ meaning }) => (meaning.type === "staged" ? [meaning.finalName] : [])));
+    return parsed.map(({ name, meaning }) => {
+      // A thousand one-time prekeys are known by their names, but for those that another file is to take the place of.
+      const unread = meaning.type === "staged" || (meaning.kind === "one-time-prekey" && !successors.has(name));
+      return { name, header: unread ? "not-read" : this.#readHeader(name) };
+    });
   }
 
-  /** Place, then clear: the last two of the four steps. Repeating it does no harm. @returns what was put aside */
-  apply(placement: Placement): VaultFinding[] {
+  /**
+   * Seals every key anew, into staged files that are durable when this returns. Nothing else changes before
+   * `adoptRestaged`. A key that is lost, and that the agent can do without, is left out.
+   *
+   * @param places of all keys that have a key file
+   * @throws TalosError STORAGE_FAILED; KEY_FILE_MISSING, KEY_FILE_CORRUPT, KEY_FILE_SWAPPED; then no new file is left
+   */
+  restage(sealer: Sealer, places: readonly KeyPlace[]): RestagedKeys {
+    const locations = new Map<KeyId, string>();
+    const drop = (): void => {
+      for (const name of locations.values()) unlinkQuietly(join(this.#dataDir, name));
+    };
+    const folders = new Set<string>();
+    let lost = 0;
+    try {
+      for (const { place, name } of this.#toRestage(sealer.vaultKeyNumber, places)) {
+        using secret = this.#loadUnlessLost(place);
+        if (secret === undefined) {
+          lost++;
+          continue;
+        }
+        const path = join(this.#dataDir, name);
+        writeNewFile(path, sealKeyFile(place.kind, place.keyId, secret, sealer));
+        locations.set(place.keyId, name);
+        folders.add(dirname(path));
+      }
+      for (const folder of folders) syncFolder(folder);
+      return { locations, lost, drop };
+    } catch (error) {
+      drop();
+      throw error;
+    }
+  }
+
+  /** The new files are the keys from now on; the next `apply` clears the former ones. */
+  adoptRestaged({ locations }: RestagedKeys, sealer: Sealer): void {
+    this.#sealer = sealer;
+    this.#locations = new Map([...this.#locations, ...locations]);
+  }
+
+  /** Place, then clear: the last two of the four steps. Repeating it does no harm. */
+  apply(placement: Placement): void {
     const touched = new Set<string>();
     const touch = (name: string): string => {
       const path = join(this.#dataDir, name);
       touched.add(dirname(path));
       return path;
     };
-    const aside = placement.quarantine.map((name) => this.#putAside(name, touch(name)));
     // What this process staged and has not committed yet looks like what a crash left; it is not.
     for (const keyId of placement.locations.keys()) this.#uncommitted.delete(keyId);
     const pending = new Map([...this.#uncommitted].map((keyId) => [keyId, this.#locations.get(keyId) ?? ""]));
@@ -97,7 +165,7 @@ export class KeyFolder implements KeyFileStore {
     this.#locations = new Map([...placement.locations, ...pending]);
     for (const { keyId, from, to } of inOrder(placement.moves)) {
       const occupied = statPath(join(this.#dataDir, to)) !== undefined;
-      // Never over a live file; over one that has ended it is place and clear in one step.
+      // Never over a live file; over one that has ended, or is sealed under a former vault key, it is place and clear in one step.
       if (occupied && !toClear.has(to)) continue;
       renameFile(touch(from), touch(to));
       toClear.delete(to);
@@ -105,12 +173,17 @@ export class KeyFolder implements KeyFileStore {
     }
     for (const name of toClear) unlinkFile(touch(name));
     for (const folder of touched) syncFolder(folder);
-    return aside;
   }
 
   /** Takes note of where the files lie, without moving any. */
   adopt(placement: Placement): void {
     this.#locations = new Map(placement.locations);
+  }
+
+  /** Forgets what was held and what no committed inventory names; the next opening removes such files. */
+  forgetUncommitted(): void {
+    this.#forgetHeld();
+    this.#uncommitted.clear();
   }
 
   /** Removes staged files that no committed inventory names, and forgets what was held. */
@@ -124,30 +197,68 @@ export class KeyFolder implements KeyFileStore {
     this.#uncommitted.clear();
   }
 
-  #see(name: string): SeenFile {
-    if (parseName(name)?.type === "staged" || name.startsWith(`${PREKEYS_FOLDER}/otpk_`)) return { name, header: "not-read" };
+  /** Where a stranger is to go: under its name and digest, so that two different ones never meet. */
+  asideOf(name: string): { readonly aside: string; readonly sha256: string } {
+    const sha256 = toHex(this.#crypto.sha256(readFile(join(this.#dataDir, name)) ?? new Uint8Array()));
+    return { aside: `${QUARANTINE_FOLDER}/${name.replaceAll("/", "_")}.${sha256.slice(0, 2 * DIGEST_BYTES)}`, sha256 };
+  }
+
+  putAside(moves: readonly { readonly name: string; readonly aside: string }[]): void {
+    const quarantine = join(this.#dataDir, QUARANTINE_FOLDER);
+    makeFolder(quarantine);
+    const touched = new Set<string>();
+    for (const { name, aside } of moves) {
+      const from = join(this.#dataDir, name);
+      renameFile(from, join(this.#dataDir, aside));
+      touched.add(dirname(from));
+    }
+    // In this order: after a loss of power it may be in both places, never in none.
+    for (const folder of [quarantine, ...touched]) syncFolder(folder);
+  }
+
+  #readHeader(name: string): SeenFile["header"] {
     try {
-      return { name, header: readKeyFileHeader(readStart(join(this.#dataDir, name), KEY_FILE_HEADER_BYTES)) };
+      return readKeyFileHeader(readStart(join(this.#dataDir, name), KEY_FILE_HEADER_BYTES));
     } catch (error) {
       if (isTalosError(error, "STORAGE_FAILED") || isTalosError(error, "UNSUPPORTED_VERSION")) throw error;
-      return { name, header: "unreadable" };
+      return "unreadable";
     }
   }
 
-  /** Kept under its name and digest, so that two different ones never meet. */
-  #putAside(name: string, path: string): VaultFinding {
-    const digest = toHex(this.#crypto.sha256(readFile(path) ?? new Uint8Array()).slice(0, DIGEST_BYTES));
-    const aside = `${QUARANTINE_FOLDER}/${name.replaceAll("/", "_")}.${digest}`;
-    makeFolder(join(this.#dataDir, QUARANTINE_FOLDER));
-    renameFile(path, join(this.#dataDir, aside));
-    syncFolder(join(this.#dataDir, QUARANTINE_FOLDER));
-    return { code: "QUARANTINED", file: aside, message: `${name} is no key of this agent and was put aside as ${aside}.` };
+  /** Under which staged names: for keys of the inventory by their place, for those that are not committed yet as they were. */
+  #toRestage(vaultKeyNumber: number, places: readonly KeyPlace[]): { readonly place: KeyPlace; readonly name: string }[] {
+    const uncommitted = [...this.#uncommitted].flatMap((keyId) => {
+      const meaning = parseName(this.#locations.get(keyId) ?? "");
+      if (meaning?.type !== "staged") return [];
+      const place: KeyPlace = { kind: meaning.kind, keyId, state: "staged" };
+      return [{ place, name: `${meaning.finalName}.${keyId}.${vaultKeyNumber}.new` }];
+    });
+    const committed = places.filter(({ keyId }) => !uncommitted.some(({ place }) => place.keyId === keyId));
+    return [...committed.map((place) => ({ place, name: stagedName(place, vaultKeyNumber) })), ...uncommitted];
+  }
+
+  #loadUnlessLost(place: KeyPlace): SecretBytes | undefined {
+    try {
+      return this.load(place.kind, place.keyId);
+    } catch (error) {
+      const isLost = isTalosError(error) && error.code.startsWith("KEY_FILE_");
+      if (isLost && (place.kind === "one-time-prekey" || place.state !== "live")) return undefined;
+      throw error;
+    }
   }
 
   #forgetHeld(): void {
     for (const { secret } of this.#held.values()) secret.dispose();
     this.#held.clear();
   }
+}
+
+/** Everything that was ever put aside and is still there. */
+export function listQuarantine(dataDir: string): VaultFinding[] {
+  return listFolder(join(dataDir, QUARANTINE_FOLDER)).map((name) => {
+    const file = `${QUARANTINE_FOLDER}/${name}`;
+    return { code: "QUARANTINED", file, message: `${file} was put aside and is not used; look where it came from, then move it away.` };
+  });
 }
 
 /** A move whose target another move vacates comes after that one. */

@@ -22,7 +22,8 @@ test("every key has the name of the design, and a staged name that says what it 
     assert.equal(finalName(place), name);
     for (const number of [7, 12, 999_999_999]) {
       assert.equal(stagedName(place, number), `${name}.${ID}.${number}.new`);
-      assert.deepEqual(parseName(`${name}.${ID}.${number}.new`), { type: "staged", kind: place.kind, keyId: ID, vaultKeyNumber: number });
+      const meaning = { type: "staged", kind: place.kind, keyId: ID, vaultKeyNumber: number, finalName: name };
+      assert.deepEqual(parseName(`${name}.${ID}.${number}.new`), meaning);
     }
     const parsed = parseName(name);
     assert.ok(parsed?.type === "final" && parsed.kind === place.kind);

@@ -41,7 +41,14 @@ export function stagedName(place: KeyPlace, vaultKeyNumber: number): string {
 
 export type ParsedName =
   | { readonly type: "final"; readonly kind: StoredKeyKind; readonly keyId?: KeyId | undefined }
-  | { readonly type: "staged"; readonly kind: StoredKeyKind; readonly keyId: KeyId; readonly vaultKeyNumber: number };
+  | {
+      readonly type: "staged";
+      readonly kind: StoredKeyKind;
+      readonly keyId: KeyId;
+      readonly vaultKeyNumber: number;
+      /** The name that it was staged for. */
+      readonly finalName: string;
+    };
 
 const FINAL_NAMES: readonly (readonly [StoredKeyKind, RegExp])[] = [
   ["identity", /^identity(?:\.next|\.(?<id>[0-9a-f]{16}))?\.key\.enc$/],
@@ -52,13 +59,15 @@ const FINAL_NAMES: readonly (readonly [StoredKeyKind, RegExp])[] = [
 const STAGED_NAME = /^(?<name>.+)\.(?<id>[0-9a-f]{16})\.(?<number>[1-9][0-9]{0,8})\.new$/;
 
 /** What a name in the folder means; undefined for anything that is no key file. */
-export function parseName(name: string): ParsedName | undefined {
-  const staged = STAGED_NAME.exec(name)?.groups;
+export function parseName(file: string): ParsedName | undefined {
+  const staged = STAGED_NAME.exec(file)?.groups;
   if (staged !== undefined) {
-    const final = parseFinal(staged["name"] ?? "");
-    return final && { type: "staged", kind: final.kind, keyId: staged["id"] as KeyId, vaultKeyNumber: Number(staged["number"]) };
+    const name = staged["name"] ?? "";
+    const final = parseFinal(name);
+    const vaultKeyNumber = Number(staged["number"]);
+    return final && { type: "staged", kind: final.kind, keyId: staged["id"] as KeyId, vaultKeyNumber, finalName: name };
   }
-  return parseFinal(name);
+  return parseFinal(file);
 }
 
 function parseFinal(name: string): Extract<ParsedName, { type: "final" }> | undefined {

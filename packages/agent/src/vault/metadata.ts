@@ -3,13 +3,15 @@
  * unlock slots, own log, home directory. Written by temporary file, fsync and rename; never trusted.
  */
 import { join } from "node:path";
-import { agentIdToDid, decodeUtf8, equalBytes, toBase64Url, toHex, utf8 } from "@talos/core";
+import { agentIdToDid, decodeUtf8, equalBytes, fromBase64Url, toBase64Url, toHex, utf8 } from "@talos/core";
 import type { StoredFacts } from "./database.ts";
 import { readFile, renameFile, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
 import { METADATA_FILE } from "./layout.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 
 const FORMAT = 1;
+/** Of two vault keys. */
+const MAX_RECORDED_SLOTS = 16;
 
 /** What is shown of a vault; all of it public, or sealed under a password or key. */
 export interface Projection {
@@ -71,6 +73,18 @@ export function writeMetadata(dataDir: string, projection: Projection): Metadata
   renameFile(fresh, path);
   syncFolder(dataDir);
   return state;
+}
+
+/** The records of unlock slots that stand in it now, as they are; none where it cannot be read. Nothing of them is to be trusted. */
+export function recordedSlots(dataDir: string): Uint8Array[] {
+  const present = readFile(join(dataDir, METADATA_FILE));
+  if (present === undefined) return [];
+  try {
+    const { slots } = JSON.parse(decodeUtf8(present)) as { readonly slots: readonly string[] };
+    return slots.slice(0, MAX_RECORDED_SLOTS).map(fromBase64Url);
+  } catch {
+    return [];
+  }
 }
 
 /** Changes nothing. */

@@ -9,16 +9,16 @@ const A = "000000000000000a" as KeyId;
 const B = "000000000000000b" as KeyId;
 const C = "000000000000000c" as KeyId;
 
-function file(name: string, kind: StoredKeyKind, keyId: KeyId): SeenFile {
-  return { name, header: { kind, keyId, vaultKeyNumber: 1 } };
+function file(name: string, kind: StoredKeyKind, keyId: KeyId, vaultKeyNumber = 1): SeenFile {
+  return { name, header: { kind, keyId, vaultKeyNumber } };
 }
 
 function named(name: string): SeenFile {
   return { name, header: "not-read" };
 }
 
-function plan(files: readonly SeenFile[], places: readonly KeyPlace[], ended: readonly KeyId[] = []): Placement {
-  return planPlacement(files, { places, vaultKeyNumber: 1, hasEnded: (keyId) => ended.includes(keyId) });
+function plan(files: readonly SeenFile[], places: readonly KeyPlace[], ended: readonly KeyId[] = [], vaultKeyNumber = 1): Placement {
+  return planPlacement(files, { places, vaultKeyNumber, hasEnded: (keyId) => ended.includes(keyId) });
 }
 
 const codes = ({ findings }: Placement): unknown[] => findings.map(({ keyId, code }) => [keyId, code]);
@@ -217,11 +217,63 @@ test("a copy of one key in the place of another stays there, and the other is na
 test("what is lost is said in full", () => {
   const lost = (files: readonly SeenFile[]): unknown => plan(files, [CURRENT]).findings;
   const finding = { file: "identity.key.enc", keyId: A, kind: "identity" };
-  assert.deepEqual(lost([]), [{ ...finding, code: "KEY_FILE_MISSING", message: "identity.key.enc is missing." }]);
+  assert.deepEqual(lost([]), [{ ...finding, code: "KEY_FILE_MISSING", reason: "missing", message: "identity.key.enc is missing." }]);
   assert.deepEqual(lost([{ name: "identity.key.enc", header: "unreadable" }]), [
-    { ...finding, code: "KEY_FILE_CORRUPT", message: "identity.key.enc is damaged." },
+    { ...finding, code: "KEY_FILE_CORRUPT", reason: "damaged", message: "identity.key.enc is damaged." },
   ]);
   assert.deepEqual(lost([file("identity.key.enc", "identity", C)]), [
-    { ...finding, code: "KEY_FILE_SWAPPED", message: "identity.key.enc holds another key." },
+    {
+      ...finding,
+      code: "KEY_FILE_SWAPPED",
+      reason: "foreign key",
+      message: "identity.key.enc holds a key that is none of this agent's.",
+    },
   ]);
+  const swapped = plan([file("identity.key.enc", "identity", B), file("identity.next.key.enc", "identity", A)], [CURRENT, NEXT]);
+  assert.deepEqual(
+    swapped.findings.map(({ reason }) => reason),
+    ["another key"],
+  );
+  const former = plan([file("identity.key.enc", "identity", C)], [CURRENT], [C]);
+  assert.deepEqual(
+    former.findings.map(({ code, reason, message }) => [code, reason, message]),
+    [["KEY_FILE_SWAPPED", "former key", "identity.key.enc holds a former key that has ended."]],
+  );
+});
+
+test("failure 51: a file under a former vault key makes room for the one under the present key, under whatever name it lies", () => {
+  const retired: KeyPlace = { kind: "signed-prekey", state: "retired", keyId: A };
+  const live: KeyPlace = { kind: "signed-prekey", state: "live", keyId: B };
+  const oneTime: KeyPlace = { kind: "one-time-prekey", state: "live", keyId: C };
+  const placement = plan(
+    [
+      file("prekeys/signed_prekey.enc", "signed-prekey", A, 1),
+      named(`prekeys/signed_prekey.enc.${A}.2.new`),
+      named(`prekeys/signed_prekey.enc.${B}.2.new`),
+      file(`prekeys/otpk_${C}.enc`, "one-time-prekey", C, 1),
+      named(`prekeys/otpk_${C}.enc.${C}.2.new`),
+    ],
+    [retired, live, oneTime],
+    [],
+    2,
+  );
+  assert.deepEqual(moves(placement), [
+    [`prekeys/signed_prekey.enc.${A}.2.new`, `prekeys/signed_prekey.${A}.enc`],
+    [`prekeys/signed_prekey.enc.${B}.2.new`, "prekeys/signed_prekey.enc"],
+    [`prekeys/otpk_${C}.enc.${C}.2.new`, `prekeys/otpk_${C}.enc`],
+  ]);
+  assert.deepEqual(placement.clear, ["prekeys/signed_prekey.enc", `prekeys/otpk_${C}.enc`]);
+  assert.deepEqual([...placement.replaces], [1]);
+  assert.deepEqual([placement.quarantine, placement.findings], [[], []]);
+});
+
+test("a file under a former vault key is not touched where nothing takes its place, nor one under a later key", () => {
+  const former = plan([file("identity.key.enc", "identity", A, 1)], [CURRENT], [], 2);
+  const later = plan([file("identity.key.enc", "identity", A, 3), named(`identity.key.enc.${A}.2.new`)], [CURRENT], [], 2);
+  const otherKind = plan([file("identity.key.enc", "encryption", A, 1), named(`identity.key.enc.${A}.2.new`)], [CURRENT], [], 2);
+  assert.deepEqual([...former.locations.values()], ["identity.key.enc"]);
+  assert.deepEqual([former.moves, former.clear, [...former.replaces]], [[], [], []]);
+  assert.deepEqual([...later.replaces, ...otherKind.replaces], []);
+  assert.equal(later.clear.includes("identity.key.enc"), false);
+  assert.equal(otherKind.clear.includes("identity.key.enc"), false);
 });

@@ -7,7 +7,10 @@ import type { KeyFileHeader } from "./key-file.ts";
 import { finalName, type KeyPlace, parseName, type ParsedName } from "./layout.ts";
 import type { VaultFinding } from "./types.ts";
 
-/** A file as it lies in the folder; one-time prekeys are known by name and size alone, so that opening stays quick. */
+/** What is wrong with what lies under a key's final name. */
+type KeyFileFault = "missing" | "damaged" | "another key" | "former key" | "foreign key";
+
+/** A file as it lies in the folder; one-time prekeys are known by name alone, so that opening stays quick. */
 export interface SeenFile {
   /** Relative to the data directory. */
   readonly name: string;
@@ -26,8 +29,10 @@ export interface Placement {
   /** Where each key's file lies before anything is moved. */
   readonly locations: ReadonlyMap<KeyId, string>;
   readonly moves: readonly { readonly keyId: KeyId; readonly from: string; readonly to: string }[];
-  /** Of ended keys, and staged files that were never committed. */
+  /** Of ended keys, staged files that were never committed, and files under a former vault key that a staged one replaces. */
   readonly clear: readonly string[];
+  /** The numbers of those former vault keys. */
+  readonly replaces: ReadonlySet<number>;
   /** Under final names that the inventory does not know. */
   readonly quarantine: readonly string[];
   readonly findings: readonly VaultFinding[];
@@ -37,7 +42,8 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
   const byId = new Map(inventory.places.map((place) => [place.keyId, place]));
   const wanted = new Map(inventory.places.filter(({ state }) => state !== "staged").map((place) => [finalName(place), place]));
   const found = new Map<KeyId, { final?: string; former?: string; staged?: string; stray?: string }>();
-  const wrong = new Map<KeyId, "KEY_FILE_CORRUPT" | "KEY_FILE_SWAPPED">();
+  const wrong = new Map<KeyId, KeyFileFault>();
+  const replaces = new Set<number>();
   const clear: string[] = [];
   const quarantine: string[] = [];
 
@@ -45,37 +51,50 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
     found.set(keyId, { ...found.get(keyId), [as]: name });
   };
 
+  for (const { name } of files) {
+    const parsed = parseName(name);
+    if (parsed?.type !== "staged") continue;
+    const ours = byId.get(parsed.keyId)?.kind === parsed.kind && parsed.vaultKeyNumber === inventory.vaultKeyNumber;
+    if (ours) note(parsed.keyId, "staged", name);
+    else clear.push(name);
+  }
+  /** The same key under an earlier vault key, while the one under the present key waits to take its place. */
+  const replacedNumber = ({ header }: SeenFile): number | undefined => {
+    if (typeof header === "string" || header.vaultKeyNumber >= inventory.vaultKeyNumber) return undefined;
+    const isReplaced = byId.get(header.keyId)?.kind === header.kind && found.get(header.keyId)?.staged !== undefined;
+    return isReplaced ? header.vaultKeyNumber : undefined;
+  };
   for (const file of files) {
     const parsed = parseName(file.name);
-    if (parsed === undefined) continue;
-    if (parsed.type === "staged") {
-      const ours = byId.get(parsed.keyId)?.kind === parsed.kind && parsed.vaultKeyNumber === inventory.vaultKeyNumber;
-      if (ours) note(parsed.keyId, "staged", file.name);
-      else clear.push(file.name);
-      continue;
-    }
+    if (parsed?.type !== "final") continue;
     const owner = wanted.get(file.name);
     const keyId = keyInside(file, parsed);
     const place = keyId === undefined ? undefined : byId.get(keyId);
-    if (keyId !== undefined && owner?.keyId === keyId) note(keyId, "final", file.name);
+    const former = replacedNumber(file);
+    if (former !== undefined) {
+      replaces.add(former);
+      clear.push(file.name);
+    } else if (keyId !== undefined && owner?.keyId === keyId) note(keyId, "final", file.name);
     else if (keyId !== undefined && place !== undefined && isFormerName(place, file.name)) note(keyId, "former", file.name);
-    else if (keyId !== undefined && inventory.hasEnded(keyId)) clear.push(file.name);
-    else if (place !== undefined && owner === undefined) note(place.keyId, "stray", file.name);
+    else if (keyId !== undefined && inventory.hasEnded(keyId)) {
+      clear.push(file.name);
+      if (owner !== undefined) wrong.set(owner.keyId, "former key");
+    } else if (place !== undefined && owner === undefined) note(place.keyId, "stray", file.name);
     else if (owner === undefined) quarantine.push(file.name);
     else {
-      wrong.set(owner.keyId, keyId === undefined ? "KEY_FILE_CORRUPT" : "KEY_FILE_SWAPPED");
-      if (place !== undefined) wrong.set(place.keyId, "KEY_FILE_SWAPPED");
+      wrong.set(owner.keyId, keyId === undefined ? "damaged" : place === undefined ? "foreign key" : "another key");
+      if (place !== undefined) wrong.set(place.keyId, "another key");
     }
   }
   for (const [keyId, { final, former, stray }] of found) {
     // Under a name that was never its own: a copy where the key is in its place too, else perhaps all there is of it.
     if (stray !== undefined && final !== undefined) quarantine.push(stray);
-    else if (stray !== undefined) wrong.set(keyId, "KEY_FILE_SWAPPED");
+    else if (stray !== undefined) wrong.set(keyId, "another key");
     // A crash leaves a file under one of its names; under both, the other one is a copy, in the place of another key's.
     if (final === undefined || former === undefined) continue;
     const owner = wanted.get(former);
     if (owner === undefined) quarantine.push(former);
-    else wrong.set(owner.keyId, "KEY_FILE_SWAPPED");
+    else wrong.set(owner.keyId, "another key");
   }
 
   const byNameAlone = new Set(files.filter(({ header }) => header === "not-read").map(({ name }) => name));
@@ -87,19 +106,19 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
     if (final !== undefined && staged !== undefined && byNameAlone.has(final)) {
       // Renaming leaves no second file: what has the final name came from elsewhere, and the staged one is the key.
       locations.set(place.keyId, staged);
-      findings.push(lost(place, "KEY_FILE_SWAPPED"));
+      findings.push(lost(place, "another key"));
       continue;
     }
     const location = final ?? former ?? staged;
     if (location === undefined) {
-      findings.push(lost(place, wrong.get(place.keyId) ?? "KEY_FILE_MISSING"));
+      findings.push(lost(place, wrong.get(place.keyId) ?? "missing"));
       continue;
     }
     locations.set(place.keyId, location);
     if (final !== undefined && staged !== undefined) clear.push(staged);
     if (final === undefined && place.state !== "staged") moves.push({ keyId: place.keyId, from: location, to: finalName(place) });
   }
-  return { locations, moves, clear, quarantine, findings };
+  return { locations, moves, clear, replaces, quarantine, findings };
 }
 
 /** The key that a file under a final name holds, as far as can be told: from its header, of a one-time prekey from its name. */
@@ -116,8 +135,18 @@ function isFormerName(place: KeyPlace, name: string): boolean {
   return place.state === "live" && name === finalName({ ...place, role: "next" });
 }
 
-function lost(place: KeyPlace, code: "KEY_FILE_CORRUPT" | "KEY_FILE_SWAPPED" | "KEY_FILE_MISSING"): VaultFinding {
+const FAULTS: Readonly<
+  Record<KeyFileFault, { readonly code: "KEY_FILE_CORRUPT" | "KEY_FILE_MISSING" | "KEY_FILE_SWAPPED"; readonly what: string }>
+> = {
+  missing: { code: "KEY_FILE_MISSING", what: "is missing" },
+  damaged: { code: "KEY_FILE_CORRUPT", what: "is damaged" },
+  "another key": { code: "KEY_FILE_SWAPPED", what: "holds another key of this agent" },
+  "former key": { code: "KEY_FILE_SWAPPED", what: "holds a former key that has ended" },
+  "foreign key": { code: "KEY_FILE_SWAPPED", what: "holds a key that is none of this agent's" },
+};
+
+function lost(place: KeyPlace, fault: KeyFileFault): VaultFinding {
   const file = finalName(place);
-  const what = { KEY_FILE_CORRUPT: "is damaged", KEY_FILE_SWAPPED: "holds another key", KEY_FILE_MISSING: "is missing" }[code];
-  return { code, file, keyId: place.keyId, kind: place.kind, message: `${file} ${what}.` };
+  const { code, what } = FAULTS[fault];
+  return { code, file, keyId: place.keyId, kind: place.kind, reason: fault, message: `${file} ${what}.` };
 }

@@ -24,6 +24,7 @@ export type StateVerdict =
   /** `facts` where they could be read in spite of it. */
   | { readonly kind: "damaged"; readonly reason: string; readonly facts?: StoredFacts };
 
+const WAL = `${DATABASE_FILE}-wal`;
 /** Under final names: what no agent is without. */
 const VITAL_FILES = ["identity.key.enc", "encryption.key.enc"] as const;
 const SHOWN_PROBLEMS = 3;
@@ -43,12 +44,15 @@ export function judgeState(dataDir: string, crypto: Crypto, now: number): StateV
 export function isThere(dataDir: string): boolean {
   const path = join(dataDir, DATABASE_FILE);
   const size = statPath(path)?.size;
-  return size !== undefined && (size > 0 || (statPath(`${path}-wal`)?.size ?? 0) > 0);
+  return size !== undefined && (size > 0 || (statPath(join(dataDir, WAL))?.size ?? 0) > 0);
 }
 
 /** Whether anything lies there that only an agent leaves: then a database that is missing was lost. */
 export function hasOrphans(dataDir: string): boolean {
-  return listFolder(dataDir).includes(METADATA_FILE) || keyFileNames(dataDir).some((name) => parseName(name)?.type === "final");
+  const names = listFolder(dataDir);
+  // With its database, empty as it is, it is what an agent leaves whose making was interrupted.
+  if (names.includes(WAL) && !names.includes(DATABASE_FILE)) return true;
+  return names.includes(METADATA_FILE) || keyFileNames(dataDir).some((name) => parseName(name)?.type === "final");
 }
 
 /** Whether the key files beside the database are all of an agent that it does not know. @throws TalosError VAULT_CORRUPT */

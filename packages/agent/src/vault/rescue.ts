@@ -7,16 +7,18 @@ import { dirname, join } from "node:path";
 import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError, toHex } from "@talos/core";
 import { atomically, openForWriting, writeFirst } from "./database.ts";
 import { makeFolder, readFile, readStart, renameFile, statPath, syncFolder, unlinkFile } from "./files.ts";
+import { DEFAULT_KDF } from "./kdf-bounds.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { DATABASE_FILE, finalName, type KeyPlace, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { trySettle } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import type { Placement } from "./placement.ts";
 import { findKeys, type FoundKey, type FoundKeys } from "./rescue-keys.ts";
 import { notPossible, readRescueSource, type RescueSource } from "./rescue-source.ts";
 import { hasOrphans, judgeState } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
+import { trySettle } from "./settle.ts";
+import type { StoredSlot, UnlockKind } from "./slot-record.ts";
 import { Store } from "./store/store.ts";
 import { type Transaction, transactionOver } from "./store/transaction.ts";
 import type { KeyFileStore } from "./types.ts";
@@ -48,9 +50,20 @@ export interface RescueVaultOptions {
   build(files: KeyFileStore, remains: Remains): Promise<{ write(tx: Transaction): void }>;
 }
 
+/** A way in that was taken over from `metadata.json`. */
+export interface RescuedSlot {
+  /** 1 to 8 */
+  readonly number: number;
+  readonly kind: UnlockKind;
+  readonly label: string;
+  /** The one that the rescue used; the others are not proved. */
+  readonly opened: boolean;
+}
+
 export interface RescuedVault {
   /** Open; the caller closes it. */
   readonly vault: Vault;
+  readonly slots: readonly RescuedSlot[];
   readonly remains: Remains;
   readonly was: "missing" | "damaged" | "foreign";
   /** Relative to the data directory. */
@@ -118,8 +131,8 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     generation: source.generation + GENERATION_STEP,
     vaultKeyNumber,
   };
-  const slots = slotsOf(source, vaultKeyNumber);
-  const way = { number: slots.find(({ place }) => place === key.opened.number)?.number ?? 1, stretched: key.opened.stretched };
+  const slots = slotsOf(source, key);
+  const way = { number: slots.find(({ opened }) => opened)?.number ?? 1, stretched: key.opened.stretched };
   atomically(database, () => {
     writeFirst(database, facts, slots);
     store.beginWriting();
@@ -134,7 +147,7 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
   });
   cleanup.move();
   wipe(keys.filter((other) => other !== key));
-  const settled = trySettle({ facts, database, store, folder });
+  const settled = trySettle({ facts, database, store, folder, crypto });
   // Second copies of keys that are kept; those under a vault key that was given up must not stay.
   for (const file of duplicates) unlinkQuietly(join(dataDir, file));
   const findings = settled.findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
@@ -148,9 +161,11 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     findings,
     crypto,
     unsettled: settled.unsettled,
+    doubtful: false,
     way,
+    kdf: DEFAULT_KDF,
   });
-  return { vault, remains, was, putAside: putAway };
+  return { vault, remains, was, slots, putAside: putAway };
 }
 
 /** @throws TalosError RESCUE_NOT_NEEDED; VAULT_NOT_FOUND where there is nothing at all; UNSUPPORTED_VERSION, STORAGE_FAILED */
@@ -190,11 +205,17 @@ function wipe(keys: readonly Key[]): void {
   }
 }
 
-/** Those that wrap the vault key in use, numbered anew. `place` is where each stood. */
-function slotsOf(source: RescueSource, vaultKeyNumber: number): { number: number; record: Uint8Array; place: number }[] {
+/** Those that wrap the vault key in use, numbered anew. */
+function slotsOf(source: RescueSource, { sealer, opened }: Key): (RescuedSlot & StoredSlot)[] {
   return source.slots
-    .filter(({ fields }) => fields.vaultKeyNumber === vaultKeyNumber)
-    .map(({ record, number }, index) => ({ number: index + 1, record, place: number }));
+    .filter(({ fields }) => fields.vaultKeyNumber === sealer.vaultKeyNumber)
+    .map(({ record, fields, number }, index) => ({
+      number: index + 1,
+      record,
+      kind: fields.kind,
+      label: fields.label,
+      opened: number === opened.number,
+    }));
 }
 
 function keptPlaces({ identity, next, encryption, retired }: FoundKeys): { key: FoundKey; place: KeyPlace }[] {
@@ -209,7 +230,7 @@ function keptPlaces({ identity, next, encryption, retired }: FoundKeys): { key: 
 
 function asTheyLie(found: FoundKeys): Placement {
   const locations = new Map(keptPlaces(found).map(({ key }) => [key.keyId, key.file]));
-  return { locations, moves: [], clear: [], quarantine: [], findings: [] };
+  return { locations, moves: [], clear: [], replaces: new Set(), quarantine: [], findings: [] };
 }
 
 /** A kept key that lies under a name which is none of its own gets its staged name, from which it is placed after the commit. */

@@ -189,7 +189,7 @@ test("an empty value is sealed like any other, and a damaged one says where it s
     () => sealer.openRow("outbox", ROW, "body", sealed),
     (error) => {
       assert.ok(isTalosError(error, "VAULT_CORRUPT"));
-      assert.deepEqual(error.details, { table: "outbox", column: "body" });
+      assert.deepEqual(error.details, { table: "outbox", column: "body", row: toHex(ROW) });
       assert.ok(isTalosError(error.cause, "DECRYPTION_FAILED"));
       return true;
     },

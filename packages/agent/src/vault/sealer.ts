@@ -12,8 +12,10 @@ import {
   type Crypto,
   type SecretBytes,
   talosError,
+  toHex,
   utf8,
 } from "@talos/core";
+import { DrawnBytes } from "./drawn-bytes.ts";
 import type { RowSealer } from "./store/store.ts";
 
 export const SALT_BYTES = 16;
@@ -75,10 +77,11 @@ export class Sealer implements RowSealer, Disposable {
   }
 
   /** `u8 version || salt (16) || nonce (12) || ciphertext || tag (16)` */
-  sealRow(table: string, row: Uint8Array, column: string, plaintext: Uint8Array): Uint8Array {
+  sealRow(table: string, row: Uint8Array, column: string, plaintext: Uint8Array, drawn?: DrawnBytes): Uint8Array {
     const { salt, key } = this.#rowKey();
-    // Never from a stock: a process that is cloned with its memory would go on with the same nonces, under the same key, as its copy.
-    const nonce = this.#crypto.randomBytes(AEAD_NONCE_BYTES);
+    // Never from a stock that outlives a transaction: a process that is cloned with its memory would go on with the same nonces, under
+    // the same key, as its copy.
+    const nonce = drawn?.take(AEAD_NONCE_BYTES) ?? this.#crypto.randomBytes(AEAD_NONCE_BYTES);
     const ciphertext = this.#crypto.aeadSeal("aes-256-gcm", key, nonce, plaintext, this.#rowData(table, row, column));
     const sealed = new Uint8Array(1 + SALT_BYTES + AEAD_NONCE_BYTES + ciphertext.length);
     sealed[0] = ROW_VERSION;
@@ -88,16 +91,25 @@ export class Sealer implements RowSealer, Disposable {
     return sealed;
   }
 
+  drawBytes(): DrawnBytes {
+    return new DrawnBytes(this.#crypto);
+  }
+
   openRow(table: string, row: Uint8Array, column: string, sealed: Uint8Array): Uint8Array {
-    if (sealed.length < ROW_OVERHEAD_BYTES || sealed[0] !== ROW_VERSION) throw damagedRow(table, column);
+    if (sealed.length < ROW_OVERHEAD_BYTES || sealed[0] !== ROW_VERSION) throw damagedRow(table, row, column);
     const salt = sealed.subarray(1, 1 + SALT_BYTES);
     const nonce = sealed.subarray(1 + SALT_BYTES, 1 + SALT_BYTES + AEAD_NONCE_BYTES);
     const ciphertext = sealed.subarray(1 + SALT_BYTES + AEAD_NONCE_BYTES);
     try {
       return this.#crypto.aeadOpen("aes-256-gcm", this.#cachedKey(salt), nonce, ciphertext, this.#rowData(table, row, column));
     } catch (cause) {
-      throw damagedRow(table, column, cause);
+      throw damagedRow(table, row, column, cause);
     }
+  }
+
+  /** Lends the vault key, to be wrapped in an unlock slot. */
+  lendVaultKey<T>(use: (vaultKey: SecretBytes) => T): T {
+    return use(this.#vaultKey);
   }
 
   /** Wipes the vault key and every key derived from it. */
@@ -162,9 +174,9 @@ function uint32(value: number): Uint8Array {
   return bytes;
 }
 
-function damagedRow(table: string, column: string, cause?: unknown): Error {
+function damagedRow(table: string, row: Uint8Array, column: string, cause?: unknown): Error {
   return talosError("VAULT_CORRUPT", "A sealed value of the database does not open: it is damaged, moved or foreign.", {
     cause,
-    details: { table, column },
+    details: { table, column, row: toHex(row) },
   });
 }

@@ -4,6 +4,7 @@ import type { LockHolder } from "./lock.ts";
 import type { StoredKeyKind } from "./store/inventory.ts";
 import type { ReadTransaction, Transaction } from "./store/transaction.ts";
 import type { KdfParameters } from "./kdf-bounds.ts";
+import type { UnlockKind } from "./slot-record.ts";
 import type { UnlockWith } from "./unlock-slots.ts";
 
 /** Kind of a key that is being made: a next identity key is stored as an identity key, under another name. */
@@ -66,6 +67,36 @@ export interface InspectVaultOptions {
   readonly crypto: Crypto;
 }
 
+/** An unlock slot, as it may be shown. */
+export interface SlotInfo {
+  /** 1 to 8; a removed number may be used again. */
+  readonly number: number;
+  readonly kind: UnlockKind;
+  /** Of a credential its name; may be empty. */
+  readonly label: string;
+  readonly createdAt: number;
+  readonly vaultKeyNumber: number;
+  /** Of passwords. */
+  readonly kdf?: KdfParameters | undefined;
+  /** Whether this opening used it. */
+  readonly opened: boolean;
+}
+
+export interface ChangePasswordOptions {
+  /** Of any password slot: that one is replaced. */
+  readonly current: SecretBytes;
+  readonly next: SecretBytes;
+  readonly now: number;
+  /** Makes a new vault key too and seals everything anew; all other slots go. */
+  readonly rekey?: boolean;
+}
+
+export interface PasswordChange {
+  readonly slot: SlotInfo;
+  /** With `rekey`: the slots that went; whoever needs them adds them again. */
+  readonly toAddAgain: readonly SlotInfo[];
+}
+
 /** Something about the folder that an operator should know, and that does not stop the agent. */
 export interface VaultFinding {
   readonly code: ErrorCode | "QUARANTINED" | "METADATA_REWRITTEN";
@@ -73,6 +104,8 @@ export interface VaultFinding {
   readonly file: string;
   readonly keyId?: KeyId | undefined;
   readonly kind?: StoredKeyKind | undefined;
+  /** Of a key file: what exactly is wrong with it, as in the error's details. */
+  readonly reason?: string | undefined;
   readonly message: string;
 }
 
@@ -90,6 +123,8 @@ export interface VaultInspection extends VaultFacts, Disposable {
   /** Who has it open; undefined where nobody has, as far as can be told without asking for the lock. */
   readonly holder: LockHolder | undefined;
   readonly findings: readonly VaultFinding[];
+  /** By number; `opened` is the one that this look used. */
+  slots(): readonly SlotInfo[];
   /** One consistent state. Sealed columns throw PASSWORD_REQUIRED unless `unlock` was given. */
   read<T>(fn: (tx: ReadTransaction) => T): T;
   close(): void;

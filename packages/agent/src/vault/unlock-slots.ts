@@ -72,10 +72,10 @@ export interface MadeSlot {
   readonly stretched: SecretBytes;
 }
 
-export interface UnlockedSlot {
+/** Disposing it wipes both secrets. */
+export interface UnlockedSlot extends Disposable {
   readonly number: number;
   readonly fields: SlotFields;
-  /** The caller disposes both. */
   readonly vaultKey: SecretBytes;
   readonly stretched: SecretBytes;
 }
@@ -100,6 +100,17 @@ export function makeSlot(withSecret: UnlockWith, vaultKey: SecretBytes, place: V
   return { record, stretched };
 }
 
+/** The slot once more, with the same secret, around another vault key: nothing is asked for, and nothing is stretched. */
+export function rewrapSlot(
+  slot: SlotFields,
+  stretched: SecretBytes,
+  vaultKey: SecretBytes,
+  place: VaultKeyPlace,
+  crypto: Crypto,
+): Uint8Array {
+  return wrap(slot, stretched, vaultKey, place, crypto);
+}
+
 /**
  * Tries a secret on every slot of its kind that wraps the current vault key. A slot that is damaged keeps nobody out who
  * has another one.
@@ -119,7 +130,7 @@ export function unlock(slots: readonly StoredSlot[], withSecret: UnlockWith, pla
       if (fields.vaultKeyNumber !== place.vaultKeyNumber) continue;
       current++;
       const opened = fields.kind === kind ? openSlot(fields, withSecret, place.agentId, crypto) : undefined;
-      if (opened !== undefined) return { number, fields, ...opened };
+      if (opened !== undefined) return unlockedSlot(number, fields, opened);
     } catch (error) {
       if (!isTalosError(error, "VAULT_CORRUPT") && !isTalosError(error, "KDF_PARAMETERS_REFUSED")) throw error;
       problem ??= error;
@@ -128,6 +139,15 @@ export function unlock(slots: readonly StoredSlot[], withSecret: UnlockWith, pla
   if (problem !== undefined) throw problem;
   if (current === 0) throw damagedSlot();
   throw talosError(kind === "password" ? "WRONG_PASSWORD" : "WRONG_UNLOCK_KEY");
+}
+
+function unlockedSlot(number: number, fields: SlotFields, secrets: Pick<UnlockedSlot, "vaultKey" | "stretched">): UnlockedSlot {
+  const { vaultKey, stretched } = secrets;
+  const dispose = (): void => {
+    vaultKey.dispose();
+    stretched.dispose();
+  };
+  return { number, fields, vaultKey, stretched, [Symbol.dispose]: dispose };
 }
 
 /** Undefined when it is not this slot's secret. @throws TalosError VAULT_CORRUPT where the commitment fits and the wrap does not open */

@@ -95,7 +95,7 @@ test("one Argon2id run per opening", async () => {
       return crypto.argon2id(...args);
     },
   };
-  (await Vault.open({ dataDir: folder.dataDir, unlock: password(), crypto: counting, now: NOW })).close();
+  (await Vault.open({ dataDir: folder.dataDir, unlock: password(), crypto: counting, now: NOW, kdf: FLOOR_KDF })).close();
   assert.equal(runs, 1);
 });
 
@@ -217,7 +217,7 @@ test("failure 33: a second opening is refused by name, also in one process, and 
 test("failure 33: a holder whose lock fell and whose folder was opened since cannot commit any more", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW, kdf: FLOOR_KDF });
   using sleeper = new Vault(parts);
   // As when a container is stopped on a shared volume: the lock is free, the process is not gone.
   parts.lock[Symbol.dispose]();
@@ -295,7 +295,7 @@ test("tables are written to only inside a transaction", async () => {
 test("a commit that the file system refuses fails by name, changes neither disk nor memory, and the next one works", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW, kdf: FLOOR_KDF });
   using vault = new Vault(parts);
   const row = {
     peer: agent("bob"),
@@ -336,7 +336,7 @@ test("a commit that the file system refuses fails by name, changes neither disk 
 test("a read-only database refuses the commit by name", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW, kdf: FLOOR_KDF });
   using vault = new Vault(parts);
   const set = (value: string): void => {
     vault.transaction((tx) => {
@@ -593,7 +593,7 @@ test("failure 54: metadata.json holds nothing that opening needs: deleted, empti
 test("a newer format is refused with its name", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
-  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW });
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW, kdf: FLOOR_KDF });
   const vault = new Vault(parts);
   parts.database.exec("PRAGMA user_version = 2");
   vault.close();

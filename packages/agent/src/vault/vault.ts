@@ -4,21 +4,30 @@
  */
 import type { StatementSync } from "node:sqlite";
 import { type AgentId, talosError } from "@talos/core";
+import { readSlots } from "./database.ts";
 import { createParts, holdsAgent } from "./create.ts";
 import { inspectVault } from "./inspect.ts";
 import { openParts } from "./open.ts";
-import { settle, type VaultParts } from "./parts.ts";
+import type { OpenVault, VaultParts } from "./parts.ts";
+import { replaceVaultKeyUnasked } from "./rekey.ts";
+import { settle } from "./settle.ts";
+import { addSlot, changePassword, removeSlot } from "./slot-changes.ts";
+import { slotInfos } from "./slot-info.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { type ReadTransaction, type Transaction, transactionOver } from "./store/transaction.ts";
 import type {
+  ChangePasswordOptions,
   CreateVaultOptions,
   InspectVaultOptions,
   KeyFileStore,
   OpenVaultOptions,
+  PasswordChange,
+  SlotInfo,
   VaultFacts,
   VaultFinding,
   VaultInspection,
 } from "./types.ts";
+import type { UnlockWith } from "./unlock-slots.ts";
 
 export class Vault implements VaultFacts, Disposable {
   readonly #parts: VaultParts;
@@ -30,13 +39,11 @@ export class Vault implements VaultFacts, Disposable {
     readonly rollback: StatementSync;
   };
   #inside = false;
-  #unsettled: boolean;
   #closed = false;
 
   /** Takes over what `create` and `open` made; everybody else calls those. */
   constructor(parts: VaultParts) {
     this.#parts = parts;
-    this.#unsettled = parts.unsettled;
     this.#tx = transactionOver(parts.store);
     const { database } = parts;
     this.#statements = {
@@ -119,18 +126,7 @@ export class Vault implements VaultFacts, Disposable {
    *   has changed
    */
   transaction<T>(fn: (tx: Transaction) => T): T {
-    const { store, folder } = this.#parts;
-    const { result, projectionChanged } = this.#atomically(() => {
-      this.#checkFence();
-      store.beginWriting();
-      const value = fn(this.#tx);
-      if (value instanceof Promise) throw talosError("INTERNAL", "A transaction cannot wait for anything.");
-      const changed = store.endWriting();
-      if (changed) folder.syncStaged();
-      return { result: value, projectionChanged: changed };
-    });
-    if (projectionChanged || this.#unsettled) this.#settle();
-    return result;
+    return this.#commit(fn);
   }
 
   /** Reads one state of the store. @throws TalosError VAULT_CORRUPT, CLIENT_CLOSED, or what `fn` threw */
@@ -141,6 +137,47 @@ export class Vault implements VaultFacts, Disposable {
     } catch (error) {
       throw fromSqlite(error, "STORAGE_FAILED");
     }
+  }
+
+  /** The ways in, by number. @throws TalosError STORAGE_FAILED, VAULT_CORRUPT, CLIENT_CLOSED */
+  slots(): readonly SlotInfo[] {
+    return this.read(() => slotInfos(readSlots(this.#parts.database), this.#parts.way?.number, this.#parts.crypto));
+  }
+
+  /** One more way in. @param label at most 64 bytes; of a credential its name @throws as `addSlot` of slot-changes.ts */
+  addSlot(unlock: UnlockWith, label: string, now: number): SlotInfo {
+    return this.#operate((open) => addSlot(open, unlock, label, now));
+  }
+
+  /** One way in less; never the last. @throws as `removeSlot` of slot-changes.ts */
+  removeSlot(number: number, now: number): void {
+    this.#operate((open) => {
+      removeSlot(open, number, now);
+    });
+    this.checkpoint();
+  }
+
+  /**
+   * Another password in place of one; copies that were taken before still open with the old one. With `rekey` a new vault
+   * key too.
+   *
+   * @throws as `changePassword` of slot-changes.ts; then nothing has changed
+   */
+  changePassword(options: ChangePasswordOptions): PasswordChange {
+    const change = this.#operate((open) => changePassword(open, options));
+    this.checkpoint();
+    return change;
+  }
+
+  /**
+   * A new vault key, in the slot that opened this vault; all other slots go.
+   *
+   * @throws as `replaceVaultKeyUnasked` of rekey.ts; then nothing has changed
+   */
+  replaceVaultKey(now: number): PasswordChange {
+    const change = this.#operate((open) => replaceVaultKeyUnasked(open, now));
+    this.checkpoint();
+    return change;
   }
 
   /** Moves the write-ahead log into the database and truncates it, since it keeps old rows. For idle times; never fails. */
@@ -159,13 +196,14 @@ export class Vault implements VaultFacts, Disposable {
     const { database, folder, lock, sealer, way } = this.#parts;
     using cleanup = new DisposableStack();
     cleanup.use(sealer);
-    cleanup.use(way.stretched);
+    cleanup.use(way?.stretched);
     cleanup.use(lock);
     cleanup.defer(() => {
       database.close();
     });
     cleanup.defer(() => {
-      folder.dropUncommitted();
+      if (this.#parts.doubtful) folder.forgetUncommitted();
+      else folder.dropUncommitted();
     });
     this.checkpoint();
     this.#closed = true;
@@ -175,16 +213,47 @@ export class Vault implements VaultFacts, Disposable {
     this.close();
   }
 
+  /** @param committed runs when the change is durable, before the files follow it */
+  #commit<T>(fn: (tx: Transaction) => T, committed?: () => void): T {
+    const { store, folder } = this.#parts;
+    const { result, projectionChanged } = this.#atomically(() => {
+      this.#checkFence();
+      store.beginWriting();
+      const value = fn(this.#tx);
+      if (value instanceof Promise) throw talosError("INTERNAL", "A transaction cannot wait for anything.");
+      const changed = store.endWriting();
+      if (changed) folder.syncStaged();
+      return { result: value, projectionChanged: changed };
+    });
+    committed?.();
+    if (projectionChanged || this.#parts.unsettled) this.#settle();
+    return result;
+  }
+
+  /** What takes more than one transaction, or reads tables that no transaction offers. */
+  #operate<T>(operation: (open: OpenVault) => T): T {
+    this.#checkOpen();
+    try {
+      return operation({ parts: this.#parts, commit: (work, committed) => this.#commit(work, committed) });
+    } catch (error) {
+      throw fromSqlite(error, "STORAGE_FAILED");
+    }
+  }
+
   #atomically<T>(work: () => T): T {
     this.#checkOpen();
     if (this.#inside) throw talosError("INTERNAL", "A transaction was begun inside another.");
     this.#inside = true;
+    let committing = false;
     try {
       this.#statements.begin.run();
       const result = work();
+      committing = true;
       this.#statements.commit.run();
+      this.#parts.doubtful = false;
       return result;
     } catch (error) {
+      this.#parts.doubtful ||= committing;
       this.#parts.store.endWriting();
       this.#rollBack();
       throw fromSqlite(error, "COMMIT_FAILED");
@@ -213,9 +282,9 @@ export class Vault implements VaultFacts, Disposable {
   #settle(): void {
     try {
       settle(this.#parts);
-      this.#unsettled = false;
+      this.#parts.unsettled = false;
     } catch {
-      this.#unsettled = true;
+      this.#parts.unsettled = true;
     }
   }
 

@@ -230,6 +230,11 @@ export const ERROR_CODES = {
     message: "There is no key with this id.",
     hint: "See talos status for the keys there are.",
   },
+  LAST_SLOT: {
+    exitCode: 5,
+    message: "This is the last way into the vault; without it nobody could open it any more.",
+    hint: "Add another one first, with talos slots add.",
+  },
   LISTEN_FAILED: {
     exitCode: 1,
     message: "The server cannot listen on this address.",
@@ -419,6 +424,16 @@ export const ERROR_CODES = {
     exitCode: 5,
     message: "The request needs a signature and has none.",
     hint: "Sign it as the protocol says.",
+  },
+  SLOTS_FULL: {
+    exitCode: 5,
+    message: "The vault has eight unlock slots already.",
+    hint: "Remove one that is not needed any more: talos slots list, talos slots remove.",
+  },
+  SLOT_NOT_FOUND: {
+    exitCode: 4,
+    message: "There is no unlock slot with this number.",
+    hint: "See talos slots list.",
   },
   STORAGE_FAILED: {
     exitCode: 1,

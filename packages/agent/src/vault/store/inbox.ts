@@ -2,7 +2,7 @@
  * The inbox: opened messages, sealed, offered until the application has acknowledged them; which ids were ever
  * received; and which acknowledgements the senders have not been told yet. Does not open anything.
  */
-import { type AgentId, agentId, concatBytes, SecretBytes, zeroBytes, talosError } from "@talos/core";
+import { type AgentId, agentId, concatBytes, SecretBytes, talosError, toHex, zeroBytes } from "@talos/core";
 import { boolean, bytes, flag, number, text } from "./columns.ts";
 import { dropLarge, inlinePart, putLarge, readLarge } from "./large.ts";
 import type { SqlRow, Store } from "./store.ts";
@@ -48,7 +48,10 @@ export class InboxReader {
     if (row === undefined) return undefined;
     const info = toInfo(row);
     const sealed = readLarge(this.store, "inbox-body", info.order, row, "body");
-    if (sealed === undefined) throw talosError("VAULT_CORRUPT", undefined, { details: { table: "inbox" } });
+    if (sealed === undefined)
+      throw talosError("VAULT_CORRUPT", undefined, {
+        details: { table: "inbox", column: "body", row: toHex(concatBytes(info.sender, info.messageId)) },
+      });
     const plain = this.store.unseal("inbox", concatBytes(info.sender, info.messageId), "body", sealed);
     const { body, proof } = splitBody(plain);
     zeroBytes(plain);

@@ -34,6 +34,11 @@ export function readLarge(store: Store, owner: LargeOwner, order: number, row: S
   return large && bytes(large, "bytes");
 }
 
+/** The same value, sealed anew. */
+export function replaceLarge(store: Store, owner: LargeOwner, order: number, value: Uint8Array): void {
+  store.run("UPDATE large_values SET bytes = ? WHERE owner = ? AND ord = ?", value, owner, order);
+}
+
 export function dropLarge(store: Store, owner: LargeOwner, order: number): void {
   store.run("DELETE FROM large_values WHERE owner = ? AND ord = ?", owner, order);
 }

@@ -4,12 +4,16 @@
  */
 import type { DatabaseSync, SQLInputValue, SQLOutputValue, StatementSync } from "node:sqlite";
 import { talosError } from "@talos/core";
+import type { DrawnBytes } from "../drawn-bytes.ts";
 
 /** Seals one column of one row; the reader names the place it expects, so a value moved elsewhere does not open. */
 export interface RowSealer {
-  sealRow(table: string, row: Uint8Array, column: string, plaintext: Uint8Array): Uint8Array;
+  /** @param drawn where the nonce comes from; else it is drawn alone */
+  sealRow(table: string, row: Uint8Array, column: string, plaintext: Uint8Array, drawn?: DrawnBytes): Uint8Array;
   /** In memory of its own. @throws TalosError VAULT_CORRUPT */
   openRow(table: string, row: Uint8Array, column: string, sealed: Uint8Array): Uint8Array;
+  /** A stock for one transaction. */
+  drawBytes(): DrawnBytes;
 }
 
 export type SqlValue = SQLInputValue | undefined;
@@ -20,15 +24,21 @@ type Queue = (typeof QUEUES)[number];
 
 export class Store {
   readonly #db: DatabaseSync;
-  readonly #sealer: RowSealer | undefined;
+  #sealer: RowSealer | undefined;
   readonly #statements = new Map<string, StatementSync>();
   readonly #lastOrders = new Map<string, number>();
+  #drawn: DrawnBytes | undefined;
   #writable = false;
   #projectionChanged = false;
 
   /** @param sealer absent where no password was given: sealed columns then throw PASSWORD_REQUIRED */
   constructor(db: DatabaseSync, sealer: RowSealer | undefined) {
     this.#db = db;
+    this.#sealer = sealer;
+  }
+
+  /** From now on; after everything has been sealed anew. */
+  useSealer(sealer: RowSealer): void {
     this.#sealer = sealer;
   }
 
@@ -43,6 +53,7 @@ export class Store {
   /** Ends writing; true when key files or the public projection must follow. */
   endWriting(): boolean {
     this.#writable = false;
+    this.#drawn = undefined;
     return this.#projectionChanged;
   }
 
@@ -76,7 +87,14 @@ export class Store {
   }
 
   seal(table: string, row: Uint8Array, column: string, plaintext: Uint8Array): Uint8Array {
-    return this.#seals().sealRow(table, row, column, plaintext);
+    return this.#seals().sealRow(table, row, column, plaintext, this.#writable ? this.drawn() : undefined);
+  }
+
+  /** Random bytes for this transaction. */
+  drawn(): DrawnBytes {
+    if (!this.#writable) throw talosError("INTERNAL", "The store was written to outside a transaction.");
+    this.#drawn ??= this.#seals().drawBytes();
+    return this.#drawn;
   }
 
   unseal(table: string, row: Uint8Array, column: string, sealed: Uint8Array): Uint8Array {
