@@ -1,14 +1,21 @@
 /** What applications use of an agent, and below it what tests and tools need. */
 export { TalosClient, createIn, openIn, inspectIn, MAX_BODY_BYTES, type SendResult } from "./talos-client.ts";
 export { Inspection } from "./inspection.ts";
+export { doctorIn, rescueIn } from "./care.ts";
+export { FINDING_SEVERITIES, type DoctorFinding, type FindingCode, type Severity } from "./doctor/finding.ts";
+export type { CheckResult, DoctorCounts, DoctorReport } from "./doctor/doctor.ts";
+export type { DiskState } from "./doctor/look.ts";
+export type { RescueReport } from "./lifecycle/rescue-agent.ts";
 export type {
   AgentChoice,
   CreateOptions,
+  DoctorOptions,
   FlushOptions,
   InspectOptions,
   OpenOptions,
   PasswordSource,
   ReceiveOptions,
+  RescueOptions,
   SendOptions,
   SignMessages,
 } from "./options.ts";

@@ -65,6 +65,13 @@ export interface InspectOptions extends AgentChoice, UnlockOptions {
   readonly expectAgentId?: string;
 }
 
+export interface DoctorOptions extends AgentChoice, UnlockOptions {}
+
+export interface RescueOptions extends AgentChoice, UnlockOptions {
+  /** URL of the home directory, `http(s)://host[:port]`. Default: the one that the copy in metadata.json names. */
+  readonly directory?: string;
+}
+
 export interface AddSlotOptions extends UnlockOptions {
   /** For people, at most 64 bytes. Default: of a credential its name, else empty. */
   readonly label?: string;
@@ -154,6 +161,9 @@ const CREATE_CHECKS: Checks<CreateOptions> = {
   allowWeakPassword: isBoolean,
 };
 
+const DOCTOR_CHECKS: Checks<DoctorOptions> = { ...CHOICE_CHECKS, ...UNLOCK_CHECKS };
+const RESCUE_CHECKS: Checks<RescueOptions> = { ...DOCTOR_CHECKS, directory: isText };
+
 const ADD_SLOT_CHECKS: Checks<AddSlotOptions> = {
   ...UNLOCK_CHECKS,
   label: (value) => typeof value === "string" && value.isWellFormed(),
@@ -214,6 +224,18 @@ export function checkOpenOptions(options: unknown): OpenOptions {
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkInspectOptions(options: unknown): InspectOptions {
   return check<InspectOptions>(options, INSPECT_CHECKS);
+}
+
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkDoctorOptions(options: unknown): DoctorOptions {
+  return check<DoctorOptions>(options, DOCTOR_CHECKS);
+}
+
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkRescueOptions(options: unknown): RescueOptions {
+  const checked = check<RescueOptions>(options, RESCUE_CHECKS);
+  checkDirectory(checked);
+  return checked;
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */

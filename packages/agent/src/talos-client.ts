@@ -2,10 +2,13 @@
  * The public interface of an agent: arguments in, plain values out. What it does is in the parts under it.
  */
 import { agentIdToDid, equalBytes, fromHex, talosError, toHex, utf8, type MessageId } from "@talos/core";
+import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
+import type { DoctorReport } from "./doctor/doctor.ts";
 import { systemEnvironment, type Environment } from "./environment.ts";
 import { Inspection } from "./inspection.ts";
 import { enter, enterOrCreate, look } from "./lifecycle/enter-agent.ts";
+import type { RescueReport } from "./lifecycle/rescue-agent.ts";
 import { RunningAgent } from "./lifecycle/running-agent.ts";
 import type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 import {
@@ -16,10 +19,12 @@ import {
   dataDirOf,
   type AgentChoice,
   type CreateOptions,
+  type DoctorOptions,
   type FlushOptions,
   type InspectOptions,
   type OpenOptions,
   type ReceiveOptions,
+  type RescueOptions,
   type SendOptions,
 } from "./options.ts";
 import { fingerprintOf, PeersApi } from "./peers.ts";
@@ -76,6 +81,30 @@ export class TalosClient implements AsyncDisposable {
    */
   static async inspect(options: InspectOptions): Promise<Inspection> {
     return await inspectIn(systemEnvironment, options);
+  }
+
+  /**
+   * Examines a data directory and says what is wrong with it and what to do. Changes nothing, works beside a running agent and on a folder
+   * that is broken in any way; what is wrong is in the report, and only bad options are thrown. With a password (or key file, or
+   * credential) the private parts and sealed values are opened too.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, PASSWORD_REQUIRED (an empty one), CREDENTIAL_NOT_FOUND, FILE_NOT_FOUND
+   */
+  static async doctor(options: DoctorOptions): Promise<DoctorReport> {
+    return await doctorIn(systemEnvironment, options);
+  }
+
+  /**
+   * Rebuilds a destroyed `state.db` from the key files and `metadata.json`. Identity, next and encryption key come back; prekeys are made
+   * new; sessions, peers and mail are gone. What is left of the old database is moved into `quarantine/`. Until it is done the folder counts
+   * as before, and it can be run again. Touches no network: the agent publishes its new prekeys when it is opened.
+   *
+   * @throws TalosError RESCUE_NOT_NEEDED (the database is sound), RESCUE_NOT_POSSIBLE (`details.reason`), WRONG_PASSWORD,
+   *   WRONG_UNLOCK_KEY, PASSWORD_REQUIRED, VAULT_LOCKED, VAULT_NOT_FOUND, LOG_INVALID and others where metadata.json was changed, and those of
+   *   a data directory that is not as it must be
+   */
+  static async rescue(options: RescueOptions): Promise<RescueReport> {
+    return await rescueIn(systemEnvironment, options);
   }
 
   /** Whether there is an agent in that data directory. @throws TalosError of a folder that is not as it must be */

@@ -1,0 +1,46 @@
+/** What there is left and what is under way: stock of one-time prekeys, a newer copy elsewhere, unfinished plans, mail that was kept. */
+import { ONE_TIME_PREKEY_REFILL_BELOW, ONE_TIME_PREKEY_TARGET } from "@talos/core";
+import { isMarkedSuperseded } from "../lifecycle/supersession.ts";
+import { command, type DoctorFinding, finding } from "./finding.ts";
+import type { StateLook } from "./look.ts";
+
+export function checkStock({ tx, dataDir }: StateLook): DoctorFinding[] {
+  const left = tx.inventory.countOneTime();
+  if (left >= ONE_TIME_PREKEY_REFILL_BELOW) return [];
+  return [
+    finding("ONE_TIME_PREKEYS_LOW", {
+      message: `${left} of ${ONE_TIME_PREKEY_TARGET} one-time prekeys are left. Without them first messages have less protection against a theft of this folder.`,
+      remedy: `Run the agent with a version that makes new ones by itself; see the stock: ${command("status", dataDir)}`,
+    }),
+  ];
+}
+
+export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
+  const findings: DoctorFinding[] = [];
+  if (isMarkedSuperseded(tx)) {
+    findings.push(
+      finding("SUPERSEDED", {
+        message: "A newer copy of this agent runs elsewhere, so this one keeps everything and acts no more.",
+        remedy: "Go on with the newer copy. If nobody of yours made it, the folder and its password were stolen.",
+      }),
+    );
+  }
+  for (const { kind, step, lastError } of tx.plans.open()) {
+    findings.push(
+      finding("UNFINISHED", {
+        message: `The operation ${kind} stands at step ${step}${lastError === undefined ? "" : ` (${lastError})`}.`,
+        remedy: "Nothing needs to be done: an agent that is open goes on by itself.",
+      }),
+    );
+  }
+  const kept = tx.kept.list().length;
+  if (kept > 0) {
+    findings.push(
+      finding("MAIL_KEPT", {
+        message: `${kept} items of mail could not be used and were kept.`,
+        remedy: `See which and why: ${command("status", dataDir)}`,
+      }),
+    );
+  }
+  return findings;
+}
