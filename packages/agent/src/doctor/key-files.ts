@@ -4,7 +4,7 @@
  */
 import { checkKeyFiles } from "../vault/open.ts";
 import { KeyFolder } from "../vault/key-folder.ts";
-import { planFor } from "../vault/parts.ts";
+import { planFor } from "../vault/settle.ts";
 import type { Placement } from "../vault/placement.ts";
 import type { VaultFinding } from "../vault/types.ts";
 import { command, type DoctorFinding, finding, pathFor, type FindingCode } from "./finding.ts";

@@ -1,7 +1,7 @@
 /** `metadata.json` against the database: it is what a rescue stands on, and never trusted otherwise. */
 import { METADATA_FILE } from "../vault/layout.ts";
 import { compareMetadata } from "../vault/metadata.ts";
-import { projectionOf } from "../vault/parts.ts";
+import { projectionOf } from "../vault/settle.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
 

@@ -3,13 +3,15 @@ import { join } from "node:path";
 import { talosError } from "@talos/core";
 import { atomically, openForWriting, readFacts, readOnce, writeFirst } from "./database.ts";
 import { makeFolder, statPath, syncFolder } from "./files.ts";
+import { DEFAULT_KDF } from "./kdf-bounds.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { PREKEYS_FOLDER } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { trySettle, type VaultParts } from "./parts.ts";
+import type { VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { hasOrphans, isThere } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
+import { trySettle } from "./settle.ts";
 import { checkLabel } from "./slot-record.ts";
 import type { NewAuditEntry } from "./store/audit.ts";
 import { Store } from "./store/store.ts";
@@ -27,7 +29,7 @@ const FIRST_SLOT = 1;
  *   COMMIT_FAILED, or what `build` threw
  */
 export async function createParts(options: CreateVaultOptions): Promise<VaultParts> {
-  const { dataDir, crypto, now, kdf, slotLabel: label = "" } = options;
+  const { dataDir, crypto, now, kdf = DEFAULT_KDF, slotLabel: label = "" } = options;
   checkNewSecret(options.unlock);
   checkLabel(label);
   if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");
@@ -43,8 +45,11 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   // What an earlier attempt staged is cleared once this one is committed, as at every opening.
   makeFolder(join(dataDir, PREKEYS_FOLDER));
   const folder = new KeyFolder(dataDir, crypto);
+  let doubtful = false;
   cleanup.defer(() => {
-    folder.dropUncommitted();
+    // A commit that failed in its last step may yet come back with a crash, and would need its files.
+    if (doubtful) folder.forgetUncommitted();
+    else folder.dropUncommitted();
   });
   const content = await options.build(folder);
 
@@ -59,14 +64,21 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
 
   const store = new Store(database, sealer);
   const facts = { agentId: content.agentId, name: options.name, dataDir, createdAt: now, generation: 1, vaultKeyNumber: FIRST_VAULT_KEY };
-  atomically(database, () => {
-    writeFirst(database, facts, [{ number: FIRST_SLOT, record }]);
-    writeContent(store, content, { kind: "vault-created", at: now, details: { slot: FIRST_SLOT, unlock: options.unlock.kind, label } });
-  });
+  atomically(
+    database,
+    () => {
+      writeFirst(database, facts, [{ number: FIRST_SLOT, record }]);
+      writeContent(store, content, { kind: "vault-created", at: now, details: { slot: FIRST_SLOT, unlock: options.unlock.kind, label } });
+    },
+    () => {
+      doubtful = true;
+    },
+  );
   cleanup.move();
-  const { findings, unsettled } = trySettle({ facts, database, store, folder });
+  const { findings, unsettled } = trySettle({ facts, database, store, folder, crypto });
   const unexpected = findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
-  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled, way: { number: FIRST_SLOT, stretched } };
+  const way = { number: FIRST_SLOT, stretched };
+  return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled, doubtful: false, way, kdf };
 }
 
 /** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT also where its database is gone; STORAGE_FAILED */

@@ -86,14 +86,23 @@ export function readOnce<T>(dataDir: string, read: (database: DatabaseSync) => T
   }
 }
 
-/** All or nothing, durable on return. @throws TalosError COMMIT_FAILED, VAULT_CORRUPT, or what `work` threw */
-export function atomically<T>(database: DatabaseSync, work: () => T): T {
+/**
+ * All or nothing, durable on return.
+ *
+ * @param doubtful runs when the commit itself failed: it is not in force, but its pages may lie whole in the write-ahead log, so that
+ *   a crash before the next commit would bring it back
+ * @throws TalosError COMMIT_FAILED, VAULT_CORRUPT, or what `work` threw
+ */
+export function atomically<T>(database: DatabaseSync, work: () => T, doubtful?: () => void): T {
+  let committing = false;
   try {
     database.exec("BEGIN IMMEDIATE");
     const result = work();
+    committing = true;
     database.exec("COMMIT");
     return result;
   } catch (error) {
+    if (committing) doubtful?.();
     rollBack(database);
     throw fromSqlite(error, "COMMIT_FAILED");
   }

@@ -1,14 +1,19 @@
 /** Opening a vault. A password or key that is wrong changes no byte: it is tried before the lock is taken. */
-import { type AgentId, equalBytes, isTalosError, talosError } from "@talos/core";
+import { type AgentId, type Crypto, equalBytes, isTalosError, talosError } from "@talos/core";
 import { refuseOrphans } from "./create.ts";
 import { openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
+import { checkKdfParameters, DEFAULT_KDF } from "./kdf-bounds.ts";
+import { raiseKdf } from "./kdf-raise.ts";
 import { KeyFolder } from "./key-folder.ts";
+import { DATABASE_FILE } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { planFor, trySettle, type VaultParts } from "./parts.ts";
+import type { VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import { isForeign, isThere } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
+import { fieldsOf } from "./slot-info.ts";
 import type { StoredSlot } from "./slot-record.ts";
+import { planFor, putStrangersAside, trySettle } from "./settle.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
 import { Store } from "./store/store.ts";
@@ -26,12 +31,13 @@ export interface WayIn {
  *   KEY_FILE_CORRUPT, KEY_FILE_SWAPPED for a key that the agent cannot do without; STORAGE_FAILED, COMMIT_FAILED
  */
 export function openParts(options: OpenVaultOptions): VaultParts {
-  const { dataDir, crypto, now } = options;
+  const { dataDir, crypto, now, kdf = DEFAULT_KDF } = options;
+  checkKdfParameters(kdf);
   const before = findWayIn(dataDir, options.expectAgentId);
   using cleanup = new DisposableStack();
   let unlocked = unlock(before.slots, options.unlock, before.facts, crypto);
   cleanup.defer(() => {
-    wipe(unlocked);
+    unlocked[Symbol.dispose]();
   });
   const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
   const database = openForWriting(dataDir);
@@ -41,7 +47,7 @@ export function openParts(options: OpenVaultOptions): VaultParts {
   const current = onDatabase(() => readWayIn(database, options.expectAgentId));
   if (!sameWayIn(before, current)) {
     const again: UnlockedSlot = unlock(current.slots, options.unlock, current.facts, crypto);
-    wipe(unlocked);
+    unlocked[Symbol.dispose]();
     unlocked = again;
   }
   const { vaultKeyNumber } = current.facts;
@@ -56,11 +62,17 @@ export function openParts(options: OpenVaultOptions): VaultParts {
 
   const generation = raiseGeneration(database);
   const facts = { ...current.facts, generation, dataDir };
-  const settled = trySettle({ facts, database, store, folder }, placement);
-  const findings = [...damaged, ...settled.findings];
+  const raised = raiseKdf({ database, store, crypto, place: facts, unlocked, withSecret: options.unlock, target: kdf, now });
+  const stretched = raised !== undefined && "stretched" in raised ? cleanup.use(raised.stretched) : unlocked.stretched;
+  if (stretched !== unlocked.stretched) unlocked.stretched.dispose();
+  const aside = putStrangersAside({ database, store, folder }, dataDir, placement.quarantine, now);
+  const settled = trySettle({ facts, database, store, folder, crypto }, placement);
+  const ofSlots = raised !== undefined && "finding" in raised ? [raised.finding] : [];
+  const findings = [...damagedSlots(current.slots, crypto), ...ofSlots, ...damaged, ...aside, ...settled.findings];
   cleanup.move();
-  const way = { number: unlocked.number, stretched: unlocked.stretched };
-  return { facts, database, store, sealer, folder, lock, findings, crypto, unsettled: settled.unsettled, way };
+  const way = { number: unlocked.number, stretched };
+  const { unsettled } = settled;
+  return { facts, database, store, sealer, folder, lock, findings, crypto, unsettled, doubtful: false, way, kdf };
 }
 
 /** Checks the folder and reads how it is unlocked; changes nothing. */
@@ -97,9 +109,14 @@ function sameWayIn(a: WayIn, b: WayIn): boolean {
   );
 }
 
-function wipe({ vaultKey, stretched }: UnlockedSlot): void {
-  vaultKey.dispose();
-  stretched.dispose();
+/** A slot that is damaged keeps nobody out who has another one; whoever has only that one should know before they need it. */
+export function damagedSlots(slots: readonly StoredSlot[], crypto: Crypto): VaultFinding[] {
+  return slots
+    .filter((slot) => fieldsOf(slot, crypto) === undefined)
+    .map(({ number }) => {
+      const message = `Unlock slot ${number} is damaged and opens no more; remove it, and add that way in again.`;
+      return { code: "VAULT_CORRUPT", file: DATABASE_FILE, message };
+    });
 }
 
 /**
@@ -120,7 +137,9 @@ export function checkKeyFiles(
       folder.load(kind, keyId).dispose();
     } catch (error) {
       if (!isTalosError(error) || typeof error.details["file"] !== "string") throw error;
-      findings.push({ code: error.code, file: error.details["file"], keyId, kind, message: error.message });
+      const { file, reason } = error.details;
+      const why = typeof reason === "string" ? { reason } : {};
+      findings.push({ code: error.code, file, keyId, kind, ...why, message: `${file}: ${error.message}` });
     }
   }
   return findings;
@@ -129,9 +148,10 @@ export function checkKeyFiles(
 /** One-time prekeys, and keys that are staged or retired, may be lost: the agent works on, and says so. The others it cannot do without. */
 function refuseLost(store: Store, findings: readonly VaultFinding[]): void {
   const inventory = new Inventory(store);
-  for (const { code, file, keyId, kind } of findings) {
+  for (const { code, file, keyId, kind, reason } of findings) {
     if (keyId === undefined || kind === "one-time-prekey" || code === "QUARANTINED" || code === "METADATA_REWRITTEN") continue;
-    if (inventory.get(keyId)?.state === "live") throw talosError(code, undefined, { details: { file, keyId } });
+    if (inventory.get(keyId)?.state === "live")
+      throw talosError(code, undefined, { details: { file, keyId, ...(reason === undefined ? {} : { reason }) } });
   }
 }
 

@@ -7,16 +7,17 @@ import { dirname, join } from "node:path";
 import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError, toHex } from "@talos/core";
 import { atomically, openForWriting, writeFirst } from "./database.ts";
 import { makeFolder, readFile, readStart, renameFile, statPath, syncFolder, unlinkFile } from "./files.ts";
+import { DEFAULT_KDF } from "./kdf-bounds.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { DATABASE_FILE, finalName, type KeyPlace, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
 import { Lock } from "./lock.ts";
-import { trySettle } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
 import type { Placement } from "./placement.ts";
 import { findKeys, type FoundKey, type FoundKeys } from "./rescue-keys.ts";
 import { notPossible, readRescueSource, type RescueSource } from "./rescue-source.ts";
 import { hasOrphans, judgeState } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
+import { trySettle } from "./settle.ts";
 import type { StoredSlot, UnlockKind } from "./slot-record.ts";
 import { Store } from "./store/store.ts";
 import { type Transaction, transactionOver } from "./store/transaction.ts";
@@ -146,7 +147,7 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
   });
   cleanup.move();
   wipe(keys.filter((other) => other !== key));
-  const settled = trySettle({ facts, database, store, folder });
+  const settled = trySettle({ facts, database, store, folder, crypto });
   // Second copies of keys that are kept; those under a vault key that was given up must not stay.
   for (const file of duplicates) unlinkQuietly(join(dataDir, file));
   const findings = settled.findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
@@ -160,7 +161,9 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     findings,
     crypto,
     unsettled: settled.unsettled,
+    doubtful: false,
     way,
+    kdf: DEFAULT_KDF,
   });
   return { vault, remains, was, slots, putAside: putAway };
 }
@@ -227,7 +230,7 @@ function keptPlaces({ identity, next, encryption, retired }: FoundKeys): { key: 
 
 function asTheyLie(found: FoundKeys): Placement {
   const locations = new Map(keptPlaces(found).map(({ key }) => [key.keyId, key.file]));
-  return { locations, moves: [], clear: [], quarantine: [], findings: [] };
+  return { locations, moves: [], clear: [], replaces: new Set(), quarantine: [], findings: [] };
 }
 
 /** A kept key that lies under a name which is none of its own gets its staged name, from which it is placed after the commit. */
