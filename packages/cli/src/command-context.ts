@@ -19,4 +19,5 @@ export interface CommonChoices {
   readonly credential?: string;
 }
 
-export type Verb<Choices extends CommonChoices> = (choices: Choices, context: CommandContext) => Promise<void>;
+/** May return an exit code of its own; an error has that of its kind. */
+export type Verb<Choices extends CommonChoices> = (choices: Choices, context: CommandContext) => Promise<number | void>;

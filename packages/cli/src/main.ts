@@ -16,7 +16,7 @@ export async function main(argv: readonly string[], streams: Streams = process, 
     const output = new Output(choices, streams);
     process.once("SIGINT", onSignal).once("SIGTERM", onSignal);
     try {
-      await verb(choices, { output, env, streams, signal: stop.signal });
+      exitCode = (await verb(choices, { output, env, streams, signal: stop.signal })) ?? 0;
     } catch (error) {
       exitCode = reportFailure(error, output, streams);
     } finally {
