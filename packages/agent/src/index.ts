@@ -6,8 +6,13 @@ export { FINDING_SEVERITIES, type DoctorFinding, type FindingCode, type Severity
 export type { CheckResult, DoctorCounts, DoctorReport } from "./doctor/doctor.ts";
 export type { DiskState } from "./doctor/look.ts";
 export type { RescueReport } from "./lifecycle/rescue-agent.ts";
+export { Custody } from "./custody.ts";
+export { SlotsApi } from "./slots.ts";
+export type { PasswordChange } from "./password-change.ts";
 export type {
+  AddSlotOptions,
   AgentChoice,
+  ChangePasswordOptions,
   CreateOptions,
   DoctorOptions,
   FlushOptions,
@@ -18,6 +23,7 @@ export type {
   RescueOptions,
   SendOptions,
   SignMessages,
+  UnlockOptions,
 } from "./options.ts";
 export type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 export { fingerprintOf, PeersApi, type PeerView } from "./peers.ts";
@@ -28,5 +34,5 @@ export { systemEnvironment, type Environment } from "./environment.ts";
 export { DirectoryRefusal, type Directory, type FetchOptions, type Resolution, type SigningInstance } from "./directory/directory.ts";
 export { HttpDirectory, type HttpDirectoryOptions } from "./directory/http-directory.ts";
 export * from "./backends/index.ts";
-export { Vault, type KeyFileStore, type KdfParameters, type LockHolder, type VaultInspection } from "./vault/index.ts";
+export { Vault, type KeyFileStore, type KdfParameters, type LockHolder, type SlotInfo, type VaultInspection } from "./vault/index.ts";
 export { createOneTimePrekeys } from "./lifecycle/prekey-secrets.ts";

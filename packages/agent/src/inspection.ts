@@ -4,7 +4,7 @@
 import { agentIdToDid, toHex } from "@talos/core";
 import { fingerprintOf, listPeers, showPeer, type PeerView } from "./peers.ts";
 import { readStatus, type AgentStatus } from "./status.ts";
-import { HOME_DIRECTORY, type VaultInspection } from "./vault/index.ts";
+import { HOME_DIRECTORY, type SlotInfo, type VaultInspection } from "./vault/index.ts";
 
 export class Inspection implements Disposable, AsyncDisposable {
   readonly #vault: VaultInspection;
@@ -42,6 +42,11 @@ export class Inspection implements Disposable, AsyncDisposable {
   status(): AgentStatus {
     const { findings, holder } = this.#vault;
     return this.#vault.read((tx) => readStatus(tx, { facts: this.#vault, findings, holder }));
+  }
+
+  /** The ways into the data directory; `opened` marks the one that was given to look with. */
+  slots(): readonly SlotInfo[] {
+    return this.#vault.slots();
   }
 
   peers(): readonly PeerView[] {

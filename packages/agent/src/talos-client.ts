@@ -18,6 +18,7 @@ import {
   checkSendOptions,
   dataDirOf,
   type AgentChoice,
+  type ChangePasswordOptions,
   type CreateOptions,
   type DoctorOptions,
   type FlushOptions,
@@ -27,7 +28,9 @@ import {
   type RescueOptions,
   type SendOptions,
 } from "./options.ts";
+import { changePassword, type PasswordChange } from "./password-change.ts";
 import { fingerprintOf, PeersApi } from "./peers.ts";
+import { SlotsApi } from "./slots.ts";
 import { outboxStatus, readStatus, type AgentStatus, type OutboxMessageStatus } from "./status.ts";
 import { Vault } from "./vault/index.ts";
 
@@ -45,11 +48,14 @@ export interface SendResult {
 export class TalosClient implements AsyncDisposable {
   /** Whom this agent knows, and adding somebody by address. */
   readonly peers: PeersApi;
+  /** The ways into the data directory. */
+  readonly slots: SlotsApi;
   readonly #agent: RunningAgent;
 
   private constructor(agent: RunningAgent) {
     this.#agent = agent;
     this.peers = new PeersApi(agent.context);
+    this.slots = new SlotsApi(agent.context);
   }
 
   /**
@@ -57,7 +63,8 @@ export class TalosClient implements AsyncDisposable {
    * when the agent is durable; where a directory is given, after the first attempt to publish there: a directory that is
    * down fails nothing, `status()` says `unpublished` and it goes on by itself.
    *
-   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, OPTION_NOT_AVAILABLE, PASSWORD_REQUIRED, WRONG_PASSWORD, WEAK_PASSWORD,
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, OPTION_NOT_AVAILABLE, PASSWORD_REQUIRED, WRONG_PASSWORD, WEAK_PASSWORD;
+   *   WRONG_UNLOCK_KEY, FILE_NOT_FOUND, CREDENTIAL_NOT_FOUND and others of a key file or credential;
    *   VAULT_NOT_FOUND (`ifMissing: "fail"`, or `expectAgentId` and no agent), VAULT_FOREIGN (another agent or name),
    *   VAULT_LOCKED, VAULT_CORRUPT, BACKEND_NOT_AVAILABLE, and those of a data directory that is not as it must be
    */
@@ -153,6 +160,18 @@ export class TalosClient implements AsyncDisposable {
   /** True once a newer instance of this agent is known: it keeps everything and acts no more. */
   get superseded(): boolean {
     return this.#agent.context.standing.isSuperseded;
+  }
+
+  /**
+   * Replaces the password that `currentPassword` is, durably; no key changes. With `rekey` also the vault key, under which everything
+   * is sealed anew; all other ways in end then. Copies of the data directory made before still open with the old password: the
+   * result says so, and what else its owner has to do.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, PASSWORD_REQUIRED, PASSWORD_UNCHANGED, WEAK_PASSWORD, WRONG_PASSWORD; then
+   *   nothing has changed. CLIENT_CLOSED, COMMIT_FAILED
+   */
+  async changePassword(options: ChangePasswordOptions): Promise<PasswordChange> {
+    return await changePassword(this.#agent.context, options);
   }
 
   /** @throws TalosError CLIENT_CLOSED */

@@ -24,6 +24,10 @@ test("usage errors are one line, a hint and exit code 2", async () => {
     [["status", "--migration-day", "3"], "UNKNOWN_OPTION"],
     [["statsu"], "UNKNOWN_COMMAND"],
     [["peers", "lits"], "UNKNOWN_COMMAND"],
+    [["slots", "lits"], "UNKNOWN_COMMAND"],
+    [["slots", "remove"], "INVALID_ARGUMENT"],
+    [["slots", "remove", "two"], "INVALID_ARGUMENT"],
+    [["passwd", "--new-password", "x"], "UNKNOWN_OPTION"],
     [["send"], "INVALID_ARGUMENT"],
     [["send", "did:talos:z1", "two", "words"], "INVALID_ARGUMENT"],
     [["send", "did:talos:z1", "x", "--wait-for", "never"], "INVALID_ARGUMENT"],
@@ -47,7 +51,7 @@ test("with --json a failure is one document, with code and hint", async () => {
 test("help names every verb and ends well; no verb at all shows help and is a usage error", async () => {
   const help = await talos("--help");
   assert.equal(help.exitCode, 0);
-  for (const verb of ["init", "whoami", "status", "send", "receive", "peers", "directory", "demo"])
+  for (const verb of ["init", "whoami", "status", "send", "receive", "peers", "passwd", "slots", "directory", "demo"])
     assert.match(help.stdout, new RegExp(`^  ${verb}\\b`, "m"));
   const bare = await talos();
   assert.equal(bare.exitCode, 2);

@@ -17,7 +17,7 @@ export function buildProgram(dispatch: Dispatch): Command {
     .showHelpAfterError(false)
     .addHelpText(
       "after",
-      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, the systemd credential talos-key-password or a prompt; never from an\nargument. A key file (--key-file) or a systemd credential (--credential, or talos-unlock-key) opens an agent without a password.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable.",
+      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, the systemd credential talos-key-password or a prompt; never from an\nargument. A key file (--key-file) or a systemd credential (--credential, or talos-unlock-key) opens an agent without a password.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable;\nof doctor: 10 warnings, 11 errors, 12 the agent cannot be opened.",
     );
 
   common(
@@ -95,6 +95,52 @@ export function buildProgram(dispatch: Dispatch): Command {
     .action(async (peer: string, choices: CommonChoices) => {
       const { addPeer } = await import("./verbs/peers.ts");
       await dispatch(addPeer, { ...choices, peer });
+    });
+
+  common(
+    program
+      .command("passwd")
+      .description("change the password; the old one comes from the usual sources or a prompt, copies made before still open with it"),
+  )
+    .option("--new-password-file <path>", "file that holds the new password (else TALOS_NEW_KEY_PASSWORD, or a prompt)")
+    .option("--rekey", "make a new vault key too and seal everything anew; all other ways in end")
+    .option(...ALLOW_WEAK_PASSWORD)
+    .action(async (choices: CommonChoices) => {
+      const { passwd } = await import("./verbs/passwd.ts");
+      await dispatch(passwd, choices);
+    });
+
+  const slots = group(program, "slots", "the ways into the data directory: passwords, key files, systemd credentials, up to 8");
+  common(slots.command("list").description("all of them; reads only, works beside a running agent")).action(
+    async (choices: CommonChoices) => {
+      const { listSlots } = await import("./verbs/slots.ts");
+      await dispatch(listSlots, choices);
+    },
+  );
+  common(slots.command("add").description("add a password (asked for unless given), a key file or a systemd credential"))
+    .option("--new-password-file <path>", "file that holds the password to add (else TALOS_NEW_KEY_PASSWORD, or a prompt)")
+    .option("--new-key-file <path>", "key file to add, 32 to 1024 random bytes, 0600")
+    .option("--generate", "make the new key file, of 32 random bytes")
+    .option("--new-credential <name>", "systemd credential to add, 32 to 1024 random bytes")
+    .option("--label <text>", "a name for people, at most 64 bytes")
+    .option(...ALLOW_WEAK_PASSWORD)
+    .action(async (choices: CommonChoices) => {
+      const { addSlot } = await import("./verbs/slots.ts");
+      await dispatch(addSlot, choices);
+    });
+  common(slots.command("remove").argument("<number>", "as slots list shows it").description("take one away; the last one stays")).action(
+    async (number: string, choices: CommonChoices) => {
+      const { removeSlot } = await import("./verbs/slots.ts");
+      await dispatch(removeSlot, { ...choices, number });
+    },
+  );
+
+  common(program.command("doctor").description("examine a data directory; reads only, works beside a running agent and on a broken folder"))
+    .option("--rescue", "rebuild a destroyed state.db from the key files and metadata.json")
+    .option("--directory <url>", "with --rescue: home directory of the agent (else the one in metadata.json)")
+    .action(async (choices: CommonChoices & { rescue?: boolean; directory?: string }) => {
+      const { doctor } = await import("./verbs/doctor.ts");
+      await dispatch(doctor, choices);
     });
 
   const directory = group(program, "directory", "the untrusted server between agents");

@@ -1,7 +1,7 @@
 /**
  * From checked options to an opened agent: which folder, what opens it, made or opened, and whose it must be. Knows no loop.
  */
-import { didToAgentId, equalBytes, talosError, type AgentId } from "@talos/core";
+import { didToAgentId, equalBytes, talosError, type AgentId, type Crypto } from "@talos/core";
 import { parseDirectoryUrl } from "../directory/directory-url.ts";
 import type { Environment } from "../environment.ts";
 import {
@@ -10,6 +10,7 @@ import {
   checkName,
   checkOpenOptions,
   dataDirOf,
+  type AgentChoice,
   type CreateOptions,
   type InspectOptions,
   type OpenOptions,
@@ -48,13 +49,17 @@ export async function enterOrCreate(environment: Environment, name: string, opti
 /** Opens what is in the folder. @throws TalosError as `TalosClient.open` */
 export async function enter(environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
   const checked = checkOpenOptions(options);
+  return await openedOver(await openVault(environment, checked), environment, checked);
+}
+
+/** The data directory alone. @throws TalosError as `TalosClient.open` */
+export async function openVault({ crypto, clock, kdf }: Environment, checked: InspectOptions): Promise<Vault> {
   const dataDir = dataDirOf(checked);
   const expectAgentId = expectedAgent(checked);
   if (!Vault.exists(dataDir)) throw talosError("VAULT_NOT_FOUND", undefined, { details: { dataDir } });
   using unlock = await readUnlock(checked);
-  await checkAgentName(environment, checked);
-  const { crypto, clock, kdf } = environment;
-  const vault = await Vault.open({
+  await checkAgentName(crypto, checked);
+  return await Vault.open({
     dataDir,
     unlock,
     crypto,
@@ -62,7 +67,6 @@ export async function enter(environment: Environment, options: OpenOptions): Pro
     ...(kdf === undefined ? {} : { kdf }),
     ...(expectAgentId === undefined ? {} : { expectAgentId }),
   });
-  return await openedOver(vault, environment, checked);
 }
 
 /** Looks only. @throws TalosError as `TalosClient.inspect` */
@@ -85,7 +89,7 @@ async function openedOver(vault: Vault, environment: Environment, options: OpenO
 }
 
 /** Before anything is written: a folder that holds another agent than the one meant is left alone. */
-async function checkAgentName({ crypto }: Environment, options: OpenOptions): Promise<void> {
+async function checkAgentName(crypto: Crypto, options: AgentChoice): Promise<void> {
   if (options.name === undefined) return;
   using inspection = await Vault.inspect({ dataDir: dataDirOf(options), crypto });
   if (inspection.name !== options.name) throw talosError("VAULT_FOREIGN", undefined, { details: { name: inspection.name } });

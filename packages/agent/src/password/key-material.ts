@@ -7,8 +7,8 @@ import { join } from "node:path";
 import { SecretBytes, talosError, zeroBytes } from "@talos/core";
 import { quote } from "../vault/permissions.ts";
 
-export const MIN_MATERIAL_BYTES = 32;
-export const MAX_MATERIAL_BYTES = 1024;
+const MIN_MATERIAL_BYTES = 32;
+const MAX_MATERIAL_BYTES = 1024;
 const OTHERS = 0o077;
 
 /**

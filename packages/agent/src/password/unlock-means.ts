@@ -4,7 +4,7 @@
  */
 import { SecretBytes, talosError } from "@talos/core";
 import type { PasswordSource, UnlockOptions } from "../options.ts";
-import type { UnlockWith } from "../vault/index.ts";
+import type { UnlockKind, UnlockWith } from "../vault/index.ts";
 import { readCredential, readKeyFile } from "./key-material.ts";
 
 /** Wiped when it is disposed. */
@@ -50,6 +50,6 @@ export async function readPassword(source: PasswordSource | undefined): Promise<
   return given.clone();
 }
 
-function means(kind: UnlockWith["kind"], secret: SecretBytes, label = ""): UnlockMeans {
+function means(kind: UnlockKind, secret: SecretBytes, label = ""): UnlockMeans {
   return { kind, secret, label, [Symbol.dispose]: () => secret.dispose() };
 }
