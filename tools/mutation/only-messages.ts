@@ -6,7 +6,9 @@ interface Node {
   readonly type: string;
   readonly name?: string;
   readonly key?: Node;
+  readonly value?: unknown;
   readonly id?: Node;
+  readonly init?: Node;
   readonly callee?: Node;
   readonly arguments?: readonly Node[];
 }
@@ -16,12 +18,10 @@ interface Path {
   readonly parent?: Node;
 }
 
-const TEXTS: readonly string[] = ["StringLiteral", "TemplateLiteral"];
-
 function shouldIgnore({ node, parent }: Path): string | undefined {
-  if (parent === undefined || !TEXTS.includes(node.type)) return undefined;
+  if (parent === undefined) return undefined;
   const isErrorText = parent.type === "CallExpression" && parent.callee?.name === "talosError" && parent.arguments?.[1] === node;
-  const isMessage = (parent.key ?? parent.id)?.name === "message";
+  const isMessage = (parent.key ?? parent.id)?.name === "message" && (parent.value ?? parent.init) === node;
   return isErrorText || isMessage ? "words for people" : undefined;
 }
 

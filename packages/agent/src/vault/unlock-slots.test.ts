@@ -53,6 +53,9 @@ for (const kind of UNLOCK_KINDS) {
     assert.ok(opened.vaultKey.equals(vaultKey));
     assert.equal(opened.number, 1);
     assert.equal(opened.stretched.length, 32);
+    const made = makeSlot(secretOf(kind), vaultKey, PLACE, { label: "", now: NOW, kdf: FLOOR_KDF }, crypto);
+    using unlocked = open([made.record], secretOf(kind)).stretched;
+    assert.ok(unlocked.equals(made.stretched), "what is made and what is unlocked wrap alike");
     const { label, createdAt, vaultKeyNumber, kdf } = opened.fields;
     assert.deepEqual([opened.fields.kind, label, createdAt, vaultKeyNumber], [kind, "for the tests", NOW, 1]);
     assert.deepEqual(kdf, kind === "password" ? FLOOR_KDF : undefined);
@@ -226,6 +229,58 @@ test("the same secret makes two slots that share no salt, commitment or wrap", (
   using vaultKey = crypto.randomSecret(32);
   const [a, b] = [1, 2].map(() => decodeSlot(record(vaultKey, keyMaterial("key-file")), crypto));
   for (const field of ["salt", "commitment", "nonce", "wrapped"] as const) assert.notDeepEqual(a?.[field], b?.[field], field);
+});
+
+test("there are at most eight slots, and more are not even tried", () => {
+  using vaultKey = crypto.randomSecret(32);
+  const bytes = record(vaultKey, keyMaterial("key-file"));
+  const times = (count: number): Uint8Array[] => Array.from({ length: count }, () => bytes);
+  assert.equal(open(times(8), keyMaterial("key-file")).number, 1);
+  assert.throws(() => open(times(9), keyMaterial("key-file"), PLACE, NOTHING_DERIVED), hasCode("VAULT_CORRUPT"));
+});
+
+test("a derivation that fails is no wrong secret and no damage, and ends the attempt", () => {
+  using vaultKey = crypto.randomSecret(32);
+  const outOfMemory = new RangeError("no memory");
+  const failing: Crypto = {
+    ...crypto,
+    argon2id: () => {
+      throw outOfMemory;
+    },
+  };
+  assert.throws(
+    () => open([record(vaultKey)], password(), PLACE, failing),
+    (error) => error === outOfMemory,
+  );
+  let calls = 0;
+  const failingOnce: Crypto = { ...crypto, argon2id: (...args) => (calls++ === 0 ? failing.argon2id(...args) : crypto.argon2id(...args)) };
+  assert.throws(
+    () => open([record(vaultKey), record(vaultKey)], password(), PLACE, failingOnce),
+    (error) => error === outOfMemory,
+  );
+});
+
+test("what makes no slot says which option it was, and why", () => {
+  using vaultKey = crypto.randomSecret(32);
+  const short: UnlockWith = { kind: "credential", secret: SecretBytes.from(new Uint8Array(31)) };
+  const constant: UnlockWith = { kind: "key-file", secret: SecretBytes.from(new Uint8Array(32)) };
+  const long: UnlockWith = { kind: "password", secret: SecretBytes.from(new Uint8Array(4097).fill(97)) };
+  for (const [secret, label, details] of [
+    [short, "", { option: "credential", reason: "length" }],
+    [constant, "", { option: "key-file", reason: "not random" }],
+    [long, "", { option: "password", reason: "length" }],
+    [password(), "x".repeat(65), { option: "label" }],
+  ] as const) {
+    assert.throws(
+      () => record(vaultKey, secret, label),
+      (error) => {
+        assert.ok(isTalosError(error, "INVALID_ARGUMENT"));
+        assert.deepEqual(error.details, details);
+        if (secret === constant) assert.match(error.hint, /head -c 64/);
+        return true;
+      },
+    );
+  }
 });
 
 function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
