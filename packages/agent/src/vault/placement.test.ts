@@ -89,7 +89,10 @@ test("a retired key makes room for its successor", () => {
 
 test("what was never a key's name is a swap, and is not mended by moving", () => {
   const swapped = plan([file("identity.key.enc", "identity", B), file("identity.next.key.enc", "identity", A)], [CURRENT, NEXT]);
-  assert.deepEqual(codes(swapped), [[B, "KEY_FILE_SWAPPED"]]);
+  assert.deepEqual(codes(swapped), [
+    [undefined, "KEY_FILE_SWAPPED"],
+    [B, "KEY_FILE_SWAPPED"],
+  ]);
   const otherKind = plan(
     [file("identity.key.enc", "encryption", C), file("encryption.key.enc", "identity", A)],
     [CURRENT, { kind: "encryption", state: "live", keyId: C }],
@@ -231,8 +234,11 @@ test("what is lost is said in full", () => {
   ]);
   const swapped = plan([file("identity.key.enc", "identity", B), file("identity.next.key.enc", "identity", A)], [CURRENT, NEXT]);
   assert.deepEqual(
-    swapped.findings.map(({ reason }) => reason),
-    ["another key"],
+    swapped.findings.map(({ file, keyId, reason, message }) => [file, keyId, reason, message.includes("in the way")]),
+    [
+      ["identity.key.enc", undefined, "another key", true],
+      ["identity.next.key.enc", B, "another key", false],
+    ],
   );
   const former = plan([file("identity.key.enc", "identity", C)], [CURRENT], [C]);
   assert.deepEqual(

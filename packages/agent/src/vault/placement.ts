@@ -115,6 +115,8 @@ export function planPlacement(files: readonly SeenFile[], inventory: InventoryVi
       continue;
     }
     locations.set(place.keyId, location);
+    const obstacle = wrong.get(place.keyId);
+    if (final === undefined && obstacle !== undefined && obstacle !== "former key") findings.push(inTheWay(place, obstacle, location));
     if (final !== undefined && staged !== undefined) clear.push(staged);
     if (final === undefined && place.state !== "staged") moves.push({ keyId: place.keyId, from: location, to: finalName(place) });
   }
@@ -144,6 +146,13 @@ const FAULTS: Readonly<
   "former key": { code: "KEY_FILE_SWAPPED", what: "holds a former key that has ended" },
   "foreign key": { code: "KEY_FILE_SWAPPED", what: "holds a key that is none of this agent's" },
 };
+
+/** Of no key: the one that is to lie there is where it was, and is used from there. */
+function inTheWay(place: KeyPlace, fault: KeyFileFault, location: string): VaultFinding {
+  const file = finalName(place);
+  const { code, what } = FAULTS[fault];
+  return { code, file, reason: fault, message: `${file} ${what}, and is in the way of the key that lies under ${location}.` };
+}
 
 function lost(place: KeyPlace, fault: KeyFileFault): VaultFinding {
   const file = finalName(place);
