@@ -1,6 +1,7 @@
 /** Authenticated encryption with a 12-byte nonce and a 16-byte tag at the end of the ciphertext. */
-import type { KeyObject } from "node:crypto";
+import type { Decipheriv, KeyObject } from "node:crypto";
 
+import { settledBytes } from "../bytes/bytes.ts";
 import { talosError, type TalosError } from "../errors/talos-error.ts";
 import { revealSecret, type SecretBytes } from "../secret/secret-bytes.ts";
 import type { AeadAlgorithm } from "./crypto.ts";
@@ -10,6 +11,12 @@ import { openssl } from "./openssl.ts";
 export const AEAD_KEY_BYTES = 32;
 export const AEAD_NONCE_BYTES = 12;
 export const AEAD_TAG_BYTES = 16;
+
+/** What Node frees stays in glibc's list of its size. */
+const PIECE_BYTES = 1000;
+const MAX_SWEPT_BYTES = 16_000;
+/** Its output is noise that nobody needs. */
+const sweeper = openssl.createCipheriv("aes-256-ctr", openssl.randomBytes(32), openssl.randomBytes(16));
 
 // Both AEADs are one API in Node; the type of one of them serves for both.
 const OPTIONS = { authTagLength: AEAD_TAG_BYTES };
@@ -44,13 +51,37 @@ export function aeadOpen(
   const decipher = openssl.createDecipheriv(algorithm as "chacha20-poly1305", keyObject(key), nonce, OPTIONS);
   decipher.setAAD(associatedData, { plaintextLength: length });
   decipher.setAuthTag(ciphertext.subarray(length));
-  const plaintext = ownBytes(decipher.update(ciphertext.subarray(0, length)));
+  const plaintext = decrypt(decipher, ciphertext.subarray(0, length));
   try {
     decipher.final();
   } catch {
     plaintext.fill(0);
     throw decryptionFailed();
   }
+  return plaintext;
+}
+
+/**
+ * Node decrypts into one buffer, copies that into another which it returns, and frees the first as it is. Memory that is freed is
+ * given out again first where its size is the same (glibc keeps lists up to 1,032 bytes), so another operation of the same size
+ * overwrites it. Longer values go in pieces; very long ones are worth no fourfold time.
+ */
+function decrypt(decipher: Decipheriv, ciphertext: Uint8Array): Uint8Array {
+  const { length } = ciphertext;
+  if (length > MAX_SWEPT_BYTES) return ownBytes(decipher.update(ciphertext));
+  if (length <= PIECE_BYTES) {
+    const plaintext = ownBytes(decipher.update(ciphertext));
+    sweeper.update(ciphertext);
+    return plaintext;
+  }
+  const plaintext = settledBytes(length);
+  for (let at = 0; at < length; at += PIECE_BYTES) {
+    const piece = decipher.update(ciphertext.subarray(at, at + PIECE_BYTES));
+    plaintext.set(piece, at);
+    piece.fill(0);
+  }
+  sweeper.update(ciphertext.subarray(0, PIECE_BYTES));
+  sweeper.update(ciphertext.subarray(length - (length % PIECE_BYTES)));
   return plaintext;
 }
 

@@ -275,3 +275,17 @@ test("raw keys leave the limit of stack traces as it was, also when they are ref
   assert.throws(() => nodeCrypto.encapsulate(new Uint8Array(1184).fill(0xff)), code("MALFORMED"));
   assert.equal(Error.stackTraceLimit, limit);
 });
+
+test("texts of every length around the pieces in which they are opened come back whole", () => {
+  for (const algorithm of ALGORITHMS) {
+    using key = nodeCrypto.randomSecret(32);
+    const nonce = nodeCrypto.randomBytes(12);
+    for (const length of [1, 999, 1000, 1001, 1999, 2000, 2001, 15_999, 16_000, 16_001, 40_000]) {
+      const text = nodeCrypto.randomBytes(length);
+      const sealed = nodeCrypto.aeadSeal(algorithm, key, nonce, text, utf8("context"));
+      const opened = nodeCrypto.aeadOpen(algorithm, key, nonce, sealed, utf8("context"));
+      assert.ok(equalBytes(opened, text), `${length}`);
+      assert.equal(opened.buffer.byteLength, length);
+    }
+  }
+});
