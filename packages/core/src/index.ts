@@ -1,5 +1,5 @@
 /** Everything that the other packages may use of core. */
-export { compareBytes, concatBytes, equalBytes, zeroBytes, type Bytes } from "./bytes/bytes.ts";
+export { compareBytes, concatBytes, equalBytes, settledBytes, settledCopy, zeroBytes, type Bytes } from "./bytes/bytes.ts";
 export { decodeUtf8, utf8 } from "./bytes/utf8.ts";
 export { fromHex, toHex } from "./bytes/hex.ts";
 export { fromBase64Url, toBase64Url } from "./bytes/base64url.ts";

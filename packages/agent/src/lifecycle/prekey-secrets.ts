@@ -12,6 +12,7 @@ import {
   prekeyKeyId,
   revealSecret,
   SecretBytes,
+  settledBytes,
   talosError,
   type Crypto,
   type KemKey,
@@ -76,8 +77,8 @@ export function loadPrekey(files: KeyFileStore, entry: InventoryEntry, crypto: C
   const { id, agreementKey, kemKey: kemPublicKey } = decodeStatement(statement);
   using secret = files.load(kind, keyId);
   if (secret.length !== AGREEMENT_BYTES + KEM_SEED_BYTES) throw talosError("KEY_FILE_CORRUPT", undefined, { details: { keyId } });
-  using agreementPrivate = SecretBytes.from(revealSecret(secret).slice(0, AGREEMENT_BYTES));
-  using kemSeed = SecretBytes.from(revealSecret(secret).slice(AGREEMENT_BYTES));
+  using agreementPrivate = SecretBytes.copyOf(revealSecret(secret).subarray(0, AGREEMENT_BYTES));
+  using kemSeed = SecretBytes.copyOf(revealSecret(secret).subarray(AGREEMENT_BYTES));
   const privateKey = crypto.agreementKeyFromPrivate(agreementPrivate);
   const kemKey = crypto.kemKeyFromSeed(kemSeed);
   return {
@@ -93,7 +94,7 @@ export function loadPrekey(files: KeyFileStore, entry: InventoryEntry, crypto: C
 function joined(agreementPrivate: SecretBytes, kemSeed: SecretBytes): SecretBytes {
   using first = agreementPrivate;
   using second = kemSeed;
-  const bytes = new Uint8Array(first.length + second.length);
+  const bytes = settledBytes(first.length + second.length);
   bytes.set(revealSecret(first));
   bytes.set(revealSecret(second), first.length);
   return SecretBytes.take(bytes);

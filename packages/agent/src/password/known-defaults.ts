@@ -3,7 +3,7 @@
  * attacker tries these before anything else, so they are refused whatever the caller says. Works on bytes: the password
  * becomes no string here. Knows nothing of strength.
  */
-import { revealSecret, secureCompare, utf8, zeroBytes, type SecretBytes } from "@talos/core";
+import { revealSecret, secureCompare, settledBytes, utf8, zeroBytes, type SecretBytes } from "@talos/core";
 
 /** Folded as `fold` does it: lower case, letters and digits alone. */
 const KNOWN_DEFAULTS: readonly string[] = [
@@ -45,7 +45,7 @@ export function isKnownDefault(password: SecretBytes): boolean {
 
 /** ASCII letters in lower case and digits; what is not ASCII stays. */
 function fold(bytes: Uint8Array): Uint8Array {
-  const folded = new Uint8Array(bytes.length);
+  const folded = settledBytes(bytes.length);
   let length = 0;
   for (const byte of bytes) {
     const isUpper = byte >= 0x41 && byte <= 0x5a;

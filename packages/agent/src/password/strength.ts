@@ -9,7 +9,7 @@
  * password that the application gave as a string is in its own heap in any case.
  */
 import type { Worker } from "node:worker_threads";
-import { isTalosError, revealSecret, talosError, type SecretBytes } from "@talos/core";
+import { isTalosError, revealSecret, settledCopy, talosError, type SecretBytes } from "@talos/core";
 import { isKnownDefault } from "./known-defaults.ts";
 import type { Measured } from "./strength-worker.ts";
 import { reasonText } from "./weak-reasons.ts";
@@ -68,7 +68,8 @@ async function answerOf(worker: Worker, password: SecretBytes): Promise<Measured
     if (isSent) return;
     isSent = true;
     try {
-      const { buffer } = revealSecret(password).slice(0, MAX_MEASURED_BYTES);
+      const copy = settledCopy(revealSecret(password).subarray(0, MAX_MEASURED_BYTES));
+      const buffer = copy.buffer as ArrayBuffer;
       worker.postMessage(buffer, [buffer]);
     } catch (error) {
       answer.reject(isTalosError(error) ? error : failed());

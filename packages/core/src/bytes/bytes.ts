@@ -19,6 +19,21 @@ export function concatBytes(...parts: readonly Uint8Array[]): Uint8Array {
   return joined;
 }
 
+/**
+ * New memory, all zeros, that stays where it is. V8 keeps byte arrays of up to 64 bytes inside its heap and moves them about;
+ * what it leaves behind nobody can wipe. For whatever becomes a secret.
+ */
+export function settledBytes(length: number): Uint8Array {
+  return new Uint8Array(new ArrayBuffer(length));
+}
+
+/** A copy in memory that stays where it is. */
+export function settledCopy(bytes: Uint8Array): Uint8Array {
+  const copy = settledBytes(bytes.length);
+  copy.set(bytes);
+  return copy;
+}
+
 /** Equality of public data; stops at the first difference. */
 export function equalBytes(a: Uint8Array, b: Uint8Array): boolean {
   if (a.length !== b.length) return false;

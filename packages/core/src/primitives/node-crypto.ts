@@ -1,4 +1,5 @@
 /** `Crypto` over OpenSSL as Node brings it: the only implementation outside tests. */
+import { settledBytes } from "../bytes/bytes.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
 import { aeadOpen, aeadSeal } from "./aead.ts";
 import { argon2id } from "./argon2id.ts";
@@ -50,5 +51,5 @@ export function deriveKey(ikm: SecretBytes, info: Uint8Array, length: number): S
 }
 
 function randomBytes(length: number): Uint8Array {
-  return openssl.randomFillSync(new Uint8Array(length));
+  return openssl.randomFillSync(settledBytes(length));
 }

@@ -132,11 +132,11 @@ function readRun(reader: BinaryReader, chains: readonly ChainName[]): SkippedRun
   const storedAt = reader.u64();
   const count = reader.u8();
   if (chain === undefined || count < 1 || count > MAX_RUN_KEYS) throw malformed("a run without chain or keys");
-  return { chain, first, count, storedAt, keys: SecretBytes.take(reader.bytes(count * RATCHET_SECRET_BYTES)) };
+  return { chain, first, count, storedAt, keys: SecretBytes.copyOf(reader.view(count * RATCHET_SECRET_BYTES)) };
 }
 
 function readSecret(reader: BinaryReader): SecretBytes {
-  return SecretBytes.take(reader.bytes(RATCHET_SECRET_BYTES));
+  return SecretBytes.copyOf(reader.view(RATCHET_SECRET_BYTES));
 }
 
 function check(holds: boolean, reason: string): void {

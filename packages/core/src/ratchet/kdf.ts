@@ -1,5 +1,6 @@
 // The derivations of the Double Ratchet, and nothing else. Arguments stay the caller's; what is made on the way is wiped here.
 // Source: docs/protocol/ratchet.md; Signal's Double Ratchet, section 5.2 (KDF_RK, KDF_CK).
+import { settledBytes } from "../bytes/bytes.ts";
 import { utf8 } from "../bytes/utf8.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
@@ -29,7 +30,7 @@ export interface ChainStep {
 
 /** KDF_RK: `derive(rk || dh, "talos-double-ratchet-root", 64)`, cut in two. Both arguments have 32 bytes. */
 export function deriveRoot(rootKey: SecretBytes, sharedSecret: SecretBytes, crypto: Pick<Crypto, "deriveKey">): RootStep {
-  const joined = new Uint8Array(2 * RATCHET_SECRET_BYTES);
+  const joined = settledBytes(2 * RATCHET_SECRET_BYTES);
   joined.set(revealSecret(rootKey));
   joined.set(revealSecret(sharedSecret), RATCHET_SECRET_BYTES);
   using input = SecretBytes.take(joined);

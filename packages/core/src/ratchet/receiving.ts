@@ -1,7 +1,7 @@
 // The receiving half of the ratchet: the key of a message from its header, on a copy. Nothing here is authenticated yet: the caller
 // opens the message with the key, and throws `next` away if that fails.
 // Source: Signal's Double Ratchet, sections 3.5 and 3.6.
-import { equalBytes } from "../bytes/bytes.ts";
+import { equalBytes, settledBytes } from "../bytes/bytes.ts";
 import { talosError } from "../errors/talos-error.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { revealSecret, SecretBytes } from "../secret/secret-bytes.ts";
@@ -163,7 +163,7 @@ function walk(chain: ReceivingChain, end: number, room: number, ledger: Ledger):
   for (let counter = chain.counter; counter < keepFrom; counter++) replaceBy(deriveNextChainKey(made ?? chain.chainKey, crypto));
   for (let first = keepFrom; first < end; first += MAX_RUN_KEYS) {
     const count = Math.min(MAX_RUN_KEYS, end - first);
-    const keys = SecretBytes.take(new Uint8Array(count * RATCHET_SECRET_BYTES));
+    const keys = SecretBytes.take(settledBytes(count * RATCHET_SECRET_BYTES));
     ledger.fresh.push(keys);
     for (let i = 0; i < count; i++) {
       const step = deriveChain(made ?? chain.chainKey, crypto);

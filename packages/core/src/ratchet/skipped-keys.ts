@@ -143,5 +143,5 @@ function partOfRun(run: SkippedRun, from: number, to: number): SkippedRun | unde
 }
 
 function copyOfKeys(run: SkippedRun, from: number, to: number): SecretBytes {
-  return SecretBytes.take(revealSecret(run.keys).slice(from * RATCHET_SECRET_BYTES, to * RATCHET_SECRET_BYTES));
+  return SecretBytes.copyOf(revealSecret(run.keys).subarray(from * RATCHET_SECRET_BYTES, to * RATCHET_SECRET_BYTES));
 }

@@ -85,6 +85,14 @@ test("from on a pooled buffer gives memory of its own", () => {
   assert.equal(revealSecret(secret).constructor, Uint8Array);
 });
 
+test("copyOf takes a copy and leaves the input to its owner", () => {
+  const input = Uint8Array.of(1, 2, 3);
+  using secret = SecretBytes.copyOf(input);
+  assert.deepEqual(input, Uint8Array.of(1, 2, 3));
+  input.fill(9);
+  assert.deepEqual(revealSecret(secret), Uint8Array.of(1, 2, 3));
+});
+
 test("take keeps the buffer itself, and refuses a view into a larger one", () => {
   const bytes = Uint8Array.of(1, 2, 3);
   assert.equal(revealSecret(SecretBytes.take(bytes)), bytes);

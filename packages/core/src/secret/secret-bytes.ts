@@ -4,6 +4,7 @@
  * found by that name. What JavaScript cannot promise: the engine may have copied bytes before they came here, and a
  * password that was a string stays in the heap until it is collected.
  */
+import { settledCopy } from "../bytes/bytes.ts";
 import { talosError } from "../errors/talos-error.ts";
 import { openssl } from "../primitives/openssl.ts";
 
@@ -29,9 +30,14 @@ export class SecretBytes implements Disposable {
 
   /** Copies the bytes into memory of its own and zeroes the input. */
   static from(bytes: Uint8Array): SecretBytes {
-    const copy = new Uint8Array(bytes);
+    const secret = SecretBytes.copyOf(bytes);
     bytes.fill(0);
-    return new SecretBytes(copy);
+    return secret;
+  }
+
+  /** Copies the bytes; the input stays what it is, and its owner's. */
+  static copyOf(bytes: Uint8Array): SecretBytes {
+    return new SecretBytes(settledCopy(bytes));
   }
 
   /**
@@ -46,7 +52,8 @@ export class SecretBytes implements Disposable {
   }
 
   /**
-   * Takes over the buffer without a copy. Nothing else may hold it.
+   * Takes over the buffer without a copy. Nothing else may hold it. Up to 64 bytes, it must have been made as settled memory or by
+   * OpenSSL: see `settledBytes`.
    *
    * @throws TalosError INTERNAL if it is a view into a larger buffer (a pooled Buffer would share memory with others)
    */
@@ -74,7 +81,7 @@ export class SecretBytes implements Disposable {
 
   /** A second secret with its own memory and its own end. @throws TalosError SECRET_DISPOSED */
   clone(): SecretBytes {
-    return new SecretBytes(new Uint8Array(this.#live()));
+    return SecretBytes.copyOf(this.#live());
   }
 
   /** Wipes the bytes. May be called again. */

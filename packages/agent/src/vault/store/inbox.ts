@@ -2,7 +2,7 @@
  * The inbox: opened messages, sealed, offered until the application has acknowledged them; which ids were ever
  * received; and which acknowledgements the senders have not been told yet. Does not open anything.
  */
-import { type AgentId, agentId, concatBytes, SecretBytes, talosError, toHex, zeroBytes } from "@talos/core";
+import { type AgentId, agentId, concatBytes, SecretBytes, settledBytes, talosError, toHex, zeroBytes } from "@talos/core";
 import { boolean, bytes, flag, number, text } from "./columns.ts";
 import { dropLarge, inlinePart, putLarge, readLarge } from "./large.ts";
 import type { SqlRow, Store } from "./store.ts";
@@ -176,7 +176,7 @@ const LENGTH_BYTES = 4;
 
 /** `u32 length of the body || body || proof`. */
 function joinBody(body: Uint8Array, proof: Uint8Array | undefined): Uint8Array {
-  const joined = new Uint8Array(LENGTH_BYTES + body.length + (proof?.length ?? 0));
+  const joined = settledBytes(LENGTH_BYTES + body.length + (proof?.length ?? 0));
   new DataView(joined.buffer).setUint32(0, body.length);
   joined.set(body, LENGTH_BYTES);
   if (proof !== undefined) joined.set(proof, LENGTH_BYTES + body.length);
@@ -186,7 +186,7 @@ function joinBody(body: Uint8Array, proof: Uint8Array | undefined): Uint8Array {
 function splitBody(joined: Uint8Array): { body: SecretBytes; proof: Uint8Array | undefined } {
   const length = new DataView(joined.buffer, joined.byteOffset).getUint32(0);
   const end = LENGTH_BYTES + length;
-  return { body: SecretBytes.from(joined.slice(LENGTH_BYTES, end)), proof: end < joined.length ? joined.slice(end) : undefined };
+  return { body: SecretBytes.copyOf(joined.subarray(LENGTH_BYTES, end)), proof: end < joined.length ? joined.slice(end) : undefined };
 }
 
 function toInfo(row: SqlRow): InboxInfo {
