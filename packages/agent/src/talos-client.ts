@@ -1,7 +1,7 @@
 /**
  * The public interface of an agent: arguments in, plain values out. What it does is in the parts under it.
  */
-import { agentIdToDid, equalBytes, fromHex, talosError, toHex, utf8, type MessageId } from "@talos/core";
+import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8, zeroBytes, type MessageId } from "@talos/core";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
@@ -199,12 +199,14 @@ export class TalosClient implements AsyncDisposable {
       throw talosError("INVALID_ARGUMENT", "An agent cannot write to itself.", { details: { argument: "peer" } });
     }
     if (vault.read((tx) => peers.get(tx, target.peer))?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
-    const { messageId, ...accepted } = await this.#agent.sender.accept({
-      ...target,
-      contentType: contentType ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/octet-stream"),
-      sign: sign ?? policy.signMessages,
-      body: bytes,
-    });
+    const { messageId, ...accepted } = await this.#agent.sender
+      .accept({
+        ...target,
+        contentType: contentType ?? (typeof body === "string" ? "text/plain; charset=utf-8" : "application/octet-stream"),
+        sign: sign ?? policy.signMessages,
+        body: bytes,
+      })
+      .finally(() => zeroBytes(bytes));
     if (waitFor === undefined) return { messageId: toHex(messageId), ...accepted };
     // A lane needs the network for each step, so no milestone can have passed already.
     return { messageId: toHex(messageId), state: await this.#waitFor(messageId, waitFor, timeoutSeconds, signal) };
@@ -297,5 +299,5 @@ function bodyBytes(body: unknown): Uint8Array {
   const bytes = isText ? utf8(body) : body;
   if (bytes.length > MAX_BODY_BYTES) throw talosError("MESSAGE_TOO_LARGE");
   // A copy: the caller may go on using its buffer before the turn's commit.
-  return isText ? bytes : new Uint8Array(bytes);
+  return isText ? bytes : settledCopy(bytes);
 }

@@ -51,7 +51,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const last = standing.isActive ? undefined : vault.read((tx) => tx.log.certificate());
   const instance = cleanup.use(last === undefined ? await Instance.open(facts, clock.now()) : Instance.dormant(facts, last));
 
-  const sessions = new LiveSessions();
+  const sessions = cleanup.use(new LiveSessions());
   const peers = new PeerBook(crypto);
   const commits = new Commits(vault, standing, [sessions, peers]);
   const store = (certificate: Certificate): void => commits.now((tx) => tx.log.setCertificate(certificate.wire));

@@ -3,7 +3,7 @@
  * never more: a next state counts once it has committed, and after a failed commit the touched sessions are read again.
  * Knows no envelope and no peer's log.
  */
-import { decodeSession, encodeSession, RATCHET_BOUNDS, toHex, wipeAll, type AgentId, type Session } from "@talos/core";
+import { decodeSession, encodeSession, RATCHET_BOUNDS, toHex, wipeAll, wipeSession, type AgentId, type Session } from "@talos/core";
 import type { ReadTransaction, SessionRow, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
 import { turnDueAt } from "./turns.ts";
@@ -26,7 +26,7 @@ const NO_CHANGE: StateChange = { used: [], fresh: [] };
 /** Beyond so many the memory starts over; the store has them all. */
 const MAX_CACHED = 2_000;
 
-export class LiveSessions implements Participant {
+export class LiveSessions implements Participant, Disposable {
   readonly #cached: Map<string, LiveSession> = new Map();
   /** Id of the sending session by peer, as committed; `undefined` where there is none. */
   readonly #sending: Map<string, string | undefined> = new Map();
@@ -100,6 +100,8 @@ export class LiveSessions implements Participant {
 
   rolledBack(): void {
     for (const [id, live] of this.#staged) {
+      const before = this.#cached.get(id);
+      if (before !== undefined) wipeSession(before.session);
       this.#cached.delete(id);
       this.#sending.delete(toHex(live.session.peerAgentId));
     }
@@ -107,7 +109,14 @@ export class LiveSessions implements Participant {
     this.#clearStaged();
   }
 
+  /** Wipes every session in memory. */
+  [Symbol.dispose](): void {
+    this.#forget();
+  }
+
   #forget(): void {
+    // What is staged shares secrets with the state before it.
+    for (const [id, { session }] of this.#cached) if (!this.#staged.has(id)) wipeSession(session);
     this.#cached.clear();
     this.#sending.clear();
   }
