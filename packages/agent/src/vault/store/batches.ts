@@ -35,10 +35,6 @@ export class BatchesReader {
     const row = this.store.get("SELECT * FROM own_batches ORDER BY ord DESC LIMIT 1");
     return row && toBatch(row);
   }
-
-  list(): OwnBatch[] {
-    return this.store.all("SELECT * FROM own_batches ORDER BY ord").map(toBatch);
-  }
 }
 
 export class Batches extends BatchesReader {

@@ -157,11 +157,6 @@ export class Inventory extends InventoryReader {
     return changed > 0;
   }
 
-  setDueAt(keyId: KeyId, dueAt: number | undefined): void {
-    this.store.run("UPDATE inventory SET due_at = ? WHERE key_id = ?", dueAt, keyId);
-    this.store.noteProjectionChange();
-  }
-
   /** Forgets keys that ended before that time. Their ids can then not be told from foreign ones any more. */
   forgetEnded(before: number): number {
     return this.store.run("DELETE FROM inventory WHERE state = 'ended' AND ended_at < ?", before);

@@ -70,10 +70,6 @@ export class Kept extends KeptReader {
        WHERE n > 1 AND (n > ${MAX_KEPT_ITEMS} OR total > ${MAX_KEPT_BYTES}))`,
     );
   }
-
-  remove(envelopeId: Uint8Array): void {
-    this.store.run("DELETE FROM kept WHERE envelope_id = ?", envelopeId);
-  }
 }
 
 function toInfo(row: SqlRow): KeptInfo {
