@@ -1,77 +1,51 @@
 /**
- * What is mutated, and which test files are to notice it: a mutant is run against those alone, so that it costs a second
- * or two. A file that no part names belongs to the last part of its room. Knows nothing of the tool that mutates.
+ * What is mutated, and which test files are to notice it: a file's own (`lock.test.ts` of `lock.ts`) and those named here.
+ * A mutant is run against these alone, so that it costs a second or two. Knows nothing of the tool that mutates.
  */
-export interface Part {
-  /** Relative to the room's folder; the last part of a room needs none. */
-  readonly files: readonly string[];
-  /** Relative to the room's folder; those that are quick and near first. */
-  readonly tests: readonly string[];
-}
-
 export interface Room {
   readonly folder: string;
-  readonly parts: readonly Part[];
+  /** By file, or by folder with `/` at its end; all relative to the room's folder. */
+  readonly tests: Readonly<Record<string, readonly string[]>>;
+  /** For files that have no entry. */
+  readonly otherwise: readonly string[];
 }
+
+const RESCUE = ["../lifecycle/rescue-agent.test.ts"];
 
 export const ROOMS: Readonly<Record<string, Room>> = {
   vault: {
     folder: "packages/agent/src/vault",
-    parts: [
-      { files: ["sealer.ts", "key-file.ts"], tests: ["sealer.test.ts", "key-file.test.ts", "key-files.test.ts"] },
-      { files: ["placement.ts", "layout.ts"], tests: ["placement.test.ts", "layout.test.ts", "key-files.test.ts"] },
-      {
-        files: ["unlock-slots.ts", "slot-record.ts", "kdf-bounds.ts"],
-        tests: ["kdf-bounds.test.ts", "unlock-slots.test.ts", "slot-record.test.ts"],
-      },
-      { files: ["permissions.ts"], tests: ["permissions.test.ts", "vault.test.ts"] },
-      { files: ["files.ts"], tests: ["files.test.ts", "vault.test.ts", "key-files.test.ts"] },
-      { files: ["drawn-bytes.ts"], tests: ["drawn-bytes.test.ts", "sealer.test.ts"] },
-      { files: ["key-folder.ts"], tests: ["key-folder.test.ts", "key-files.test.ts", "vault.test.ts"] },
-      { files: ["database.ts"], tests: ["database.test.ts", "vault.test.ts", "inspect.test.ts"] },
-      { files: ["metadata.ts"], tests: ["metadata.test.ts", "vault.test.ts"] },
-      { files: ["sqlite-error.ts"], tests: ["sqlite-error.test.ts", "vault.test.ts"] },
-      { files: ["lock.ts"], tests: ["lock.test.ts", "vault.test.ts"] },
-      {
-        files: [
-          "store/audit.ts",
-          "store/batches.ts",
-          "store/columns.ts",
-          "store/inbox.ts",
-          "store/inventory.ts",
-          "store/kept.ts",
-          "store/large.ts",
-          "store/opened.ts",
-          "store/outbox.ts",
-          "store/own-log.ts",
-          "store/peers.ts",
-          "store/plans.ts",
-          "store/schema.ts",
-          "store/sealed-values.ts",
-          "store/sessions.ts",
-          "store/settings.ts",
-          "store/slots.ts",
-          "store/message-id.ts",
-          "store/store.ts",
-          "store/transaction.ts",
-        ],
-        tests: [
-          "store/columns.test.ts",
-          "store/inbox.test.ts",
-          "store/inventory.test.ts",
-          "store/kept.test.ts",
-          "store/large.test.ts",
-          "store/opened.test.ts",
-          "store/outbox.test.ts",
-          "store/sealed-values.test.ts",
-          "store/sessions.test.ts",
-          "store/settings.test.ts",
-          "store/writing.test.ts",
-          "store/store.test.ts",
-          "store/audit.test.ts",
-        ],
-      },
-      { files: [], tests: ["vault.test.ts", "inspect.test.ts", "key-files.test.ts"] },
-    ],
+    tests: {
+      "database.ts": ["vault.test.ts", "inspect.test.ts"],
+      "drawn-bytes.ts": ["sealer.test.ts"],
+      "files.ts": ["key-files.test.ts"],
+      "kdf-bounds.ts": ["unlock-slots.test.ts", "slot-changes.test.ts"],
+      "kdf-raise.ts": ["slot-changes.test.ts"],
+      "key-file.ts": ["key-files.test.ts"],
+      "key-folder.ts": ["key-files.test.ts", "rekey.test.ts"],
+      "layout.ts": ["placement.test.ts", "key-files.test.ts"],
+      "lock.ts": ["vault.test.ts"],
+      "metadata.ts": ["vault.test.ts"],
+      "permissions.ts": ["vault.test.ts"],
+      "placement.ts": ["key-files.test.ts", "integrity.test.ts"],
+      "rekey.ts": [],
+      "rescue.ts": RESCUE,
+      "rescue-keys.ts": RESCUE,
+      "rescue-source.ts": RESCUE,
+      "rescue-state.ts": RESCUE,
+      "sealer.ts": ["key-files.test.ts"],
+      "settle.ts": ["vault.test.ts", "rekey.test.ts"],
+      "slot-changes.ts": [],
+      "slot-info.ts": ["slot-changes.test.ts"],
+      "slot-record.ts": ["unlock-slots.test.ts"],
+      "sqlite-error.ts": [],
+      "store/": ["store/store.test.ts"],
+      "store/message-id.ts": ["store/outbox.test.ts"],
+      "store/settings.ts": ["metadata.test.ts"],
+      "store/slots.ts": ["slot-changes.test.ts"],
+      "store/store.ts": ["store/writing.test.ts"],
+      "unlock-slots.ts": ["slot-record.test.ts"],
+    },
+    otherwise: ["vault.test.ts", "inspect.test.ts", "integrity.test.ts", "key-files.test.ts", "slot-changes.test.ts"],
   },
 };

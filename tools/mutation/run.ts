@@ -10,7 +10,7 @@ import { delimiter, dirname, join, resolve } from "node:path";
 import { parseArgs } from "node:util";
 import { checkDefences } from "./check-defences.ts";
 import { copyCheckout } from "./copy.ts";
-import { type Part, type Room, ROOMS } from "./rooms.ts";
+import { type Room, ROOMS } from "./rooms.ts";
 
 const root: string = resolve(import.meta.dirname, "../..");
 const modules: string = resolve(import.meta.dirname, "node_modules");
@@ -41,10 +41,11 @@ function sourcesOf(room: Room): string[] {
   return globSync("**/*.ts", { cwd: join(root, room.folder), exclude: ["**/*.test.ts"] }).sort();
 }
 
-function partOf(room: Room, path: string): Part {
-  const part = room.parts.find(({ files }) => files.includes(path)) ?? room.parts.at(-1);
-  if (part === undefined) throw new Error("a room without parts");
-  return part;
+/** The test files that are to notice a change of that source. */
+function testsOf(room: Room, path: string): string[] {
+  const own = path.replace(/\.ts$/, ".test.ts");
+  const named = room.tests[path] ?? room.tests[path.slice(0, path.lastIndexOf("/") + 1)] ?? room.otherwise;
+  return [...new Set([own, ...named])].filter((test) => existsSync(join(root, room.folder, test)));
 }
 
 /** One run of Stryker over files that share their tests. */
@@ -174,13 +175,13 @@ function main(): void {
     return;
   }
   if (!existsSync(modules)) throw new Error("first: npm ci --prefix tools/mutation");
-  const byPart = Map.groupBy(parseTargets(room, wanted), ({ path }) => partOf(room, path));
+  const byTests = Map.groupBy(parseTargets(room, wanted), ({ path }) => testsOf(room, path).join(" "));
   const copy = copyCheckout();
   try {
     mkdirSync(join(reports, roomName), { recursive: true });
     const results: [string, FileResult][] = [];
-    for (const [{ tests }, targets] of byPart) {
-      for (const [path, result] of Object.entries(mutate(copy, room, targets, tests, Number(values.concurrency)))) {
+    for (const [tests, targets] of byTests) {
+      for (const [path, result] of Object.entries(mutate(copy, room, targets, tests.split(" "), Number(values.concurrency)))) {
         results.push([path, result]);
         const whole = targets.some((target) => target.path === path && target.lines === undefined);
         if (whole) writeFileSync(reportFile(roomName, path), JSON.stringify({ source: result.source, mutants: result.mutants }));
