@@ -18,7 +18,7 @@ import {
   writeSync,
 } from "node:fs";
 import { dirname } from "node:path";
-import { talosError, type TalosError } from "@talos/core";
+import { talosError } from "@talos/core";
 
 const FILE_MODE = 0o600;
 const FOLDER_MODE = 0o700;
@@ -138,17 +138,13 @@ function systemCode(error: unknown): string | undefined {
   return error instanceof Error && "code" in error && typeof error.code === "string" ? error.code : undefined;
 }
 
-function storageFailed(operation: string, cause: unknown): TalosError {
-  const code = systemCode(cause);
-  return talosError("STORAGE_FAILED", undefined, { cause, details: { operation, ...(code === undefined ? {} : { system: code }) } });
-}
-
 function attempt<T>(operation: string, action: () => T): T {
   try {
     return action();
   } catch (error) {
-    if (systemCode(error) === undefined) throw error;
-    throw storageFailed(operation, error);
+    const system = systemCode(error);
+    if (system === undefined) throw error;
+    throw talosError("STORAGE_FAILED", undefined, { cause: error, details: { operation, system } });
   }
 }
 

@@ -12,6 +12,7 @@ import {
   AEAD_TAG_BYTES,
   BinaryReader,
   BinaryWriter,
+  concatBytes,
   decodeUtf8,
   fromHex,
   type KeyId,
@@ -40,15 +41,10 @@ export interface KeyFileHeader {
   readonly vaultKeyNumber: number;
 }
 
-/** The size of a file with a private part of that size, both in bytes. */
-function keyFileSize(secretBytes: number): number {
-  return OVERHEAD_BYTES + secretBytes;
-}
-
 export function sealKeyFile(kind: StoredKeyKind, keyId: KeyId, secret: SecretBytes, sealer: Sealer): Uint8Array {
   const header = encodeHeader({ kind, keyId, vaultKeyNumber: sealer.vaultKeyNumber });
   const { salt, nonce, ciphertext } = sealer.sealFile(header, revealSecret(secret));
-  return new BinaryWriter(keyFileSize(secret.length)).bytes(header).bytes(salt).bytes(nonce).bytes(ciphertext).finish();
+  return concatBytes(header, salt, nonce, ciphertext);
 }
 
 /**
