@@ -28,14 +28,15 @@ test("two agents talk both ways, and a sender hears when its message was acknowl
   assert.equal(alice.outbox(sent.messageId)?.state, "delivered");
 });
 
-test("a second message is sealed in the same commit, and many of one turn share it", async () => {
+test("many messages of one turn are accepted at once, and leave in the order of send", async () => {
   await using world = await AgentWorld.start();
   const alice = await world.create("alice");
   const bob = await world.create("bob");
   await alice.send(bob.did, "first", { waitFor: "deposited" });
   const texts = Array.from({ length: 50 }, (_, index) => `message ${index}`);
   const results = await Promise.all(texts.map(async (text) => alice.send(bob.did, text)));
-  assert.ok(results.every(({ state }) => state === "ready"));
+  assert.ok(results.every(({ state, reason }) => state === "accepted" && reason === undefined));
+  assert.equal(new Set(results.map(({ messageId }) => messageId)).size, 50);
   const received = await take(bob, 51);
   assert.deepEqual(
     received.map((message) => message.text()),

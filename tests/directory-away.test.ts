@@ -4,7 +4,7 @@ import { createIn } from "@talos/agent";
 import { isTalosError } from "@talos/core";
 import { AgentWorld, take, TEST_PASSWORD, until } from "@talos/testkit";
 
-test("a send while the directory is down waits or is ready, survives a restart, and goes out when it is back", async () => {
+test("a send while the directory is down is accepted or waits, survives a restart, and goes out when it is back", async () => {
   await using world = await AgentWorld.start();
   const alice = await world.create("alice");
   const bob = await world.create("bob");
@@ -13,7 +13,8 @@ test("a send while the directory is down waits or is ready, survives a restart, 
   await world.stopDirectory();
 
   const ready = await alice.send(bob.did, "ready");
-  assert.equal(ready.state, "ready", "there is a session");
+  assert.deepEqual([ready.state, ready.reason], ["accepted", undefined], "there is a session");
+  await until(() => alice.outbox(ready.messageId)?.state === "ready", "sealed without the directory");
   const waiting = await alice.send(carol.did, "waiting");
   assert.equal(waiting.state, "waiting", "there is none");
   await assert.rejects(
@@ -22,15 +23,17 @@ test("a send while the directory is down waits or is ready, survives a restart, 
   );
   await until(() => alice.outbox(waiting.messageId)?.reason === "directory-unreachable", "the row says why it waits");
   await until(() => alice.outbox(ready.messageId)?.lastError === "DIRECTORY_UNREACHABLE", "and why it has not left");
+  const { messageId: behind } = await alice.send(bob.did, "behind it");
   await alice.close();
   const again = await world.open("alice");
   assert.equal(again.outbox(ready.messageId)?.state, "ready");
+  assert.equal(again.outbox(behind)?.state, "accepted", "sealed when its turn comes");
   assert.equal(again.outbox(waiting.messageId)?.state, "waiting");
 
   await world.startDirectory();
   assert.deepEqual(
-    (await take(bob, 3)).map((message) => message.text()),
-    ["there is a session", "ready", "not reached"],
+    (await take(bob, 4)).map((message) => message.text()),
+    ["there is a session", "ready", "not reached", "behind it"],
   );
   assert.equal((await take(carol, 1))[0]?.text(), "waiting");
   assert.equal(again.outbox(waiting.messageId)?.state, "deposited");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTalosError } from "@talos/core";
-import { AgentWorld, intercepting, take, until, withoutCommits, type DirectoryHooks } from "@talos/testkit";
+import { AgentWorld, intercepting, take, tamper, until, withoutCommits, type DirectoryHooks } from "@talos/testkit";
 
 test("a commit that fails fails every send of its turn, nothing has left, and the next one works", async () => {
   await using world = await AgentWorld.start();
@@ -28,6 +28,25 @@ test("a commit that fails fails every send of its turn, nothing has left, and th
     ["before", "after"],
   );
   assert.equal(deposits, before + 1);
+});
+
+test("a message that cannot be sealed fails no send that shares the commit, holds up its own peer alone, and is not lost", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  const carol = await world.create("carol");
+  for (const peer of [bob, carol]) await alice.send(peer.did, "first", { waitFor: "deposited" });
+  await world.stopDirectory();
+  await alice.send(bob.did, "in front");
+  const damaged = await alice.send(bob.did, "damaged");
+  await alice.close();
+  tamper(alice.dataDir, `UPDATE outbox SET body = zeroblob(length(body)) WHERE hex(message_id) = upper('${damaged.messageId}')`);
+  await world.startDirectory();
+  const again = await world.open("alice");
+  await until(() => again.outbox(damaged.messageId)?.lastError === "VAULT_CORRUPT", "named");
+  const results = await Promise.all(["x", "y"].map(async (text) => again.send(carol.did, text, { waitFor: "deposited" })));
+  assert.ok(results.every(({ state }) => state === "deposited"));
+  assert.equal(again.outbox(damaged.messageId)?.state, "accepted");
 });
 
 test("a commit that fails on the way in leaves the message in the mailbox, and it comes later", async () => {

@@ -53,6 +53,33 @@ test("an agent that slept longer than its certificate lives renews it before it 
   );
 });
 
+test("a message says when it was written, however long its way out takes, as far as the certificate goes", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "session", { waitFor: "deposited" });
+  await world.stopDirectory();
+  const sentAt = clock.now();
+  await alice.send(bob.did, "in front");
+  await alice.send(bob.did, "written at noon");
+  await pass(clock, 2 * HOUR, 600_000);
+  await world.startDirectory();
+  for (let round = 0; round < 100 && alice.status().outbox.deposited < 3; round++) await pass(clock, 60_000, 60_000);
+  const times = (await take(bob, 3)).map(({ time }) => time);
+  assert.deepEqual(times.slice(1), [sentAt, sentAt]);
+
+  await world.stopDirectory();
+  await alice.send(bob.did, "in front");
+  await alice.send(bob.did, "under a certificate of long ago");
+  await pass(clock, 3 * DAY, 6 * HOUR);
+  const before = clock.now();
+  await world.startDirectory();
+  for (let round = 0; round < 100 && alice.status().outbox.deposited < 5; round++) await pass(clock, 60_000, 60_000);
+  const [, late] = await take(bob, 2);
+  assert.ok((late?.time ?? 0) >= before, "sealed under a newer one, whose time it carries");
+});
+
 test("failure 48: nothing is sent under a head that is older than three weeks; it goes out once the peer was seen again", async () => {
   const clock = new ManualClock();
   await using world = await AgentWorld.start({ environment: { clock } });

@@ -200,7 +200,7 @@ function keyStatus(entry: InventoryEntry): KeyStatus {
 }
 
 function outboxRows(tx: ReadTransaction, lastError: StatusInput["lastError"]): readonly OutboxMessageStatus[] {
-  const rows = (["waiting", "ready", "deposited", "expired"] as const).flatMap((state) => tx.outbox.list({ state }));
+  const rows = (["accepted", "waiting", "ready", "deposited", "expired"] as const).flatMap((state) => tx.outbox.list({ state }));
   return rows
     .filter(isContent)
     .sort((a, b) => a.order - b.order)
@@ -209,7 +209,7 @@ function outboxRows(tx: ReadTransaction, lastError: StatusInput["lastError"]): r
 
 export function outboxStatus(row: OutboxRow, lastError: StatusInput["lastError"]): OutboxMessageStatus {
   const { messageId, peer, state, reason, createdAt, depositedAt, attempts } = row;
-  const error = state === "waiting" || state === "ready" ? lastError?.(peer) : undefined;
+  const error = state === "accepted" || state === "waiting" || state === "ready" ? lastError?.(peer) : undefined;
   return {
     messageId: toHex(messageId),
     peerDid: agentIdToDid(peer),

@@ -40,7 +40,11 @@ const DEFAULT_FLUSH_SECONDS = 10;
 export interface SendResult {
   /** 32 hexadecimal characters; the recipient sees the same. */
   readonly messageId: string;
-  readonly state: "waiting" | "ready" | "deposited" | "delivered";
+  /**
+   * `accepted`: durable here, and nothing is known to be in its way; `waiting`: durable here, and `reason` says what is. Further only
+   * with `waitFor`.
+   */
+  readonly state: "accepted" | "waiting" | "deposited" | "delivered";
   /** Why it waits. */
   readonly reason?: string;
 }

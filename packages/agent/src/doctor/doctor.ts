@@ -162,11 +162,11 @@ function examineState(look: Look, sealer: Sealer | undefined): Examined {
       const stateLook = { ...look, database, store, tx, facts, sealer, holder };
       const checks = names.map(([name, check]) => run(name, () => check(stateLook)));
       const { sending, receiveOnly } = tx.sessions.count();
-      const { waiting, ready, deposited } = tx.outbox.counts();
+      const { accepted, waiting, ready, deposited } = tx.outbox.counts();
       const counts = {
         oneTimePrekeys: tx.inventory.countOneTime(),
         sessions: sending + receiveOnly,
-        outbox: waiting + ready + deposited,
+        outbox: accepted + waiting + ready + deposited,
         inbox: tx.inbox.count(),
         peers: tx.peers.list().length,
         unlockSlots: readSlots(database).length,

@@ -1,43 +1,30 @@
 /**
- * One peer's way out: its outbox rows leave in the order of `send`, one after the other. Waiting rows are made ready in a
- * transaction of their own (after a look-up, a claim or a signature of the identity key, where needed); ready ones are
- * deposited, always the same bytes; what fails is tried again later. Acknowledgements that found no frame to ride in within
- * two seconds get an empty one.
+ * One peer's way out: its outbox rows leave in the order of `send`, one after the other. Accepted and waiting rows are made
+ * ready, many in one commit, which they share with whatever else the turn of the event loop has to keep (after a look-up, a
+ * claim or a signature of the identity key, where needed); ready ones are deposited, always the same bytes; what fails is
+ * tried again later. Acknowledgements that found no frame to ride in within two seconds get an empty one.
  */
-import {
-  identitySignatureBytes,
-  isTalosError,
-  messageId,
-  revealSecret,
-  SecretBytes,
-  talosError,
-  equalBytes,
-  wipeSession,
-  type AgentId,
-  type ErrorCode,
-  type FrameType,
-  type MessageSigning,
-} from "@talos/core";
+import { isTalosError, messageId, talosError, equalBytes, wipeSession, type AgentId, type ErrorCode, type FrameType } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, RETRY_BACKOFF } from "../lifecycle/backoff.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
-import { isExhausted, type LiveSession } from "./live-sessions.ts";
+import { isExhausted } from "./live-sessions.ts";
 import { claimSession, type FreshSession } from "./new-session.ts";
+import { sealRows, signRows, type Correspondence, type SealedRows, type SignedRow } from "./outbox-sealing.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
 import { directoriesOf, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
 import type { Progress } from "./progress.ts";
-import { outgoingMessage, sealInto, type MessageToSeal } from "./sealing.ts";
-import { FRAME_TYPES, frameTypeCode, needsTurn } from "./turns.ts";
+import { sealBatch, type MessageToSeal } from "./sealing.ts";
+import { frameTypeCode, needsTurn } from "./turns.ts";
 import { Wakeup } from "./wakeup.ts";
 
 /** How long an acknowledgement waits for a frame to ride in. */
 const ACKNOWLEDGEMENT_DELAY_MILLISECONDS = 2_000;
-/** Rows made ready in one transaction, and bytes after which it is enough. */
+/** Rows made ready in one transaction. */
 const READY_ROWS = 64;
-const READY_BYTES = 8_000_000;
 
-/** A waiting row can say no better than this what is in its way. */
+/** A row can say no better than this what is in its way. */
 const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
   AGENT_UNKNOWN: "peer-unknown",
   BATCH_EXPIRED: "peer-prekeys-expired",
@@ -47,9 +34,7 @@ const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
   DIRECTORY_NOT_CONFIGURED: "no-session",
 };
 
-interface Ready {
-  readonly known: KnownPeer;
-  readonly live: LiveSession;
+interface Ready extends Correspondence {
   /** In no store yet. */
   readonly isNew: boolean;
 }
@@ -131,8 +116,8 @@ export class Lane {
     const isDue = this.#retryNow || wait <= 0 || wait > RETRY_BACKOFF.maxMilliseconds;
     if (!isDue) return wait;
     this.#retryNow = false;
-    if (head.state === "waiting") await this.#makeReady();
-    else await this.#deposit(head);
+    if (head.state === "ready") await this.#deposit(head);
+    else await this.#makeReady();
     this.#attempts = 0;
     this.#lastError = undefined;
     return 0;
@@ -158,25 +143,27 @@ export class Lane {
   }
 
   async #sendControl(type: FrameType): Promise<void> {
-    const { commits, crypto, clock } = this.#context;
+    const { commits, clock } = this.#context;
     const ready = await this.#prepare(undefined);
     if (ready.isNew) throw talosError("SESSION_NOT_FOUND");
-    const id = messageId(crypto.randomBytes(16));
-    const body = new Uint8Array();
-    const message: MessageToSeal = { type, messageId: id, contentType: "", body, resent: false, time: clock.now() };
     commits.now((tx) => {
       const current = this.#current(tx, ready);
       if (current === undefined) return;
-      const envelope = sealInto(this.#context, tx, current.live, current.known, message, "instance");
-      const createdAt = clock.now();
-      const frameType = frameTypeCode(type);
+      const now = clock.now();
+      const id = messageId(tx.outbox.newId(now));
+      const body = new Uint8Array();
+      const message: MessageToSeal = { type, messageId: id, contentType: "", body, resent: false, time: now };
+      const batch = sealBatch(this.#context, tx, current.live, current.known, [{ message, signing: "instance" }]);
+      const [envelope] = batch.envelopes;
+      if (envelope === undefined) return;
+      batch.stage(tx);
       tx.outbox.insert({
         messageId: id,
         peer: this.#peer,
         contentType: "",
         sign: "instance",
-        frameType,
-        createdAt,
+        frameType: frameTypeCode(type),
+        createdAt: now,
         body,
         outcome: { ready: envelope },
       });
@@ -184,63 +171,35 @@ export class Lane {
   }
 
   async #makeReady(): Promise<void> {
-    const { commits, clock, vault } = this.#context;
-    const rows = vault.read((tx) => tx.outbox.pendingFor(this.#peer, READY_ROWS)).filter(({ state }) => state === "waiting");
+    const { commits, vault } = this.#context;
+    const rows = vault.read((tx) => tx.outbox.pendingFor(this.#peer, READY_ROWS)).filter(({ state }) => state !== "ready");
     const ready = await this.#prepare(rows[0]?.peerAddress);
-    const time = clock.now();
-    const signatures = await this.#identitySignatures(rows, ready, time);
-    let adopted = false;
+    const signed = await signRows(this.#context, rows, ready);
+    let isAdopted = false;
     try {
-      adopted = commits.now((tx) => {
-        const current = this.#current(tx, ready);
-        // Another session came in between: the signatures are for the old one. Once more.
-        if (current === undefined) return false;
-        if (current.isNew) this.#context.sessions.add(tx, current.live);
-        let bytes = 0;
-        for (const row of rows) {
-          if (bytes > READY_BYTES) break;
-          using body = tx.outbox.body(row.order) ?? SecretBytes.take(new Uint8Array());
-          bytes += body.length;
-          const live = this.#context.sessions.byId(tx, current.live.session.id) ?? current.live;
-          if (isExhausted(live)) break;
-          const signing = signatures.get(row.order) ?? (row.sign === "none" ? "none" : "instance");
-          tx.outbox.toReady(row.order, sealInto(this.#context, tx, live, current.known, this.#message(row, body, time), signing));
-        }
-        return current.isNew;
-      });
+      const outcome = await commits.atTurnEnd((tx) => this.#seal(tx, ready, signed));
+      isAdopted = outcome.isAdopted;
+      if (outcome.failure !== undefined) throw outcome.failure;
     } finally {
-      if (ready.isNew && !adopted) wipeSession(ready.live.session);
+      if (ready.isNew && !isAdopted) wipeSession(ready.live.session);
     }
   }
 
-  /** The identity key signs over the transcript, so the session must be known; the backend takes its time. */
-  async #identitySignatures(
-    rows: readonly OutboxRow[],
-    { live, known }: Ready,
-    time: number,
-  ): Promise<ReadonlyMap<number, MessageSigning>> {
-    const { vault, crypto, log, identityKey } = this.#context;
-    const signatures = new Map<number, MessageSigning>();
-    for (const row of rows) {
-      if (row.sign !== "identity") continue;
-      using body = vault.read((tx) => tx.outbox.body(row.order)) ?? SecretBytes.take(new Uint8Array());
-      const message = outgoingMessage(this.#message(row, body, time), known);
-      const signature = await identityKey.sign(identitySignatureBytes(live.session, message, log.head, crypto));
-      signatures.set(row.order, { head: log.head, signature });
+  /** Others share the commit: what keeps only these rows from being sealed is returned, and fails nobody else. */
+  #seal(tx: Transaction, ready: Ready, rows: readonly SignedRow[]): { readonly isAdopted: boolean; readonly failure?: Error } {
+    const current = this.#current(tx, ready);
+    // Another session came in between: the signatures are for the old one. Once more.
+    if (current === undefined) return { isAdopted: false };
+    let sealed: SealedRows;
+    try {
+      sealed = sealRows(this.#context, tx, current, rows);
+    } catch (error) {
+      if (isTalosError(error)) return { isAdopted: false, failure: error };
+      throw error;
     }
-    return signatures;
-  }
-
-  #message(row: OutboxRow, body: SecretBytes, time: number): MessageToSeal {
-    const { contentType, resent } = row;
-    return {
-      type: FRAME_TYPES[row.frameType] ?? "content",
-      messageId: messageId(row.messageId),
-      contentType,
-      body: revealSecret(body),
-      resent,
-      time,
-    };
+    if (current.isNew) this.#context.sessions.add(tx, current.live);
+    sealed.stage(tx);
+    return { isAdopted: current.isNew };
   }
 
   /** A peer that may be written to and a session to do it in: what is missing is fetched. */
@@ -324,7 +283,7 @@ export class Lane {
       if (head !== undefined) {
         commits.now((tx) => {
           tx.outbox.noteAttempt(head.order, clock.now() + pause);
-          if (reason !== undefined && head.state === "waiting") tx.outbox.setReason(head.order, reason);
+          if (reason !== undefined && head.state !== "ready") tx.outbox.setReason(head.order, reason);
         });
       }
     } catch {

@@ -1,10 +1,10 @@
 /**
- * From an outbox row to an envelope, inside a transaction: the session is past it when the envelope exists. Acknowledged ids
+ * From outbox rows to envelopes, inside a transaction: the session is past them when the envelopes exist. Acknowledged ids
  * that the peer has not been told ride along. Knows neither network nor queue.
  */
-import { sealMessage, type FrameType, type MessageId, type MessageSigning, type OutgoingMessage } from "@talos/core";
+import { sealMessage, wipeAll, type FrameType, type MessageId, type MessageSigning, type OutgoingMessage } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import type { ReadyEnvelope, Transaction, WaitingReason } from "../vault/index.ts";
+import type { ReadTransaction, ReadyEnvelope, Transaction, WaitingReason } from "../vault/index.ts";
 import { isExhausted, type LiveSession } from "./live-sessions.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
 
@@ -33,31 +33,69 @@ export function sealingObstacle(
   return instance.isUsable(now) ? undefined : "no-session";
 }
 
+/**
+ * When a message says that it was written: when it was accepted. Only where the certificate does not cover that, or the clock
+ * has been set back since, it is the time of sealing, since the receiver would refuse the other.
+ */
+export function messageTime({ instance, clock }: AgentContext, acceptedAt: number): number {
+  const now = clock.now();
+  return instance.certificate.from <= acceptedAt && acceptedAt <= now ? acceptedAt : now;
+}
+
 /** The message as core takes it. */
 export function outgoingMessage(message: MessageToSeal, known: KnownPeer, acknowledged: readonly MessageId[] = []): OutgoingMessage {
   return { ...message, acknowledged, recipientHead: known.log.head };
 }
 
-/** Seals in the given session and stages its next state; the caller stores the envelope in the same transaction. */
-export function sealInto(
+export interface SealedBatch {
+  /** In the order of the messages; fewer when the session ends with one of them. */
+  readonly envelopes: readonly ReadyEnvelope[];
+  /** Stages the session past them, and notes what they tell the peer; the caller stores the envelopes in the same transaction. */
+  stage(tx: Transaction): void;
+}
+
+/**
+ * Seals one message after the other. Reads, but changes nothing yet: what it throws leaves no trace in the transaction.
+ *
+ * @throws TalosError as `sealMessage`
+ */
+export function sealBatch(
   context: AgentContext,
-  tx: Transaction,
+  tx: ReadTransaction,
   live: LiveSession,
   known: KnownPeer,
-  message: MessageToSeal,
-  signing: MessageSigning,
-): ReadyEnvelope {
+  messages: readonly { readonly message: MessageToSeal; readonly signing: MessageSigning }[],
+): SealedBatch {
   const { crypto, instance, sessions, clock } = context;
   const peer = live.session.peerAgentId;
-  const acknowledged = tx.acks.pending(peer, MAX_ACKNOWLEDGED) as readonly Uint8Array[] as readonly MessageId[];
-  const sealed = sealMessage(live.session, outgoingMessage(message, known, acknowledged), instance, signing, crypto);
-  if (acknowledged.length > 0) tx.acks.taken(peer, acknowledged);
-  sessions.stage({ ...live, session: sealed.next, lastUsedAt: clock.now() }, sealed);
+  const untold = tx.acks.pending(peer, MAX_ACKNOWLEDGED * messages.length) as readonly Uint8Array[] as readonly MessageId[];
+  const envelopes: ReadyEnvelope[] = [];
+  const used: Disposable[] = [];
+  const fresh: Disposable[] = [];
+  let { session } = live;
+  let told = 0;
+  try {
+    for (const { message, signing } of messages) {
+      if (isExhausted({ ...live, session })) break;
+      const acknowledged = untold.slice(told, told + MAX_ACKNOWLEDGED);
+      const sealed = sealMessage(session, outgoingMessage(message, known, acknowledged), instance, signing, crypto);
+      const { id: sessionId } = session;
+      ({ next: session } = sealed);
+      told += acknowledged.length;
+      used.push(...sealed.used);
+      fresh.push(...sealed.fresh);
+      const { ratchetKey: chain, counter, envelopeId, envelope } = sealed;
+      envelopes.push({ sessionId, chain, counter, envelopeId, envelope });
+    }
+  } catch (error) {
+    wipeAll(fresh);
+    throw error;
+  }
   return {
-    sessionId: live.session.id,
-    chain: sealed.ratchetKey,
-    counter: sealed.counter,
-    envelopeId: sealed.envelopeId,
-    envelope: sealed.envelope,
+    envelopes,
+    stage: (writing) => {
+      writing.acks.taken(peer, untold.slice(0, told));
+      sessions.stage({ ...live, session, lastUsedAt: clock.now() }, { used, fresh });
+    },
   };
 }

@@ -1,7 +1,7 @@
 /**
  * The way out of the agent: accepts messages into the outbox and keeps a lane working for every peer that has something to
- * be sent. Accepting is one transaction at the end of the turn, with the finished envelope in it where there is a session
- * that may be used; everything else the lane makes up for.
+ * be sent. Accepting is one transaction at the end of the turn and no more than a sealed row; the lane makes the envelope.
+ * Seals nothing for a peer.
  */
 import { messageId, toHex, type AgentId, type ErrorCode, type MessageId } from "@talos/core";
 import type { AgentContext } from "../context.ts";
@@ -9,7 +9,7 @@ import type { SignMessages } from "../options.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
 import { Lane } from "./lane.ts";
 import type { Progress } from "./progress.ts";
-import { sealInto, sealingObstacle, type MessageToSeal } from "./sealing.ts";
+import { sealingObstacle } from "./sealing.ts";
 import { frameTypeCode } from "./turns.ts";
 
 export interface NewMessage {
@@ -23,7 +23,9 @@ export interface NewMessage {
 
 export type Accepted =
   | { readonly messageId: MessageId; readonly state: "waiting"; readonly reason: WaitingReason }
-  | { readonly messageId: MessageId; readonly state: "ready" };
+  | { readonly messageId: MessageId; readonly state: "accepted" };
+
+const CONTENT = frameTypeCode("content");
 
 export class Sender {
   readonly #context: AgentContext;
@@ -51,8 +53,7 @@ export class Sender {
    * @throws TalosError COMMIT_FAILED, GENERATION_FENCED; why the agent may not act any more
    */
   async accept(message: NewMessage): Promise<Accepted> {
-    const id = messageId(this.#context.crypto.randomBytes(16));
-    const accepted = await this.#context.commits.atTurnEnd((tx) => this.#insert(tx, id, message));
+    const accepted = await this.#context.commits.atTurnEnd((tx) => this.#insert(tx, message));
     this.wake(message.peer);
     return accepted;
   }
@@ -82,33 +83,24 @@ export class Sender {
     await Promise.all(this.#running);
   }
 
-  #insert(tx: Transaction, id: MessageId, message: NewMessage): Accepted {
+  #insert(tx: Transaction, message: NewMessage): Accepted {
     const { clock, peers, sessions } = this.#context;
-    const { peer, contentType, sign, body } = message;
-    const known = peers.get(tx, peer);
-    const live = sessions.sendingFor(tx, peer);
+    const { peer, address, contentType, sign, body } = message;
+    const reason = sealingObstacle(this.#context, peers.get(tx, peer), sessions.sendingFor(tx, peer));
     const now = clock.now();
-    const row = {
+    const id = messageId(tx.outbox.newId(now));
+    tx.outbox.insert({
       messageId: id,
       peer,
-      peerAddress: message.address,
+      peerAddress: address,
       contentType,
       sign,
-      frameType: frameTypeCode("content"),
+      frameType: CONTENT,
       createdAt: now,
       body,
-    };
-    const obstacle =
-      sealingObstacle(this.#context, known, live) ?? (sign === "identity" || tx.outbox.hasWaiting(peer) ? "no-session" : undefined);
-    if (obstacle !== undefined || known === undefined || live === undefined) {
-      const reason = obstacle ?? "no-session";
-      tx.outbox.insert({ ...row, outcome: { reason } });
-      return { messageId: id, state: "waiting", reason };
-    }
-    const toSeal: MessageToSeal = { type: "content", messageId: id, contentType, body, resent: false, time: now };
-    const ready = sealInto(this.#context, tx, live, known, toSeal, sign === "none" ? "none" : "instance");
-    tx.outbox.insert({ ...row, outcome: { ready } });
-    return { messageId: id, state: "ready" };
+      ...(reason === undefined ? {} : { outcome: { reason } }),
+    });
+    return reason === undefined ? { messageId: id, state: "accepted" } : { messageId: id, state: "waiting", reason };
   }
 
   #ring(peer: AgentId, retryNow: boolean): void {
@@ -129,5 +121,5 @@ export class Sender {
 
 /** Rows of the outbox that a person wants to see: what the application sent, not control frames. */
 export function isContent({ frameType }: OutboxRow): boolean {
-  return frameType === frameTypeCode("content");
+  return frameType === CONTENT;
 }

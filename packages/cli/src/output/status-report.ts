@@ -62,7 +62,7 @@ function oneTimeRow({ keys, oneTimePrekeys }: AgentStatus): string[][] {
 }
 
 function outboxCounts({ outbox }: AgentStatus): string {
-  return `${outbox.waiting} waiting, ${outbox.ready} ready, ${outbox.deposited} deposited, ${outbox.delivered} delivered, ${outbox.expired} expired`;
+  return `${outbox.accepted} accepted, ${outbox.waiting} waiting, ${outbox.ready} ready, ${outbox.deposited} deposited, ${outbox.delivered} delivered, ${outbox.expired} expired`;
 }
 
 function outboxRows({ outbox }: AgentStatus): string[] {

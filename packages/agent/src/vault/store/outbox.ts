@@ -1,14 +1,15 @@
 /**
  * The outbox: what was accepted for sending, in the order of `send`, until the recipient has acknowledged it.
- * waiting (sealed body and a reason) -> ready (finished envelope) -> deposited -> delivered or expired.
- * Knows neither sessions nor envelopes: they are ids and bytes.
+ * accepted (sealed body), or waiting where something is in the way (and why) -> ready (finished envelope) -> deposited ->
+ * delivered or expired. Knows neither sessions nor envelopes: they are ids and bytes.
  */
 import { type AgentId, agentId, SecretBytes } from "@talos/core";
 import { boolean, bytes, flag, number, optionalBytes, optionalNumber, optionalText, text, word } from "./columns.ts";
 import { dropLarge, inlinePart, putLarge, readLarge } from "./large.ts";
+import { newMessageId } from "./message-id.ts";
 import type { SqlRow, Store } from "./store.ts";
 
-export const OUTBOX_STATES = ["waiting", "ready", "deposited", "delivered", "expired"] as const;
+export const OUTBOX_STATES = ["accepted", "waiting", "ready", "deposited", "delivered", "expired"] as const;
 export type OutboxState = (typeof OUTBOX_STATES)[number];
 
 export const WAITING_REASONS = [
@@ -71,8 +72,8 @@ export interface NewOutboxRow {
   readonly resent?: boolean;
   /** Sealed at rest, kept until the row is delivered. */
   readonly body: Uint8Array;
-  /** Why it waits, or the envelope in the same commit. */
-  readonly outcome: { readonly reason: WaitingReason } | { readonly ready: ReadyEnvelope };
+  /** Why it waits; or the envelope in the same commit; without either it is accepted, and nothing is known to be in its way. */
+  readonly outcome?: { readonly reason: WaitingReason } | { readonly ready: ReadyEnvelope };
 }
 
 export interface OutboxFilter {
@@ -101,7 +102,7 @@ export class OutboxReader {
   byEnvelopeId(envelopeId: Uint8Array): OutboxRow | undefined {
     return (
       toRowOrNothing(this.store.get(`SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND state = 'deposited'`, envelopeId)) ??
-      toRowOrNothing(this.store.get(`SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND state IN ('waiting', 'ready')`, envelopeId))
+      toRowOrNothing(this.store.get(`SELECT ${COLUMNS} FROM outbox WHERE envelope_id = ? AND ${PENDING}`, envelopeId))
     );
   }
 
@@ -110,21 +111,14 @@ export class OutboxReader {
     return this.store
       .all(
         `SELECT ${COLUMNS} FROM outbox WHERE ord IN
-           (SELECT min(ord) FROM outbox WHERE state IN ('waiting', 'ready') GROUP BY peer) ORDER BY ord`,
+           (SELECT min(ord) FROM outbox WHERE ${PENDING} GROUP BY peer) ORDER BY ord`,
       )
       .map(toRow);
   }
 
   /** Rows of a peer that have not been deposited, in order. */
   pendingFor(peer: AgentId, limit: number = 1000): OutboxRow[] {
-    return this.store
-      .all(`SELECT ${COLUMNS} FROM outbox WHERE peer = ? AND state IN ('waiting', 'ready') ORDER BY ord LIMIT ?`, peer, limit)
-      .map(toRow);
-  }
-
-  /** Whether anything for that peer waits: then a later row waits too, so that the order stays. */
-  hasWaiting(peer: AgentId): boolean {
-    return this.store.get("SELECT 1 FROM outbox WHERE peer = ? AND state = 'waiting' LIMIT 1", peer) !== undefined;
+    return this.store.all(`SELECT ${COLUMNS} FROM outbox WHERE peer = ? AND ${PENDING} ORDER BY ord LIMIT ?`, peer, limit).map(toRow);
   }
 
   /** Ready and deposited rows that used this session, in order. */
@@ -142,7 +136,10 @@ export class OutboxReader {
   /** Unfinished rows that were accepted before that time. */
   unfinishedBefore(time: number): OutboxRow[] {
     return this.store
-      .all(`SELECT ${COLUMNS} FROM outbox WHERE state IN ('waiting', 'ready', 'deposited') AND created_at < ? ORDER BY ord`, time)
+      .all(
+        `SELECT ${COLUMNS} FROM outbox WHERE state IN ('accepted', 'waiting', 'ready', 'deposited') AND created_at < ? ORDER BY ord`,
+        time,
+      )
       .map(toRow);
   }
 
@@ -160,7 +157,7 @@ export class OutboxReader {
 
   /** @param frameType only rows of that kind; default: all */
   counts(frameType?: number): Record<OutboxState, number> {
-    const counts: Record<OutboxState, number> = { waiting: 0, ready: 0, deposited: 0, delivered: 0, expired: 0 };
+    const counts: Record<OutboxState, number> = { accepted: 0, waiting: 0, ready: 0, deposited: 0, delivered: 0, expired: 0 };
     for (const row of this.store.all(
       "SELECT state, count(*) AS n FROM outbox WHERE ?1 IS NULL OR frame_type = ?1 GROUP BY state",
       frameType,
@@ -185,9 +182,16 @@ export class OutboxReader {
 }
 
 export class Outbox extends OutboxReader {
+  /** A fresh message id, 16 bytes. */
+  newId(now: number): Uint8Array {
+    return newMessageId(now, this.store.drawn());
+  }
+
   /** Returns the order. A message id that is there already is refused by the schema. */
   insert(row: NewOutboxRow): number {
-    const ready = "ready" in row.outcome ? row.outcome.ready : undefined;
+    const { outcome } = row;
+    const ready = outcome !== undefined && "ready" in outcome ? outcome.ready : undefined;
+    const reason = outcome !== undefined && "reason" in outcome ? outcome.reason : undefined;
     const sealed = this.store.seal("outbox", row.messageId, "body", row.body);
     const order = this.store.nextOrder("outbox");
     this.store.run(
@@ -198,8 +202,8 @@ export class Outbox extends OutboxReader {
       row.messageId,
       row.peer,
       row.peerAddress,
-      ready === undefined ? "waiting" : "ready",
-      "reason" in row.outcome ? row.outcome.reason : undefined,
+      ready === undefined ? (reason === undefined ? "accepted" : "waiting") : "ready",
+      reason,
       row.contentType,
       row.sign,
       row.frameType,
@@ -218,11 +222,11 @@ export class Outbox extends OutboxReader {
     return order;
   }
 
-  /** waiting -> ready. @returns false when the row is not waiting any more */
+  /** accepted or waiting -> ready. @returns false when the row is neither any more */
   toReady(order: number, ready: ReadyEnvelope): boolean {
     const changed = this.store.run(
       `UPDATE outbox SET state = 'ready', reason = NULL, session_id = ?, chain = ?, counter = ?, envelope_id = ?, envelope = ?
-       WHERE ord = ? AND state = 'waiting'`,
+       WHERE ord = ? AND state IN ('accepted', 'waiting')`,
       ready.sessionId,
       ready.chain,
       ready.counter,
@@ -264,9 +268,9 @@ export class Outbox extends OutboxReader {
     return changed > 0;
   }
 
-  /** Another reason for a waiting row. */
+  /** accepted -> waiting, or another reason for a row that waits. */
   setReason(order: number, reason: WaitingReason): void {
-    this.store.run("UPDATE outbox SET reason = ? WHERE ord = ? AND state = 'waiting'", reason, order);
+    this.store.run("UPDATE outbox SET state = 'waiting', reason = ? WHERE ord = ? AND state IN ('accepted', 'waiting')", reason, order);
   }
 
   setPeerAddress(order: number, peerAddress: string): void {
@@ -281,7 +285,7 @@ export class Outbox extends OutboxReader {
   /** The recipient acknowledged this id: body and envelope are dropped. @returns false for an id that is not outstanding with that peer */
   toDelivered(peer: AgentId, messageId: Uint8Array, at: number): boolean {
     const row = this.store.get(
-      "SELECT ord FROM outbox WHERE message_id = ? AND peer = ? AND state IN ('waiting', 'ready', 'deposited')",
+      "SELECT ord FROM outbox WHERE message_id = ? AND peer = ? AND state IN ('accepted', 'waiting', 'ready', 'deposited')",
       messageId,
       peer,
     );
@@ -319,6 +323,8 @@ export class Outbox extends OutboxReader {
   }
 }
 
+/** Not deposited yet; the index `outbox_pending` says the same. */
+const PENDING = "state IN ('accepted', 'waiting', 'ready')";
 const COLUMNS = `ord, message_id, peer, peer_address, state, reason, content_type, sign, frame_type, created_at, deposited_at,
   finished_at, attempts, next_attempt_at, resent, session_id, chain, counter, envelope_id`;
 

@@ -46,7 +46,8 @@ function ready(sessionId = id16(), envelope: Uint8Array = crypto.randomBytes(300
 
 function message(peer: AgentId, outcome: NewOutboxRow["outcome"], body: Uint8Array = utf8("body")): NewOutboxRow {
   const row = { contentType: "text/plain", sign: "instance", frameType: 1, createdAt: NOW } as const;
-  return { ...row, messageId: id16(), peer, peerAddress: "http://127.0.0.1:1", body, outcome };
+  const addressed = { ...row, messageId: id16(), peer, peerAddress: "http://127.0.0.1:1", body };
+  return outcome === undefined ? addressed : { ...addressed, outcome };
 }
 
 function bodyText(tx: Transaction, order: number): string | undefined {
@@ -54,15 +55,15 @@ function bodyText(tx: Transaction, order: number): string | undefined {
   return body && Buffer.from(revealSecret(body)).toString();
 }
 
-test("outbox: waiting, ready, deposited, delivered", () => {
+test("outbox: accepted, waiting, ready, deposited, delivered", () => {
   using store = openStore();
   const { outbox } = store.tx;
-  const row = message(BOB, { reason: "no-session" });
+  const row = message(BOB, undefined);
   const order = outbox.insert(row);
-  assert.deepEqual(
-    [outbox.get(order)?.state, outbox.get(order)?.reason, outbox.get(order)?.attempts, outbox.hasWaiting(BOB)],
-    ["waiting", "no-session", 0, true],
-  );
+  const shown = (): unknown[] => [outbox.get(order)?.state, outbox.get(order)?.reason, outbox.get(order)?.attempts];
+  assert.deepEqual(shown(), ["accepted", undefined, 0]);
+  outbox.setReason(order, "no-session");
+  assert.deepEqual(shown(), ["waiting", "no-session", 0]);
   assert.equal(bodyText(store.tx, order), "body");
   assert.equal(outbox.envelope(order), undefined);
   assert.equal(outbox.toDeposited(order, NOW), false, "not before it is ready");
@@ -70,7 +71,8 @@ test("outbox: waiting, ready, deposited, delivered", () => {
   const envelope = ready();
   assert.equal(outbox.toReady(order, envelope), true);
   assert.equal(outbox.toReady(order, ready()), false, "a second envelope for one message would reuse nothing, but is refused");
-  assert.equal(outbox.hasWaiting(BOB), false);
+  outbox.setReason(order, "no-session");
+  assert.equal(outbox.get(order)?.state, "ready", "nothing is in its way any more");
   assert.deepEqual(outbox.envelope(order), envelope.envelope);
   assert.equal(outbox.byEnvelopeId(envelope.envelopeId)?.order, order);
   assert.equal(outbox.get(order)?.reason, undefined);
@@ -89,7 +91,7 @@ test("outbox: waiting, ready, deposited, delivered", () => {
   assert.equal(outbox.envelope(order), undefined);
   assert.equal(outbox.byEnvelopeId(envelope.envelopeId), undefined);
   assert.equal(outbox.forgetFinished(NOW + 10), 1);
-  assert.deepEqual(outbox.counts(), { waiting: 0, ready: 0, deposited: 0, delivered: 0, expired: 0 });
+  assert.deepEqual(outbox.counts(), { accepted: 0, waiting: 0, ready: 0, deposited: 0, delivered: 0, expired: 0 });
 });
 
 test("outbox: rows of one peer leave in the order of send, each peer for itself", () => {
@@ -97,14 +99,15 @@ test("outbox: rows of one peer leave in the order of send, each peer for itself"
   const { outbox } = store.tx;
   const first = outbox.insert(message(BOB, { reason: "no-session" }));
   const second = outbox.insert(message(BOB, { ready: ready() }));
-  const other = outbox.insert(message(CAROL, { ready: ready() }));
+  const other = outbox.insert(message(CAROL, undefined));
   const heads = (): number[] => outbox.headsOfLine().map(({ order }) => order);
   assert.deepEqual(heads(), [first, other]);
   assert.deepEqual(
     outbox.pendingFor(BOB).map(({ order }) => order),
     [first, second],
   );
-  outbox.toReady(first, ready());
+  assert.equal(outbox.toReady(first, ready()), true);
+  assert.equal(outbox.toReady(other, ready()), true);
   outbox.toDeposited(first, NOW);
   assert.deepEqual(heads(), [second, other]);
   outbox.againToReady(first, NOW + 1);
