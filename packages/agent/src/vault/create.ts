@@ -75,6 +75,7 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
     },
   );
   cleanup.move();
+  folder.forgetUncommitted();
   const { findings, unsettled } = trySettle({ facts, database, store, folder, crypto });
   const unexpected = findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
   const way = { number: FIRST_SLOT, stretched };

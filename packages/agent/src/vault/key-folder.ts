@@ -163,11 +163,18 @@ export class KeyFolder implements KeyFileStore {
     const toClear = new Set(placement.clear);
     for (const name of pending.values()) toClear.delete(name);
     this.#locations = new Map([...placement.locations, ...pending]);
+    const vacated = new Set<string>();
     for (const { keyId, from, to } of inOrder(placement.moves)) {
       const occupied = statPath(join(this.#dataDir, to)) !== undefined;
       // Never over a live file; over one that has ended, or is sealed under a former vault key, it is place and clear in one step.
       if (occupied && !toClear.has(to)) continue;
+      if (vacated.has(to)) {
+        // Of two renames a loss of power may keep the later one alone: it would then go over the only copy of the key that was here.
+        for (const folder of touched) syncFolder(folder);
+        vacated.clear();
+      }
       renameFile(touch(from), touch(to));
+      vacated.add(from);
       toClear.delete(to);
       this.#locations.set(keyId, to);
     }
@@ -178,6 +185,14 @@ export class KeyFolder implements KeyFileStore {
   /** Takes note of where the files lie, without moving any. */
   adopt(placement: Placement): void {
     this.#locations = new Map(placement.locations);
+  }
+
+  /**
+   * After a commit, and before anything else can fail: a staged file that an inventory names is never dropped, also where
+   * it cannot be placed just now.
+   */
+  noteCommitted(isCommitted: (keyId: KeyId) => boolean): void {
+    for (const keyId of this.#uncommitted) if (isCommitted(keyId)) this.#uncommitted.delete(keyId);
   }
 
   /** Forgets what was held and what no committed inventory names; the next opening removes such files. */

@@ -146,6 +146,7 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     }
   });
   cleanup.move();
+  folder.forgetUncommitted();
   wipe(keys.filter((other) => other !== key));
   const settled = trySettle({ facts, database, store, folder, crypto });
   // Second copies of keys that are kept; those under a vault key that was given up must not stay.

@@ -14,6 +14,7 @@ import { settle } from "./settle.ts";
 import { addSlot, changePassword, removeSlot } from "./slot-changes.ts";
 import { slotInfos } from "./slot-info.ts";
 import { fromSqlite } from "./sqlite-error.ts";
+import { Inventory } from "./store/inventory.ts";
 import { type ReadTransaction, type Transaction, transactionOver } from "./store/transaction.ts";
 import type {
   ChangePasswordOptions,
@@ -226,8 +227,20 @@ export class Vault implements VaultFacts, Disposable {
       return { result: value, projectionChanged: changed };
     });
     committed?.();
+    if (projectionChanged) this.#noteCommitted();
     if (projectionChanged || this.#parts.unsettled) this.#settle();
     return result;
+  }
+
+  #noteCommitted(): void {
+    const { folder, store } = this.#parts;
+    try {
+      const inventory = new Inventory(store);
+      folder.noteCommitted((keyId) => inventory.get(keyId) !== undefined);
+    } catch {
+      // What cannot be told apart just now is left to the next opening.
+      folder.forgetUncommitted();
+    }
   }
 
   /** What takes more than one transaction, or reads tables that no transaction offers. */
