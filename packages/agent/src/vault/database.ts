@@ -3,9 +3,10 @@
  * and `slots`; everything else in it belongs to the store. Nothing opens this file but SQLite.
  */
 import { join } from "node:path";
-import { DatabaseSync } from "node:sqlite";
+import type { DatabaseSync } from "node:sqlite";
 import { pathToFileURL } from "node:url";
 import { agentId, talosError } from "@talos/core";
+import { connect } from "./connect.ts";
 import { createEmptyFile, statPath, syncFolder } from "./files.ts";
 import { DATABASE_FILE } from "./layout.ts";
 import type { StoredSlot } from "./slot-record.ts";
@@ -19,13 +20,16 @@ const WRITER_TIMEOUT_MS = 500;
 /** A checkpoint of the running agent may hold up somebody who looks. */
 const READER_TIMEOUT_MS = 5000;
 
+/** sqlite.org/fileformat.html, 4.1 */
+const WAL_HEADER_BYTES = 32;
+
 export type StoredFacts = Omit<VaultFacts, "dataDir">;
 
 /** Creates the file unless it is there; returns a connection for writing. @throws TalosError STORAGE_FAILED, VAULT_CORRUPT */
 export function openForWriting(dataDir: string): DatabaseSync {
   const path = join(dataDir, DATABASE_FILE);
   if (createEmptyFile(path)) syncFolder(dataDir);
-  const database = new DatabaseSync(path, { timeout: WRITER_TIMEOUT_MS });
+  const database = connect(path, { timeout: WRITER_TIMEOUT_MS });
   try {
     // Temporary tables may hold what sealed columns hold; they stay in memory.
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;
@@ -45,8 +49,8 @@ export function openForWriting(dataDir: string): DatabaseSync {
 function openForReading(dataDir: string, makeShm: boolean): DatabaseSync {
   const url = pathToFileURL(join(dataDir, DATABASE_FILE));
   if (isAtRest(dataDir)) url.search = "immutable=1";
-  else if (!makeShm && statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
-  const database = new DatabaseSync(url, { readOnly: true, timeout: READER_TIMEOUT_MS });
+  else if (!makeShm && !isLogBegun(dataDir) && statPath(join(dataDir, `${DATABASE_FILE}-shm`)) !== undefined) url.search = "readonly_shm=1";
+  const database = connect(url, { readOnly: true, timeout: READER_TIMEOUT_MS });
   try {
     database.exec("PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF");
     return database;
@@ -54,6 +58,11 @@ function openForReading(dataDir: string, makeShm: boolean): DatabaseSync {
     database.close();
     throw fromSqlite(error, "STORAGE_FAILED");
   }
+}
+
+/** A `-wal` that a killed process left with its header alone: with a read-only `-shm` SQLite would look at it again and again, for 10 s. */
+function isLogBegun(dataDir: string): boolean {
+  return statPath(join(dataDir, `${DATABASE_FILE}-wal`))?.size === WAL_HEADER_BYTES;
 }
 
 /** Nobody has the database open, and everything committed is in the main file. */

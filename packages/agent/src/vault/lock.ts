@@ -7,6 +7,7 @@ import { hostname } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { type Crypto, equalBytes, talosError, type TalosError } from "@talos/core";
+import { connect } from "./connect.ts";
 import { createEmptyFile } from "./files.ts";
 import { LOCK_FILE } from "./layout.ts";
 import { fromSqlite, isBusy } from "./sqlite-error.ts";
@@ -40,7 +41,7 @@ export class Lock implements Disposable {
   static acquire(dataDir: string, now: number, crypto: Pick<Crypto, "randomBytes">): Lock {
     const path = join(dataDir, LOCK_FILE);
     createEmptyFile(path);
-    const database = new DatabaseSync(path);
+    const database = connect(path);
     const token = crypto.randomBytes(TOKEN_BYTES);
     try {
       takeLock(database, now, token);

@@ -1,0 +1,58 @@
+/** A folder in memory: what is in it, and how it is put on a disk. Knows nothing of what the files mean. */
+import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { dirname, join } from "node:path";
+
+/** By path relative to the folder, which itself is no entry; parents before their children. A folder has no content. */
+export type FolderImage = ReadonlyMap<string, ImageEntry>;
+
+export interface ImageEntry {
+  readonly mode: number;
+  /** Undefined for a folder. */
+  readonly content?: Uint8Array;
+}
+
+/** Of a folder that nobody uses just now; an absent one has the empty image. */
+export function readImage(folder: string): FolderImage {
+  const image = new Map<string, ImageEntry>();
+  const visit = (relative: string): void => {
+    for (const name of readdirSync(join(folder, relative)).sort()) {
+      const path = relative === "" ? name : `${relative}/${name}`;
+      const stats = statSync(join(folder, path));
+      const mode = stats.mode & 0o7777;
+      image.set(path, stats.isDirectory() ? { mode } : { mode, content: new Uint8Array(readFileSync(join(folder, path))) });
+      if (stats.isDirectory()) visit(path);
+    }
+  };
+  visit("");
+  return image;
+}
+
+/** Replaces what is there. */
+export function writeImage(folder: string, image: FolderImage): void {
+  rmSync(folder, { recursive: true, force: true });
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const [path, { mode, content }] of image) {
+    const target = join(folder, path);
+    if (content === undefined) mkdirSync(target, { mode });
+    else writeFileSync(target, content, { mode });
+    // The process's mask may have taken bits away.
+    chmodSync(target, mode);
+  }
+}
+
+/** The same for the same content. */
+export function imageKey(image: FolderImage, digest: (content: Uint8Array) => string): string {
+  return [...image].map(([path, { mode, content }]) => `${path} ${mode} ${content === undefined ? "/" : digest(content)}`).join("\n");
+}
+
+/** Everything below one folder of an image, with paths relative to that folder; undefined where the image has no such folder. */
+export function imageBelow(image: FolderImage, folder: string): FolderImage | undefined {
+  if (!image.has(folder)) return undefined;
+  const prefix = `${folder}/`;
+  return new Map([...image].filter(([path]) => path.startsWith(prefix)).map(([path, entry]) => [path.slice(prefix.length), entry]));
+}
+
+export function parentOf(path: string): string {
+  const parent = dirname(path);
+  return parent === "." ? "" : parent;
+}

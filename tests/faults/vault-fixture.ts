@@ -1,0 +1,186 @@
+/**
+ * A small vault for the fault matrix: an identity with its log, a signed prekey, four one-time prekeys, a session and mail.
+ * Everything comes from a seed, so two runs of an operation lead to the same state. Knows no fault.
+ */
+import {
+  agentId,
+  assembleEvent,
+  keyCommitment,
+  nodeCrypto,
+  prepareInception,
+  revealSecret,
+  ROLE,
+  SecretBytes,
+  toHex,
+  utf8,
+  verifyLog,
+  type AgentId,
+  type Crypto,
+  type KeyId,
+} from "@talos/core";
+import { SoftwareBackend, Vault, type KeyFileStore } from "@talos/agent";
+import { scriptedCrypto } from "@talos/testkit/disk-faults";
+
+export type ReadTransaction = Parameters<Parameters<Vault["read"]>[0]>[0];
+export type Transaction = Parameters<Parameters<Vault["transaction"]>[0]>[0];
+type InventoryEntry = ReturnType<ReadTransaction["inventory"]["list"]>[number];
+
+export const NOW = 1_800_000_000_000;
+const ONE_TIME_PREKEYS = 4;
+/** The floor: the cheapest that the vault accepts. */
+const KDF = { memoryKiB: 7_168, passes: 5, lanes: 1 } as const;
+const PASSWORD = "correct horse battery staple";
+const PREKEY_SECRET_BYTES = 96;
+
+const LIVE = { state: "live", createdAt: NOW, backend: "software", protection: "software" } as const;
+
+const stretched: Map<string, Uint8Array> = new Map();
+
+/** Randomness from that word, and each password stretched once: nothing here is about how long that takes. */
+export function fixtureCrypto(seed: string): Crypto {
+  return {
+    ...scriptedCrypto({ seed: utf8(seed) }),
+    argon2id: (password, salt, parameters) => {
+      const key = JSON.stringify([toHex(hash(revealSecret(password))), toHex(salt), parameters]);
+      let output = stretched.get(key);
+      if (output === undefined) {
+        using derived = nodeCrypto.argon2id(password, salt, parameters);
+        output = new Uint8Array(revealSecret(derived));
+        stretched.set(key, output);
+      }
+      return SecretBytes.take(output.slice());
+    },
+  };
+}
+
+function secret(text: string = PASSWORD): { readonly kind: "password"; readonly secret: SecretBytes } {
+  return { kind: "password", secret: SecretBytes.fromUtf8(text) };
+}
+
+export async function createVault(dataDir: string, crypto: Crypto): Promise<Vault> {
+  return await Vault.create({
+    dataDir,
+    name: "alice",
+    unlock: secret(),
+    crypto,
+    now: NOW,
+    kdf: KDF,
+    build: async (files) => await firstContent(files, crypto),
+  });
+}
+
+export async function openVault(dataDir: string, crypto: Crypto): Promise<Vault> {
+  return await Vault.open({ dataDir, unlock: secret(), crypto, now: NOW + 1000, kdf: KDF });
+}
+
+async function firstContent(files: KeyFileStore, crypto: Crypto): Promise<{ agentId: AgentId; write(tx: Transaction): void }> {
+  const backend = new SoftwareBackend(files, crypto);
+  using identity = await backend.create("identity");
+  using next = await backend.create("next-identity");
+  using encryption = await backend.create("encryption");
+  const { body, toSign } = prepareInception({
+    time: NOW,
+    identityKey: identity.publicKey,
+    identityProtection: identity.protection,
+    encryptionKey: encryption.publicKey,
+    encryptionProtection: encryption.protection,
+    next: { online: keyCommitment(next.publicKey, crypto) },
+  });
+  const signature = await identity.sign(toSign[0]?.bytes ?? body);
+  const wire = assembleEvent(body, [{ role: ROLE.holder, algorithm: identity.publicKey.algorithm, signature }], crypto);
+  const { log } = verifyLog(undefined, [wire], NOW, crypto);
+  const prekeys = [stagePrekey(files, "signed-prekey", crypto), ...stagePrekeys(files, ONE_TIME_PREKEYS, crypto)];
+  return {
+    agentId: log.agentId,
+    write: (tx) => {
+      tx.log.append({ seq: 0, hash: log.head.hash, wire });
+      tx.inventory.put(keyEntry(identity.reference.keyId, identity.publicKey.bytes, "identity", "current"));
+      tx.inventory.put(keyEntry(next.reference.keyId, next.publicKey.bytes, "identity", "next"));
+      tx.inventory.put(keyEntry(encryption.reference.keyId, encryption.publicKey.bytes, "encryption"));
+      for (const prekey of prekeys) tx.inventory.put(prekey);
+    },
+  };
+}
+
+export function keyEntry(keyId: KeyId, publicKey: Uint8Array, kind: "identity" | "encryption", role?: "current" | "next"): InventoryEntry {
+  return { ...LIVE, keyId, kind, role, algorithm: kind === "identity" ? 1 : 2, publicKey };
+}
+
+/** Staged; to be put into the inventory. */
+export function stagePrekey(files: KeyFileStore, kind: "signed-prekey" | "one-time-prekey", crypto: Crypto): InventoryEntry {
+  using key = crypto.generateAgreementKey();
+  const keyId = toHex(crypto.randomBytes(8)) as KeyId;
+  using privatePart = crypto.randomSecret(PREKEY_SECRET_BYTES);
+  files.stage(kind, keyId, privatePart);
+  return { ...LIVE, keyId, kind, algorithm: 2, publicKey: key.publicKey, statement: utf8(`statement of ${keyId}`) };
+}
+
+export function stagePrekeys(files: KeyFileStore, count: number, crypto: Crypto): InventoryEntry[] {
+  return Array.from({ length: count }, () => stagePrekey(files, "one-time-prekey", crypto));
+}
+
+export function putSession(tx: Transaction, name: string, step: number): void {
+  using state = SecretBytes.fromUtf8(`state of ${name} after step ${step} ${"·".repeat(500)}`);
+  tx.sessions.put({
+    sessionId: hash(`session ${name}`).slice(0, 16),
+    handshakeId: hash(`handshake ${name}`),
+    transcriptHash: hash(`transcript ${name}`),
+    peer: agentId(hash(`peer ${name}`)),
+    sending: true,
+    answered: step > 0,
+    createdAt: NOW,
+    lastUsedAt: NOW + step,
+    state,
+  });
+}
+
+export function putMail(tx: Transaction, name: string, number: number): void {
+  tx.inbox.insert({
+    sender: agentId(hash(`peer ${name}`)),
+    messageId: hash(`message ${number} of ${name}`).slice(0, 16),
+    contentType: "text/plain",
+    time: NOW,
+    receivedAt: NOW,
+    resent: false,
+    body: utf8(`body ${number} of ${name}`),
+  });
+}
+
+/** Everything in a vault that an operation could change, private parts included (by their digests), apart from the generation. */
+export function describeVault(vault: Vault): string {
+  const state = vault.read((tx) => {
+    const inventory = tx.inventory.list().map(({ publicKey, statement, ...entry }) => ({
+      ...entry,
+      publicKey: toHex(publicKey),
+      statement: statement && toHex(statement),
+      privatePart: entry.state === "ended" ? undefined : digestOf(vault, entry.kind, entry.keyId),
+    }));
+    const sessions = tx.sessions.list().map(({ sessionId }) => {
+      const row = tx.sessions.byId(sessionId);
+      using _ = row?.state;
+      return {
+        id: toHex(sessionId),
+        lastUsedAt: row?.lastUsedAt,
+        sending: row?.sending,
+        state: row && toHex(hash(revealSecret(row.state))),
+      };
+    });
+    const inbox: unknown[] = [];
+    for (let row = tx.inbox.next(0); row !== undefined; row = tx.inbox.next(row.order)) {
+      inbox.push({ order: row.order, id: toHex(row.messageId), body: toHex(hash(revealSecret(row.body))) });
+      row.body.dispose();
+    }
+    return { inventory, sessions, inbox, log: tx.log.events().map((event) => toHex(event.hash)) };
+  });
+  const { name, createdAt, vaultKeyNumber } = vault;
+  return JSON.stringify({ agentId: toHex(vault.agentId), name, createdAt, vaultKeyNumber, ...state }, undefined, 1);
+}
+
+function digestOf(vault: Vault, kind: InventoryEntry["kind"], keyId: KeyId): string {
+  using privatePart = vault.files.load(kind, keyId);
+  return toHex(hash(revealSecret(privatePart)));
+}
+
+function hash(data: Uint8Array | string): Uint8Array {
+  return nodeCrypto.sha256(typeof data === "string" ? utf8(data) : data);
+}
