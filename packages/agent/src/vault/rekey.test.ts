@@ -7,11 +7,13 @@ import { DatabaseSync, StatementSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, fromBase64Url, isTalosError, type KeyId, nodeCrypto, revealSecret, SecretBytes, toHex, utf8 } from "@talos/core";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
-import { readKeyFileHeader } from "./key-file.ts";
+import { openKeyFile, readKeyFileHeader } from "./key-file.ts";
 import { parseName } from "./layout.ts";
 import { openParts } from "./open.ts";
 import type { VaultParts } from "./parts.ts";
+import { Sealer } from "./sealer.ts";
 import { decodeSlot } from "./slot-record.ts";
+import { bytes } from "./store/columns.ts";
 import {
   agent,
   changeFile,
@@ -164,6 +166,26 @@ test("failure 51: with a new vault key everything opens as before, and no old pa
     reopen(stolen, "the next one"),
     (error) => isTalosError(error, "KEY_FILE_SWAPPED") && error.details["reason"] === "an earlier vault key",
   );
+});
+
+test("failure 51: the vault key itself is another: who has the former one opens nothing, whatever number it goes by", async () => {
+  for (const replace of [(vault: Vault) => vault.changePassword(REKEY), (vault: Vault) => vault.replaceVaultKey(NOW + 9)]) {
+    using folder = temporaryFolder();
+    (await fullVault(folder.dataDir)).close();
+    const parts = openForTest(folder.dataDir);
+    using vault = new Vault(parts);
+    const former = parts.sealer.lendVaultKey((vaultKey) => vaultKey.clone());
+    replace(vault);
+    using thief = new Sealer(former, vault.agentId, vault.vaultKeyNumber, crypto);
+    const keyId = vault.read((tx) => tx.inventory.live("identity")?.keyId) ?? assert.fail();
+    const file = readFileSync(join(folder.dataDir, "identity.key.enc"));
+    assert.throws(() => openKeyFile(file, "identity", keyId, thief), hasCode("KEY_FILE_CORRUPT"));
+    openKeyFile(file, "identity", keyId, parts.sealer).dispose();
+    const row = parts.database.prepare("SELECT session_id, state FROM sessions").get() ?? {};
+    const open = (sealer: Sealer): Uint8Array => sealer.openRow("sessions", bytes(row, "session_id"), "state", bytes(row, "state"));
+    assert.throws(() => open(thief), hasCode("VAULT_CORRUPT"));
+    assert.equal(open(parts.sealer).length, 700);
+  }
 });
 
 test("failure 51: nothing that was sealed under the former vault key is left in the database or its log", async () => {
