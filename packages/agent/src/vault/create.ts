@@ -33,7 +33,6 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   checkNewSecret(options.unlock);
   checkLabel(label);
   if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");
-  refuseOrphans(dataDir);
   makeFolder(dataDir);
   using cleanup = new DisposableStack();
   const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
