@@ -1,7 +1,7 @@
 /**
  * `client.peers`: whom this agent knows, and adding somebody by address. Trust is on first use until somebody says better.
  */
-import { agentIdToDid, isTalosError, nodeCrypto, parseAddress, talosError, toHex, verifyLog, type AgentId } from "@talos/core";
+import { agentIdToDid, isTalosError, nodeCrypto, parseAddress, talosError, toHex, verifyLog, type Address, type AgentId } from "@talos/core";
 import type { AgentContext } from "./context.ts";
 import { urlOfAuthority } from "./directory/directory-url.ts";
 import { directoriesOf, lookUpPeer } from "./messaging/peer-lookup.ts";
@@ -37,8 +37,12 @@ export interface Target {
 
 const PETNAME = /^[\p{L}\p{N}][\p{L}\p{N}._ -]{0,63}$/u;
 
+/** An application writes to the same addresses again and again; reading one costs more than storing a message. */
+const MAX_ADDRESSES = 1_000;
+
 export class PeersApi {
   readonly #context: AgentContext;
+  readonly #addresses: Map<string, Address> = new Map();
 
   constructor(context: AgentContext) {
     this.#context = context;
@@ -96,10 +100,20 @@ export class PeersApi {
       if (peer === undefined) throw talosError("PEER_UNKNOWN");
       return { peer: peer.agentId, address: undefined };
     }
-    const { agentId, directory } = readAddress(text);
+    const { agentId, directory } = this.#address(text);
     const { directories, home } = this.#context;
     const known = [...(home === undefined ? [] : [home]), ...directories.known()];
     return { peer: agentId, address: directory === undefined ? undefined : urlOfAuthority(directory, known) };
+  }
+
+  #address(text: string): Address {
+    let address = this.#addresses.get(text);
+    if (address === undefined) {
+      address = readAddress(text);
+      if (this.#addresses.size >= MAX_ADDRESSES) this.#addresses.clear();
+      this.#addresses.set(text, address);
+    }
+    return address;
   }
 }
 
@@ -123,7 +137,7 @@ export function fingerprintOf(id: AgentId): string {
   return toHex(id).replaceAll(/(.{4})(?=.)/g, "$1 ");
 }
 
-function readAddress(text: string): ReturnType<typeof parseAddress> {
+function readAddress(text: string): Address {
   try {
     return parseAddress(text);
   } catch (error) {
