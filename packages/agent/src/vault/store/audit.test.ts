@@ -1,9 +1,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isTalosError, nodeCrypto } from "@talos/core";
+import { encodeStruct, isTalosError, nodeCrypto } from "@talos/core";
 import { openParts } from "../open.ts";
 import { FLOOR_KDF, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "../vault-fixture.test.ts";
 import { Vault } from "../vault.ts";
+import { openStore } from "./store-fixture.test.ts";
 
 test("the trail begins with the vault, and entries follow in order, each under its generation", async () => {
   using folder = temporaryFolder();
@@ -46,4 +47,33 @@ test("a damaged entry is named", async () => {
     () => vault.read((tx) => tx.audit.list()),
     (error) => isTalosError(error, "VAULT_CORRUPT") && error.details["table"] === "audit" && error.details["row"] === 1,
   );
+});
+
+test("an entry with a field too many, or a kind without end, is damaged", () => {
+  using store = openStore();
+  const fields = new Map<number, string | number | ReadonlyMap<string, string>>([
+    [2, "slot-added"],
+    [3, NOW],
+    [4, 1],
+    [5, new Map()],
+  ]);
+  const write = (entry: Uint8Array): void => {
+    store.database.exec("DELETE FROM audit");
+    store.database.prepare("INSERT INTO audit (ord, entry) VALUES (1, ?)").run(entry);
+  };
+  write(encodeStruct(fields));
+  assert.equal(store.tx.audit.list().length, 1);
+  for (const [key, value] of [
+    [2, "x".repeat(65)],
+    [6, 1],
+  ] as const) {
+    write(encodeStruct(new Map([...fields, [key, value]])));
+    assert.throws(
+      () => store.tx.audit.list(),
+      (error) =>
+        isTalosError(error, "VAULT_CORRUPT") &&
+        isTalosError(error.cause, "MALFORMED") &&
+        error.cause.details["structure"] === "audit entry",
+    );
+  }
 });
