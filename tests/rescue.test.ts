@@ -66,26 +66,6 @@ for (const [how, destroy] of WAYS) {
   });
 }
 
-test("a peer that had written in a session nobody answered, answers a rescued agent in the new one", async () => {
-  // Which of two sessions goes on is otherwise decided by their hashes: several peers, so that each way comes up.
-  await using world = await AgentWorld.start();
-  const before = await world.create("alice");
-  const peers = [await world.create("bob"), await world.create("carol"), await world.create("dave"), await world.create("erin")];
-  for (const peer of peers) await peer.send(before.did, `from ${peer.name}`, { waitFor: "deposited" });
-  assert.equal((await take(before, peers.length, false)).length, peers.length);
-  await before.close();
-  unlinkSync(join(world.dataDir("alice"), "state.db"));
-  await rescueIn(world.environment, { dataDir: world.dataDir("alice"), password: TEST_PASSWORD });
-
-  const alice = await world.open("alice");
-  for (const peer of peers) {
-    await alice.send(peer.did, "I am back", { waitFor: "deposited" });
-    assert.deepEqual(await texts(peer, 1), ["I am back"]);
-    await peer.send(alice.did, `welcome from ${peer.name}`, { waitFor: "deposited" });
-    assert.deepEqual(await texts(alice, 1), [`welcome from ${peer.name}`]);
-  }
-});
-
 test("somebody new finds a rescued agent, and first messages to its old prekeys are refused by name, once", async () => {
   await using world = await AgentWorld.start();
   const before = await world.create("alice");
