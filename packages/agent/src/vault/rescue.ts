@@ -3,10 +3,10 @@
  * changes come in an order in which each state is either as destroyed as before, so that the rescue can simply be run again, or rescued:
  * names of kept keys, strangers aside, the old database aside, and one commit. Nothing that does not open is ever removed.
  */
-import { dirname, join } from "node:path";
-import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError, toHex } from "@talos/core";
+import { join } from "node:path";
+import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError } from "@talos/core";
 import { atomically, openForWriting, writeFirst } from "./database.ts";
-import { makeFolder, readFile, readStart, renameFile, statPath, syncFolder, unlinkFile } from "./files.ts";
+import { makeFolder, renameFile, statPath, syncFolder, unlinkQuietly } from "./files.ts";
 import { DEFAULT_KDF } from "./kdf-bounds.ts";
 import { KeyFolder } from "./key-folder.ts";
 import { DATABASE_FILE, finalName, type KeyPlace, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
@@ -30,8 +30,6 @@ import { Vault } from "./vault.ts";
  * one are superseded.
  */
 const GENERATION_STEP: number = 2 ** 20;
-const DIGEST_BYTES = 8;
-const MAX_DIGESTED_BYTES = 1_000_000;
 
 /** What is left of an agent, proved. */
 export interface Remains extends FoundKeys {
@@ -68,6 +66,13 @@ export interface RescuedVault {
   readonly was: "missing" | "damaged" | "foreign";
   /** Relative to the data directory. */
   readonly putAside: readonly string[];
+}
+
+interface PutAside {
+  readonly name: string;
+  readonly aside: string;
+  /** Not of the database, which nothing opens. */
+  readonly sha256?: string;
 }
 
 interface Key {
@@ -115,9 +120,8 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
   // From here on the folder changes.
   folder.syncStaged();
   nameKept(dataDir, remains);
-  const duplicates = putAside(dataDir, remains.duplicates, crypto);
-  const strangers = putAside(dataDir, remains.strangers, crypto);
-  const putAway = [...strangers, ...moveDatabase(dataDir, now)];
+  const duplicates = putAside(folder, remains.duplicates);
+  const strangers = [...putAside(folder, remains.strangers), ...moveDatabase(dataDir, now)];
   const database = openForWriting(dataDir);
   cleanup.defer(() => {
     database.close();
@@ -140,7 +144,14 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
       const tx = transactionOver(store);
       endPrekeys(tx, remains, now);
       content.write(tx);
-      tx.audit.append({ kind: "vault-rescued", at: now, details: { was, slot: way.number, putAside: putAway.length } });
+      tx.audit.append({ kind: "vault-rescued", at: now, details: { was, slot: way.number } });
+      for (const { name, aside, sha256 } of strangers) {
+        tx.audit.append({
+          kind: "file-quarantined",
+          at: now,
+          details: { file: name, as: aside, ...(sha256 === undefined ? {} : { sha256 }) },
+        });
+      }
     } finally {
       store.endWriting();
     }
@@ -150,7 +161,7 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
   wipe(keys.filter((other) => other !== key));
   const settled = trySettle({ facts, database, store, folder, crypto });
   // Second copies of keys that are kept; those under a vault key that was given up must not stay.
-  for (const file of duplicates) unlinkQuietly(join(dataDir, file));
+  for (const { aside } of duplicates) unlinkQuietly(join(dataDir, aside));
   const findings = settled.findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
   const vault = new Vault({
     facts,
@@ -166,7 +177,7 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     way,
     kdf: DEFAULT_KDF,
   });
-  return { vault, remains, was, slots, putAside: putAway };
+  return { vault, remains, was, slots, putAside: strangers.map(({ aside }) => aside) };
 }
 
 /** @throws TalosError RESCUE_NOT_NEEDED; VAULT_NOT_FOUND where there is nothing at all; UNSUPPORTED_VERSION, STORAGE_FAILED */
@@ -250,55 +261,32 @@ function endPrekeys(tx: Transaction, { prekeys }: FoundKeys, now: number): void 
   }
 }
 
-/** @returns where they are now */
-function putAside(dataDir: string, names: readonly string[], crypto: Pick<Crypto, "sha256">): string[] {
-  if (names.length > 0) makeFolder(join(dataDir, QUARANTINE_FOLDER));
-  return names.map((name) => {
-    const aside = `${QUARANTINE_FOLDER}/${name.replaceAll("/", "_")}.${digestOf(join(dataDir, name), crypto)}`;
-    moveAside(dataDir, name, aside);
-    return aside;
-  });
-}
-
-function digestOf(path: string, crypto: Pick<Crypto, "sha256">): string {
-  const stats = statPath(path);
-  if (stats?.isFile() !== true) return "no-file";
-  const content = stats.size > MAX_DIGESTED_BYTES ? readStart(path, MAX_DIGESTED_BYTES) : (readFile(path) ?? new Uint8Array());
-  return toHex(crypto.sha256(content).slice(0, DIGEST_BYTES));
+/** Under names with their digests. */
+function putAside(folder: KeyFolder, names: readonly string[]): PutAside[] {
+  const moves = names.map((name) => ({ name, ...folder.asideOf(name) }));
+  if (moves.length > 0) folder.putAside(moves);
+  return moves;
 }
 
 /**
  * The file itself first: what SQLite finds without its `-wal` is older, and an older state that opens would be worse than none. Renamed,
  * never opened.
  */
-function moveDatabase(dataDir: string, now: number): string[] {
-  const parts = ["", "-wal", "-shm", "-journal"].filter((suffix) => (statPath(join(dataDir, DATABASE_FILE + suffix))?.size ?? 0) > 0);
-  if (parts.length === 0) return [];
+function moveDatabase(dataDir: string, now: number): PutAside[] {
+  const suffixes = ["", "-wal", "-shm", "-journal"].filter((suffix) => (statPath(join(dataDir, DATABASE_FILE + suffix))?.size ?? 0) > 0);
+  if (suffixes.length === 0) return [];
   makeFolder(join(dataDir, QUARANTINE_FOLDER));
   let at = now;
-  while (parts.some((suffix) => statPath(join(dataDir, nameAside(at, suffix))) !== undefined)) at++;
-  return parts.map((suffix) => {
-    moveAside(dataDir, DATABASE_FILE + suffix, nameAside(at, suffix));
-    return nameAside(at, suffix);
+  while (suffixes.some((suffix) => statPath(join(dataDir, nameAside(at, suffix))) !== undefined)) at++;
+  return suffixes.map((suffix) => {
+    const move = { name: DATABASE_FILE + suffix, aside: nameAside(at, suffix) };
+    renameFile(join(dataDir, move.name), join(dataDir, move.aside));
+    // Durable before the next, which a crash must not keep without this one.
+    for (const folder of [join(dataDir, QUARANTINE_FOLDER), dataDir]) syncFolder(folder);
+    return move;
   });
 }
 
 function nameAside(at: number, suffix: string): string {
   return `${QUARANTINE_FOLDER}/${DATABASE_FILE}.${at}${suffix}`;
-}
-
-function moveAside(dataDir: string, from: string, to: string): void {
-  renameFile(join(dataDir, from), join(dataDir, to));
-  // Each rename is durable before the next: a crash must not undo the first and keep the second.
-  syncFolder(join(dataDir, QUARANTINE_FOLDER));
-  syncFolder(dirname(join(dataDir, from)));
-}
-
-/** The rescue stands; what stays is only a copy in the quarantine. */
-function unlinkQuietly(path: string): void {
-  try {
-    unlinkFile(path);
-  } catch (error) {
-    if (!isTalosError(error, "STORAGE_FAILED")) throw error;
-  }
 }
