@@ -77,7 +77,7 @@ function read(file: number, option: "keyFile" | "credential"): SecretBytes {
     for (let count = -1; count !== 0 && length < bytes.length; length += count)
       count = readSync(file, bytes, length, bytes.length - length, null);
     if (length < MIN_MATERIAL_BYTES || length > MAX_MATERIAL_BYTES) throw wrongLength(option);
-    return SecretBytes.take(bytes.slice(0, length));
+    return SecretBytes.copyOf(bytes.subarray(0, length));
   } finally {
     zeroBytes(bytes);
   }
