@@ -1,6 +1,6 @@
 export * from "./directory/index.ts";
 export * from "./outside-vectors.ts";
-export { findSecrets, type FoundSecret, type RecordedSecret } from "./crypto/find-secrets.ts";
+export { findSecrets, SecretFinder, type FoundSecret, type RecordedSecret } from "./crypto/find-secrets.ts";
 export { recordingCrypto, type RecordingCrypto, type RecordingCryptoOptions } from "./crypto/recording-crypto.ts";
 export { scriptedCrypto, type RecordedEncapsulation, type ScriptedCrypto, type ScriptedCryptoOptions } from "./crypto/scripted-crypto.ts";
 export { answerSession, beginSession, ProtocolAgent, type HeldPrekey, type ProtocolAgentOptions } from "./protocol/protocol-agent.ts";
@@ -12,3 +12,6 @@ export { ManualClock } from "./clock/manual-clock.ts";
 export { InterceptedDirectory, intercepting, type DirectoryHooks } from "./faults/intercepted-directory.ts";
 export { tamper, withoutCommits } from "./faults/stuck-store.ts";
 export { loadVault, type VaultLoad } from "./vault/load.ts";
+export { observingCrypto, type ObservingCryptoOptions, type SecretWitness } from "./crypto/observing-crypto.ts";
+export { distinct, inParts, readSecretJournal, SecretJournal } from "./memory/secret-journal.ts";
+export { memoryObstacle, processMemory, type MemoryPiece } from "./memory/process-memory.ts";
