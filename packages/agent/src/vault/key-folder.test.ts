@@ -214,6 +214,22 @@ test("moves that make room for each other are made in that order, a ring of them
   assert.equal(readFileSync(here.path("identity.key.enc"), "utf8"), "identity.next.key.enc");
 });
 
+test("failure 32: a move into a name that another move vacated comes after that one is durable: a loss of power keeps no later rename alone", () => {
+  using here = bench();
+  const staged = `identity.next.key.enc.${B}.1.new`;
+  for (const name of ["identity.next.key.enc", staged, `prekeys/otpk_${A}.enc.${A}.1.new`]) makeFile(here.path(name), name);
+  const moves = [
+    { keyId: A, from: "identity.next.key.enc", to: "identity.key.enc" },
+    { keyId: B, from: staged, to: "identity.next.key.enc" },
+    { keyId: A, from: `prekeys/otpk_${A}.enc.${A}.1.new`, to: `prekeys/otpk_${A}.enc` },
+  ];
+  const calls = record(() => here.folder.apply({ ...NOTHING, moves }));
+  assert.deepEqual(
+    calls.filter((call) => /^(?:sync|rename) /.test(call)).map((call) => call.split(" ")[0]),
+    ["rename", "sync", "rename", "rename", "sync", "sync"],
+  );
+});
+
 test("failure 32: whatever was renamed or removed, its folder is synced after it", () => {
   using here = bench();
   const names = ["identity.next.key.enc", "encryption.key.enc", `prekeys/otpk_${A}.enc`];

@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import fs, { chmodSync, existsSync, lstatSync, mkdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
+import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { decodeUtf8, isTalosError, type KeyId, nodeCrypto, type SecretBytes, toHex, utf8 } from "@talos/core";
 import { listModes, recordingCrypto, snapshotFolder } from "@talos/testkit";
 import { createParts } from "./create.ts";
+import { otherwise, refuses } from "./disk-fixture.test.ts";
 import { openParts } from "./open.ts";
 import {
   agent,
@@ -524,6 +526,51 @@ test("files that cannot follow a commit just now keep nobody from working, and f
     tx.settings.set("any", "change");
   });
   assert.equal(readFileSync(join(folder.dataDir, "metadata.json"), "utf8").includes(fresh), true);
+});
+
+test("failure 30: a key that was committed is not dropped at close because it could not be placed", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  const fresh = [stagePrekey(vault.files, "one-time-prekey"), stagePrekey(vault.files, "one-time-prekey")];
+  const never = stagePrekey(vault.files, "one-time-prekey");
+  const commit = (): void => {
+    vault.transaction((tx) => {
+      for (const keyId of fresh) tx.inventory.put(prekeyEntry("one-time-prekey", keyId));
+    });
+  };
+  // As when the process has no file handle left.
+  otherwise({ readdirSync: refuses("EMFILE") }, commit);
+  vault.close();
+  const files = listModes(folder.dataDir).join();
+  for (const keyId of fresh) assert.ok(files.includes(`otpk_${keyId}.enc.${keyId}.1.new`));
+  assert.equal(files.includes(never), false);
+  using again = await reopen(folder.dataDir);
+  for (const keyId of fresh) again.files.load("one-time-prekey", keyId).dispose();
+  assert.deepEqual(
+    again.findings.map(({ code }) => code),
+    ["METADATA_REWRITTEN"],
+  );
+});
+
+test("failure 30: the keys of a new vault are not dropped at close because they could not be placed", async () => {
+  using folder = temporaryFolder();
+  const { readdirSync } = fs;
+  const build = async (
+    files: Parameters<typeof stageKeys>[0],
+  ): Promise<{ agentId: ReturnType<typeof agent>; write: Awaited<ReturnType<typeof stageKeys>>["write"] }> => {
+    const { write } = await stageKeys(files, 2);
+    Object.assign(fs, { readdirSync: refuses("EMFILE") });
+    syncBuiltinESMExports();
+    return { agentId: agent(), write };
+  };
+  try {
+    (await Vault.create({ dataDir: folder.dataDir, name: "alice", unlock: password(), crypto, now: NOW, kdf: FLOOR_KDF, build })).close();
+  } finally {
+    Object.assign(fs, { readdirSync });
+    syncBuiltinESMExports();
+  }
+  using vault = await reopen(folder.dataDir);
+  for (const { kind, keyId } of vault.read((tx) => tx.inventory.list())) vault.files.load(kind, keyId).dispose();
 });
 
 test("a closed vault does nothing any more, and closing again is harmless", async () => {
