@@ -6,6 +6,9 @@ import { test } from "node:test";
 import { type Agent, CommandWorld } from "./testing/command-world.test.ts";
 
 const PASSWORD = "canary-Zk7:q9/Vw3?Lr=Tq8";
+const NEXT_PASSWORD = "canary-Hb2!m4^Xn8_Dw=Kc5";
+const WEAK_PASSWORD = "canary-1984";
+const KEY_MATERIAL = "canary-of-a-key-file:0123456789abcdefghijklmnopqrstuv";
 const MESSAGE = "a plaintext that only its reader may see: 7d0b61f2";
 
 /** As it is, in hexadecimal, and in base64 and base64url at each of the three alignments. */
@@ -69,20 +72,44 @@ test("failure 41: a password is in nothing that any command says or writes, and 
   const wrong = await world.run(["status", "--json", "--data-dir", alice.dataDir], { TALOS_KEY_PASSWORD: `${PASSWORD}!` });
   assert.equal(wrong.exitCode, 3);
 
+  // Everything that sets a password or a key, done and refused.
+  const next = world.passwordFile("next", NEXT_PASSWORD);
+  const weak = world.passwordFile("weak", WEAK_PASSWORD);
+  const key = world.path("key");
+  writeFileSync(key, KEY_MATERIAL, { mode: 0o600 });
+  const passwd = ["passwd", "--data-dir", alice.dataDir];
+  const slots = ["slots", "add", ...as(alice)];
+  assert.equal((await world.run([...passwd, "--password-file", password, "--new-password-file", weak])).exitCode, 5);
+  await world.run([...passwd, "--password-file", password, "--new-password-file", password]);
+  await world.run([...passwd, "--password-file", next, "--new-password-file", password]);
+  await world.run([...passwd, "--password-file", password, "--new-password", NEXT_PASSWORD]);
+  await world.run([...passwd, "--password-file", password, NEXT_PASSWORD]);
+  await world.json([...passwd, "--password-file", password, "--new-password-file", next]);
+  await world.json([...passwd, "--rekey"], { TALOS_KEY_PASSWORD: NEXT_PASSWORD, TALOS_NEW_KEY_PASSWORD: PASSWORD });
+  await world.run([...slots, "--new-password-file", weak]);
+  await world.json([...slots, "--new-password-file", next]);
+  await world.json([...slots, "--new-key-file", key]);
+  await world.run([...slots, "--new-credential", PASSWORD]);
+  await world.run(["slots", "list", "--data-dir", alice.dataDir, "--key-file", key]);
+  await world.run(["slots", "remove", PASSWORD, ...as(alice)]);
+  await world.json(["slots", "remove", "2", "--data-dir", alice.dataDir, "--key-file", key]);
+  await world.run(["init", "carol", "--data-dir", world.path("carol"), "--password-file", weak]);
+
   await world.stopDirectory();
   await world.json(["send", bob.did, "--file", body, "--timeout", "1", ...as(alice)]);
 
   assert.ok(world.said.length > 30);
-  for (const said of world.said) assert.deepEqual([...find(Buffer.from(said), PASSWORD), ...find(Buffer.from(said), MESSAGE)], [], said);
+  const canaries = [PASSWORD, NEXT_PASSWORD, WEAK_PASSWORD, KEY_MATERIAL, MESSAGE];
+  const found = (bytes: Buffer): string[] => canaries.flatMap((canary) => find(bytes, canary));
+  for (const said of world.said) assert.deepEqual(found(Buffer.from(said)), [], said);
 
-  const own = new Set([password, body, ...filesUnder(world.path("received"))]);
+  const own = new Set([password, next, weak, key, body, ...filesUnder(world.path("received"))]);
   const files = filesUnder(world.folder).filter((file) => !own.has(file));
   assert.ok(files.length > 200 && files.includes(world.path("directory.db")) && files.includes(join(bob.dataDir, "state.db")));
   for (const file of files) {
-    const bytes = readFileSync(file);
-    assert.deepEqual([...find(bytes, PASSWORD), ...find(bytes, MESSAGE)], [], file);
+    assert.deepEqual(found(readFileSync(file)), [], file);
   }
-  for (const canary of [PASSWORD, MESSAGE]) {
+  for (const canary of canaries) {
     assert.ok(
       own.values().some((file) => find(readFileSync(file), canary).length > 0),
       "the search finds what is there",

@@ -24,21 +24,44 @@ const OWN_WORDS: readonly string[] = [
 
 const { words } = workerData as { readonly words: readonly string[] };
 const own: readonly string[] = [...OWN_WORDS, ...words.map((word) => word.toLowerCase())];
+/** Without separators, as what it is used on. */
+const OWN_PATTERN: RegExp = new RegExp(
+  `(?:${own
+    .map((word) => RegExp.escape(withoutSeparators(word)))
+    .filter((word) => word !== "")
+    .toSorted((a, b) => b.length - a.length)
+    .join("|")})s?`,
+  "giu",
+);
 const estimator = new ZxcvbnFactory({ dictionary: { ...common, ...english, own: [...own] }, graphs: adjacencyGraphs });
 
 function measure(bytes: Uint8Array): Measured {
   const password = new TextDecoder().decode(bytes);
   bytes.fill(0);
-  const { score, feedback } = estimator.check(password);
-  // The estimator counts the order of words as hard to guess; of our own words the attacker knows it is not. They count for nothing.
-  const rest = withoutOwnWords(password);
-  const restScore = rest.length === password.length ? score : estimator.check(rest).score;
-  return restScore < score ? { score: restScore, reason: "ownWords" } : { score, reason: feedback.warning ?? undefined };
+  const joined = withoutSeparators(password);
+  // The estimator multiplies for the number and the order of parts, so that `canary-1984` looks strong to it. An attacker tries the
+  // usual separators, and of our own words he knows that they are there: neither counts.
+  const whole = weaker(verdictOn(password), joined.length < password.length ? verdictOn(joined) : undefined);
+  const rest = withoutOwnWords(joined);
+  return rest.length < joined.length ? weaker(whole, { ...verdictOn(rest), reason: "ownWords" }) : whole;
+}
+
+function verdictOn(text: string): Measured {
+  const { score, feedback } = estimator.check(text);
+  return { score, reason: feedback.warning ?? undefined };
+}
+
+/** The first where they are equal. */
+function weaker(first: Measured, second: Measured = first): Measured {
+  return second.score < first.score ? second : first;
+}
+
+function withoutSeparators(password: string): string {
+  return password.replaceAll(/[\s\p{P}\p{S}]/gu, "");
 }
 
 function withoutOwnWords(password: string): string {
-  const pattern = own.toSorted((a, b) => b.length - a.length).map((word) => RegExp.escape(word));
-  return password.replaceAll(new RegExp(`(?:${pattern.join("|")})s?`, "giu"), "");
+  return password.replaceAll(OWN_PATTERN, "");
 }
 
 parentPort?.once("message", (password: ArrayBuffer) => parentPort?.postMessage(measure(new Uint8Array(password))));

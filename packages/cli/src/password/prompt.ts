@@ -37,8 +37,9 @@ export async function promptPassword(question: string): Promise<SecretBytes> {
   const input = new ReadStream(terminal);
   const typed = new Uint8Array(new ArrayBuffer(MAX_PASSWORD_BYTES));
   let length = 0;
-  writeSync(terminal, question);
+  // Before the question: whoever answers at once, a program for one, is not echoed either.
   input.setRawMode(true);
+  writeSync(terminal, question);
   try {
     length = await readLine(input, typed);
     if (length === 0) throw talosError("PASSWORD_REQUIRED");
