@@ -20,6 +20,7 @@ const LOST: Readonly<Partial<Record<string, FindingCode>>> = {
 export function checkPlaces(look: StateLook): DoctorFinding[] {
   const { placement } = place(look);
   const clear = new Set(placement.clear);
+  const wrong = new Set(placement.findings.map(({ file }) => file));
   return [
     ...placement.findings.map((one) => lost(one, look)),
     ...placement.quarantine.map((file) =>
@@ -29,13 +30,15 @@ export function checkPlaces(look: StateLook): DoctorFinding[] {
         remedy: `Move it elsewhere if you know what it is; the next opening puts it aside, whole: mv ${pathFor(look.dataDir, file)} ELSEWHERE`,
       }),
     ),
-    ...placement.moves.map(({ from, to }) =>
-      finding("FILE_MISPLACED", {
-        file: from,
-        message: `${from} is to become ${to}; a crash, or an agent at work, left it on its way.`,
-        remedy: "Nothing needs to be done: the next opening finishes it.",
-      }),
-    ),
+    ...placement.moves
+      .filter(({ from, to }) => !wrong.has(from) && !wrong.has(to))
+      .map(({ from, to }) =>
+        finding("FILE_MISPLACED", {
+          file: from,
+          message: `${from} is to become ${to}; a crash, or an agent at work, left it on its way.`,
+          remedy: "Nothing needs to be done: the next opening finishes it.",
+        }),
+      ),
     ...[...clear].map((file) =>
       finding("FILE_LEFT_OVER", {
         file,
