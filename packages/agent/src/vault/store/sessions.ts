@@ -8,18 +8,22 @@ import type { SqlRow, Store } from "./store.ts";
 /** A peer has one sending session, and so many that only receive; the least lately used goes first. */
 export const MAX_RECEIVE_ONLY_SESSIONS = 5;
 
-export interface SessionInfo {
+/** What a listing of all sessions shows of each. */
+export interface SessionBrief {
   /** 16 bytes */
   readonly sessionId: Uint8Array;
-  /** 32 bytes */
-  readonly handshakeId: Uint8Array;
-  /** 32 bytes */
-  readonly transcriptHash: Uint8Array;
   readonly peer: AgentId;
   readonly sending: boolean;
   readonly answered: boolean;
   readonly createdAt: number;
   readonly lastUsedAt: number;
+}
+
+export interface SessionInfo extends SessionBrief {
+  /** 32 bytes */
+  readonly handshakeId: Uint8Array;
+  /** 32 bytes */
+  readonly transcriptHash: Uint8Array;
   /** When this side must turn the ratchet if it has not written by then; absent where it is not its turn. In milliseconds. */
   readonly turnDueAt?: number | undefined;
 }
@@ -61,9 +65,9 @@ export class SessionsReader {
     return this.store.all(`SELECT ${INFO} FROM sessions WHERE peer = ? ORDER BY sending DESC, last_used_at DESC`, peer).map(toInfo);
   }
 
-  /** All of them, without their states. */
-  list(): SessionInfo[] {
-    return this.store.all(`SELECT ${INFO} FROM sessions ORDER BY peer, sending DESC, last_used_at DESC`).map(toInfo);
+  /** All of them. There may be ten thousand, and each column costs a microsecond. */
+  list(): SessionBrief[] {
+    return this.store.all(`SELECT ${BRIEF} FROM sessions ORDER BY peer, sending DESC, last_used_at DESC`).map(toBrief);
   }
 
   /** Peers of the sending sessions whose turn is due. Nothing is unsealed, so that ten thousand idle ones cost nothing. */
@@ -165,18 +169,25 @@ export class Sessions extends SessionsReader {
   }
 }
 
-const INFO = "session_id, handshake_id, transcript_hash, peer, sending, answered, created_at, last_used_at, turn_due_at";
+const BRIEF = "session_id, peer, sending, answered, created_at, last_used_at";
+const INFO = `${BRIEF}, handshake_id, transcript_hash, turn_due_at`;
 
-function toInfo(row: SqlRow): SessionInfo {
+function toBrief(row: SqlRow): SessionBrief {
   return {
     sessionId: bytes(row, "session_id"),
-    handshakeId: bytes(row, "handshake_id"),
-    transcriptHash: bytes(row, "transcript_hash"),
     peer: agentId(bytes(row, "peer")),
     sending: boolean(row, "sending"),
     answered: boolean(row, "answered"),
     createdAt: number(row, "created_at"),
     lastUsedAt: number(row, "last_used_at"),
+  };
+}
+
+function toInfo(row: SqlRow): SessionInfo {
+  return {
+    ...toBrief(row),
+    handshakeId: bytes(row, "handshake_id"),
+    transcriptHash: bytes(row, "transcript_hash"),
     turnDueAt: optionalNumber(row, "turn_due_at"),
   };
 }
