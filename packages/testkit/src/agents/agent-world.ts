@@ -59,7 +59,8 @@ export class AgentWorld implements AsyncDisposable {
       listen: { host: "127.0.0.1", port: this.#port },
       store: `sqlite:${join(this.folder, "directory.db")}`,
       now: () => this.environment.clock.now(),
-      limits: this.#limits,
+      // Agents of this process block its event loop while they sync files; that says nothing of the directory.
+      limits: { maxEventLoopDelayMs: 0, ...this.#limits },
     });
     this.#port = this.#directory.port;
   }
