@@ -63,9 +63,11 @@ function examine(facts: VaultFacts, options: InspectVaultOptions, sealer: Sealer
     const store = new Store(database, sealer);
     const folder = new KeyFolder(facts.dataDir, options.crypto, sealer);
     const current = readFacts(database) ?? facts;
+    // A running agent may have made a new vault key just now: then nothing can be said of what is in the files.
+    const fits = sealer?.vaultKeyNumber === current.vaultKeyNumber;
     const placement = planFor(folder, store, current.vaultKeyNumber);
     folder.adopt(placement);
-    const damaged = sealer === undefined ? [] : checkKeyFiles(folder, store, placement.findings, "all");
+    const damaged = fits ? checkKeyFiles(folder, store, placement.findings, "all") : [];
     const strangers = [...placement.quarantine.map(pendingStranger), ...listQuarantine(facts.dataDir)];
     const slots = damagedSlots(readSlots(database), options.crypto);
     const metadata = compareMetadata(facts.dataDir, projectionOf({ facts: { ...facts, ...current }, database, store }));

@@ -234,7 +234,7 @@ test("what is lost is said in full", () => {
   ]);
   const swapped = plan([file("identity.key.enc", "identity", B), file("identity.next.key.enc", "identity", A)], [CURRENT, NEXT]);
   assert.deepEqual(
-    swapped.findings.map((finding) => [finding.file, finding.keyId, finding.reason, finding.message.includes("in the way")]),
+    swapped.findings.map((one) => [one.file, one.keyId, one.reason, one.message.includes("in the way")]),
     [
       ["identity.key.enc", undefined, "another key", true],
       ["identity.next.key.enc", B, "another key", false],

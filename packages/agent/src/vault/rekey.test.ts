@@ -415,6 +415,31 @@ test("failure 32: whatever step a new vault key stops at, opening gives the stat
   assert.deepEqual([...seen], [1, 2]);
 });
 
+test("failure 33: a holder whose folder was opened since touches no file, also with a new vault key", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  (await fullVault(dataDir)).close();
+  const parts = openForTest(dataDir);
+  using sleeper = new Vault(parts);
+  parts.lock[Symbol.dispose]();
+  using newer = await reopen(dataDir);
+  newer.replaceVaultKey(NOW);
+  const staged = stagePrekey(newer.files, "one-time-prekey");
+  const before = keyFilesIn(dataDir);
+  for (const change of [
+    () => sleeper.replaceVaultKey(NOW),
+    () => sleeper.changePassword(REKEY),
+    () => sleeper.changePassword({ ...REKEY, rekey: false }),
+    () => sleeper.addSlot(keyMaterial(), "", NOW),
+    () => sleeper.removeSlot(1, NOW),
+  ]) {
+    assert.throws(change, hasCode("GENERATION_FENCED"));
+  }
+  assert.deepEqual(keyFilesIn(dataDir), before);
+  newer.files.load("one-time-prekey", staged).dispose();
+  assert.equal(newer.slots().length, 1);
+});
+
 test("after a new vault key each kind of damage is named as before", async () => {
   using folder = temporaryFolder();
   const { dataDir } = folder;

@@ -9,7 +9,6 @@ import { type SecretBytes, talosError } from "@talos/core";
 import { readSlots } from "./database.ts";
 import type { OpenVault, VaultParts } from "./parts.ts";
 import { Sealer } from "./sealer.ts";
-import { settle } from "./settle.ts";
 import { fieldsOf, slotInfo, slotInfos } from "./slot-info.ts";
 import { decodeSlot } from "./slot-record.ts";
 import type { NewAuditEntry } from "./store/audit.ts";
@@ -31,15 +30,14 @@ export interface VaultKeyChange {
 }
 
 /**
- * @throws TalosError STORAGE_FAILED where the files are not and cannot be brought in step with the inventory, or cannot be
+ * @throws TalosError GENERATION_FENCED before any file is touched; STORAGE_FAILED where the files are not and cannot be brought in step with the inventory, or cannot be
  *   staged; KEY_FILE_MISSING, KEY_FILE_CORRUPT, KEY_FILE_SWAPPED for a key that the agent cannot do without; as
  *   `Vault.transaction`; what `wrap` threw. Then nothing has changed
  */
 export function replaceVaultKey(vault: OpenVault, change: VaultKeyChange): PasswordChange {
   const { parts } = vault;
   const { crypto, database, folder, store } = parts;
-  // No third vault key's files lie about, and metadata.json holds the slots that a rescue needs until all files are placed.
-  settle(parts);
+  settleFirst(vault);
   const gone = slotInfos(readSlots(database), parts.way?.number, crypto).filter(({ number }) => number !== change.number);
   const place = { agentId: parts.facts.agentId, vaultKeyNumber: parts.facts.vaultKeyNumber + 1 };
 
@@ -94,6 +92,19 @@ export function replaceVaultKeyUnasked(vault: OpenVault, now: number): PasswordC
     stretched: way.stretched.clone(),
   });
   return replaceVaultKey(vault, { number: way.number, now, wrap, changes: [] });
+}
+
+/**
+ * Behind the fence, like every change of files: then no files of a third vault key lie about, and metadata.json holds the
+ * slots that a rescue needs until all files are placed.
+ */
+function settleFirst(vault: OpenVault): void {
+  const { parts } = vault;
+  parts.unsettled = true;
+  vault.commit(() => undefined);
+  if (parts.unsettled) {
+    throw talosError("STORAGE_FAILED", "The key files cannot be brought in step with the inventory just now, and nothing was changed.");
+  }
 }
 
 function goOnUnder(parts: VaultParts, sealer: Sealer, way: NonNullable<VaultParts["way"]>): void {

@@ -247,6 +247,8 @@ export class Vault implements VaultFacts, Disposable {
   #operate<T>(operation: (open: OpenVault) => T): T {
     this.#checkOpen();
     try {
+      // Each commit checks it again; but what an operation reads first would already be another opening's.
+      this.#checkFence();
       return operation({ parts: this.#parts, commit: (work, committed) => this.#commit(work, committed) });
     } catch (error) {
       throw fromSqlite(error, "STORAGE_FAILED");
