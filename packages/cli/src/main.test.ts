@@ -51,7 +51,7 @@ test("with --json a failure is one document, with code and hint", async () => {
 test("help names every verb and ends well; no verb at all shows help and is a usage error", async () => {
   const help = await talos("--help");
   assert.equal(help.exitCode, 0);
-  for (const verb of ["init", "whoami", "status", "send", "receive", "peers", "passwd", "slots", "directory", "demo"])
+  for (const verb of ["init", "whoami", "status", "send", "receive", "peers", "passwd", "slots", "doctor", "directory", "demo"])
     assert.match(help.stdout, new RegExp(`^  ${verb}\\b`, "m"));
   const bare = await talos();
   assert.equal(bare.exitCode, 2);
