@@ -9,7 +9,7 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 
 const COMMAND = fileURLToPath(new URL("../../bin/talos.js", import.meta.url));
-const HUNG_MS = 60_000;
+const HUNG_MS = 240_000;
 
 export interface Ended {
   readonly exitCode: number | null;
