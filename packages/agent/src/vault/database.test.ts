@@ -1,8 +1,31 @@
 import assert from "node:assert/strict";
-import { mkdirSync } from "node:fs";
+import { existsSync, lstatSync, mkdirSync } from "node:fs";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { openForWriting } from "./database.ts";
-import { temporaryFolder } from "./vault-fixture.test.ts";
+import { isTalosError } from "@talos/core";
+import { atomically, openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts, writeFirst } from "./database.ts";
+import { record } from "./disk-fixture.test.ts";
+import { agent, makeFile, NOW, temporaryFolder } from "./vault-fixture.test.ts";
+
+const FACTS: StoredFacts = { agentId: agent(), name: "alice", createdAt: NOW, generation: 7, vaultKeyNumber: 3 };
+const SLOTS = [
+  { number: 2, record: Uint8Array.of(2) },
+  { number: 5, record: Uint8Array.of(5) },
+];
+
+/** A folder with a database at rest in it. */
+function folderWithDatabase(): ReturnType<typeof temporaryFolder> {
+  const folder = temporaryFolder();
+  mkdirSync(folder.dataDir, { mode: 0o700 });
+  using database = openForWriting(folder.dataDir);
+  atomically(database, () => writeFirst(database, FACTS, SLOTS));
+  return folder;
+}
+
+function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
+  return (error) => isTalosError(error, code);
+}
 
 test("failure 32: the database syncs its log at every commit, overwrites what it deletes, and keeps temporary tables off the disk", () => {
   using folder = temporaryFolder();
@@ -20,4 +43,136 @@ test("failure 32: the database syncs its log at every commit, overwrites what it
   ] as const) {
     assert.equal(setting(name), value, name);
   }
+});
+
+test("the file is made once, for its owner alone, and its name is durable", () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  mkdirSync(dataDir, { mode: 0o700 });
+  const synced = (): boolean => record(() => openForWriting(dataDir).close()).includes(`sync ${dataDir}`);
+  assert.equal(synced(), true);
+  assert.equal(lstatSync(join(dataDir, "state.db")).mode & 0o777, 0o600);
+  assert.equal(synced(), false);
+});
+
+test("what was written first is read again, by a writer and by who only looks", () => {
+  using folder = folderWithDatabase();
+  const database = openForWriting(folder.dataDir);
+  assert.deepEqual(readFacts(database), FACTS);
+  assert.deepEqual(readSlots(database), SLOTS);
+  database.close();
+  assert.deepEqual(readOnce(folder.dataDir, readFacts), FACTS);
+});
+
+test("no tables are no vault yet; another program's, a newer one's and a gutted one are told apart", () => {
+  using empty = new DatabaseSync(":memory:");
+  assert.equal(readFacts(empty), undefined);
+  using folder = folderWithDatabase();
+  using database = openForWriting(folder.dataDir);
+  database.exec("PRAGMA user_version = 2");
+  assert.throws(
+    () => readFacts(database),
+    (error) => isTalosError(error, "UNSUPPORTED_VERSION") && error.details["version"] === 2,
+  );
+  database.exec("PRAGMA user_version = 1; DELETE FROM vault");
+  assert.throws(() => readFacts(database), hasCode("VAULT_CORRUPT"));
+  assert.throws(() => raiseGeneration(database), hasCode("VAULT_CORRUPT"));
+  database.exec("PRAGMA application_id = 1");
+  assert.throws(() => readFacts(database), hasCode("VAULT_CORRUPT"));
+});
+
+test("the generation goes up by one each time, durably", () => {
+  using folder = folderWithDatabase();
+  using database = openForWriting(folder.dataDir);
+  assert.deepEqual([raiseGeneration(database), raiseGeneration(database)], [8, 9]);
+  assert.equal(readFacts(database)?.generation, 9);
+});
+
+test("what is no database is damage, and no connection stays open", (t) => {
+  using folder = temporaryFolder();
+  mkdirSync(folder.dataDir, { mode: 0o700 });
+  makeFile(join(folder.dataDir, "state.db"), "nonsense".repeat(100));
+  const close = t.mock.method(DatabaseSync.prototype, "close");
+  assert.throws(() => openForWriting(folder.dataDir), hasCode("VAULT_CORRUPT"));
+  assert.throws(() => readOnce(folder.dataDir, readFacts), hasCode("VAULT_CORRUPT"));
+  assert.equal(close.mock.callCount(), 2);
+});
+
+test("a change that throws is undone whole, and one whose commit fails is doubtful, too", (t) => {
+  using folder = folderWithDatabase();
+  using database = openForWriting(folder.dataDir);
+  const raise = (): void => database.exec("UPDATE vault SET generation = generation + 1");
+  let doubts = 0;
+  const doubtful = (): void => {
+    doubts++;
+  };
+  assert.throws(
+    () =>
+      atomically(
+        database,
+        () => {
+          raise();
+          throw new RangeError("no");
+        },
+        doubtful,
+      ),
+    RangeError,
+  );
+  assert.deepEqual([readFacts(database)?.generation, database.isTransaction, doubts], [7, false, 0]);
+
+  const failNextExec = (): void => {
+    const { mock } = t.mock.method(DatabaseSync.prototype, "exec", (sql: string): void => {
+      mock.restore();
+      assert.equal(sql, "COMMIT");
+      throw Object.assign(new Error("disk full"), { errcode: 13 });
+    });
+  };
+  assert.throws(
+    () =>
+      atomically(
+        database,
+        () => {
+          raise();
+          failNextExec();
+        },
+        doubtful,
+      ),
+    hasCode("COMMIT_FAILED"),
+  );
+  assert.deepEqual([readFacts(database)?.generation, database.isTransaction, doubts], [7, false, 1]);
+  assert.equal(
+    atomically(database, () => "done", doubtful),
+    "done",
+  );
+  assert.equal(doubts, 1);
+});
+
+test("who looks reads anew when an agent opened the database meanwhile", () => {
+  using folder = folderWithDatabase();
+  const { dataDir } = folder;
+  let reads = 0;
+  let writer: DatabaseSync | undefined;
+  const generation = readOnce(dataDir, (database) => {
+    reads++;
+    if (writer === undefined) raiseGeneration((writer = openForWriting(dataDir)));
+    return readFacts(database)?.generation;
+  });
+  writer?.close();
+  assert.deepEqual([reads, generation], [2, 8], "the second read saw the new state");
+});
+
+test("an error of what is read is passed on, one of the database has a name, and the connection is closed", (t) => {
+  using folder = folderWithDatabase();
+  const close = t.mock.method(DatabaseSync.prototype, "close");
+  const own = new RangeError("no");
+  assert.throws(
+    () =>
+      readOnce(folder.dataDir, () => {
+        throw own;
+      }),
+    (error) => error === own,
+  );
+  assert.throws(() => readOnce(folder.dataDir, (database) => database.exec("SELECT * FROM nowhere")), hasCode("STORAGE_FAILED"));
+  assert.equal(close.mock.callCount(), 2);
+  assert.equal(existsSync(join(folder.dataDir, "state.db-wal")), false, "looking makes no file");
 });

@@ -2,8 +2,9 @@ import assert from "node:assert/strict";
 import { readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { decodeUtf8, nodeCrypto, toBase64Url, utf8 } from "@talos/core";
-import { compareMetadata, describeMetadata, type Projection, renderMetadata, writeMetadata } from "./metadata.ts";
+import { agentIdToDid, decodeUtf8, type KeyId, nodeCrypto, toBase64Url, toHex, utf8 } from "@talos/core";
+import { record } from "./disk-fixture.test.ts";
+import { compareMetadata, describeMetadata, type Projection, recordedSlots, renderMetadata, writeMetadata } from "./metadata.ts";
 import { HOME_DIRECTORY } from "./store/settings.ts";
 import { agent, makeClosedVault, makeVault, NOW, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
@@ -31,6 +32,68 @@ test("what a rescue needs stands in it: slots, log, home directory, generation",
   assert.deepEqual(read["slots"], [toBase64Url(utf8("slot"))]);
   assert.deepEqual(read["log"], [utf8("inception"), utf8("rotation")].map(toBase64Url));
   assert.deepEqual([read["directory"], read["generation"], read["vaultKeyNumber"]], ["https://directory.example", 7, 2]);
+});
+
+test("every public fact of a key stands in it, a key a line, and nothing else", () => {
+  const key = {
+    keyId: "000000000000000a" as KeyId,
+    kind: "identity",
+    role: "next",
+    state: "live",
+    algorithm: 1,
+    publicKey: utf8("public"),
+    createdAt: NOW,
+    dueAt: NOW + 1,
+    expiresAt: NOW + 2,
+    retiredAt: NOW + 3,
+    backend: "software",
+    protection: "software",
+    statement: utf8("statement"),
+  } as const;
+  const text = decodeUtf8(renderMetadata({ ...PROJECTION, keys: [key, { ...key, keyId: "000000000000000b" as KeyId, role: undefined }] }));
+  const { keyId, statement, ...facts } = key;
+  assert.equal(text.includes(toBase64Url(statement)), false);
+  const read = JSON.parse(text) as Record<string, unknown> & { readonly keys: readonly unknown[] };
+  const { role, ...withoutRole } = { ...facts, publicKey: toBase64Url(key.publicKey) };
+  assert.deepEqual(read.keys, [
+    { id: keyId, role, ...withoutRole },
+    { id: "000000000000000b", ...withoutRole },
+  ]);
+  assert.deepEqual(
+    text.split("\n").filter((line) => line.includes('"id"')),
+    read.keys.map((entry, i) => `    ${JSON.stringify(entry)}${i === 0 ? "," : ""}`),
+  );
+  assert.deepEqual(
+    [read["format"], read["agentId"], read["did"], read["name"], read["createdAt"]],
+    [1, toHex(agent()), agentIdToDid(agent()), PROJECTION.facts.name, NOW],
+  );
+  assert.ok(text.endsWith("}\n"));
+});
+
+test("the slots that stand in it are read as they are, sixteen at most, and none where it cannot be read", () => {
+  using folder = temporaryFolder();
+  const { parent } = folder;
+  assert.deepEqual(recordedSlots(parent), []);
+  const slots = Array.from({ length: 17 }, (_, i) => Uint8Array.of(i, 255));
+  writeMetadata(parent, { ...PROJECTION, slots });
+  assert.deepEqual(recordedSlots(parent), slots.slice(0, 16));
+  for (const content of ["", "{}", '{ "slots": [7] }', '{ "slots": ["*"] }']) {
+    writeFileSync(join(parent, "metadata.json"), content);
+    assert.deepEqual(recordedSlots(parent), []);
+  }
+});
+
+test("it is written by a temporary file, synced and renamed, over whatever an attempt before left", () => {
+  using folder = temporaryFolder();
+  const path = join(folder.parent, "metadata.json");
+  writeFileSync(`${path}.new`, "half of an earlier");
+  const calls = record(() => writeMetadata(folder.parent, PROJECTION)).filter((call) => !/^(?:open|close|write) /.test(call));
+  assert.deepEqual(calls, [`unlink ${path}.new`, `sync ${path}.new`, `rename ${path}.new ${path}`, `sync ${folder.parent}`]);
+  assert.deepEqual((["missing", "different", "newer"] as const).map(describeMetadata), [
+    "missing",
+    "different",
+    "written under a higher generation than state.db has, which may be an older copy",
+  ]);
 });
 
 test("the generation of the last writing may be lower, never higher, and nothing else may differ", () => {

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { isTalosError, talosError } from "@talos/core";
-import { fromSqlite, isBusy } from "./sqlite-error.ts";
+import { fromSqlite, isBusy, isUnusableShm } from "./sqlite-error.ts";
 
 function sqliteError(errcode: unknown): Error {
   return Object.assign(new Error("from SQLite"), { code: "ERR_SQLITE_ERROR", errcode });
@@ -11,6 +11,11 @@ test("busy and locked are busy, in their extended forms too, and nothing else is
   for (const errcode of [5, 6, 5 + 256, 6 + 2 * 256]) assert.equal(isBusy(sqliteError(errcode)), true);
   for (const other of [sqliteError(11), sqliteError("5"), new Error("no code"), { errcode: 5 }, undefined])
     assert.equal(isBusy(other), false);
+});
+
+test("a half-made -shm shows as one of three errors", () => {
+  for (const errcode of [15, 8, 8 + 256, 14]) assert.equal(isUnusableShm(sqliteError(errcode)), true);
+  for (const other of [sqliteError(5), sqliteError(10), new Error("no code")]) assert.equal(isUnusableShm(other), false);
 });
 
 test("each failure of SQLite has the name that tells what to do", () => {
