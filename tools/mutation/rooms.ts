@@ -40,6 +40,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "slot-record.ts": ["unlock-slots.test.ts"],
       "sqlite-error.ts": [],
       "store/": ["store/store.test.ts"],
+      "store/large.ts": ["store/sealed-values.test.ts"],
       "store/message-id.ts": ["store/outbox.test.ts"],
       "store/settings.ts": ["metadata.test.ts"],
       "store/slots.ts": ["slot-changes.test.ts"],

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { isTalosError, utf8 } from "@talos/core";
+import { concatBytes, isTalosError, toHex, utf8 } from "@talos/core";
 import { agent, NOW } from "../vault-fixture.test.ts";
 import type { NewInboxRow } from "./inbox.ts";
 import { id16, isWiped, openStore } from "./store-fixture.test.ts";
@@ -20,10 +20,15 @@ test("what is joined for sealing, and what was opened, is wiped", () => {
 
 test("a message whose body is gone is damage, and named", () => {
   using store = openStore();
-  store.tx.inbox.insert(row());
+  const lost = row();
+  store.tx.inbox.insert(lost);
   store.database.exec("UPDATE inbox SET body = NULL");
   assert.throws(
     () => store.tx.inbox.next(0),
-    (error) => isTalosError(error, "VAULT_CORRUPT") && error.details["table"] === "inbox",
+    (error) => {
+      assert.ok(isTalosError(error, "VAULT_CORRUPT"));
+      assert.deepEqual(error.details, { table: "inbox", column: "body", row: toHex(concatBytes(lost.sender, lost.messageId)) });
+      return true;
+    },
   );
 });

@@ -50,6 +50,31 @@ test("an entry comes back as it went, in every state", () => {
   );
 });
 
+test("of two live identity keys each is found by its role, the current one where none is named", () => {
+  using open = openStore();
+  const { inventory } = open.tx;
+  inventory.put(identity(A, "next"));
+  inventory.put({ ...identity(B, "current"), createdAt: NOW + 1 });
+  inventory.put({ ...prekeyEntry("signed-prekey", C), createdAt: NOW + 2 });
+  assert.deepEqual(
+    [inventory.live("identity"), inventory.live("identity", "next"), inventory.live("signed-prekey"), inventory.live("encryption")].map(
+      (entry) => entry?.keyId,
+    ),
+    [B, A, C, undefined],
+  );
+});
+
+test("one-time prekeys are counted while they are live, and an ended one is still known", () => {
+  using open = openStore();
+  const { inventory } = open.tx;
+  for (const keyId of [A, B]) inventory.put(prekeyEntry("one-time-prekey", keyId));
+  inventory.put(prekeyEntry("signed-prekey", C));
+  assert.equal(inventory.countOneTime(), 2);
+  inventory.setState(A, "ended", NOW);
+  assert.equal(inventory.countOneTime(), 1);
+  assert.deepEqual([inventory.get(A)?.state, inventory.get(A)?.endedAt], ["ended", NOW]);
+});
+
 test("only a live next key is promoted, once; it is due anew", () => {
   using open = openStore();
   const { inventory } = open.tx;
