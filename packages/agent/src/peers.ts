@@ -1,7 +1,17 @@
 /**
  * `client.peers`: whom this agent knows, and adding somebody by address. Trust is on first use until somebody says better.
  */
-import { agentIdToDid, isTalosError, nodeCrypto, parseAddress, talosError, toHex, verifyLog, type Address, type AgentId } from "@talos/core";
+import {
+  agentIdToDid,
+  isTalosError,
+  nodeCrypto,
+  parseAddress,
+  talosError,
+  toHex,
+  verifyLog,
+  type Address,
+  type AgentId,
+} from "@talos/core";
 import type { AgentContext } from "./context.ts";
 import { urlOfAuthority } from "./directory/directory-url.ts";
 import { directoriesOf, lookUpPeer } from "./messaging/peer-lookup.ts";

@@ -2,7 +2,7 @@
  * What the application sees of the inbox: each message in the order of its arrival, offered until its `ack()` has committed,
  * and never after. Every iteration starts with what is not acknowledged yet. Knows no session.
  */
-import { agentIdToDid, revealSecret, toHex, type AgentId } from "@talos/core";
+import { agentIdToDid, revealSecret, settledCopy, toHex, type AgentId } from "@talos/core";
 import { holdingProcess } from "../clock.ts";
 import type { AgentContext } from "../context.ts";
 import type { InboxRow } from "../vault/index.ts";
@@ -93,7 +93,8 @@ export class InboxStream {
 
   #offer(row: InboxRow): ReceivedMessage {
     using secret = row.body;
-    const body = revealSecret(secret).slice();
+    // The application wipes it, if it likes: in memory where no copy is left behind.
+    const body = settledCopy(revealSecret(secret));
     const { order, sender, contentType, time, receivedAt, resent, proof } = row;
     const { commits, clock } = this.#context;
     return {

@@ -151,7 +151,7 @@ function publicKeyOf(kind: StoredKeyKind, secret: SecretBytes, crypto: Crypto): 
     using key = crypto.signingKeyFromSeed(secret);
     return key.publicKey;
   }
-  using part = SecretBytes.from(revealSecret(secret).slice(0, AGREEMENT_BYTES));
+  using part = SecretBytes.copyOf(revealSecret(secret).subarray(0, AGREEMENT_BYTES));
   using key = crypto.agreementKeyFromPrivate(part);
   return key.publicKey;
 }

@@ -43,7 +43,7 @@ export async function promptPassword(question: string): Promise<SecretBytes> {
   try {
     length = await readLine(input, typed);
     if (length === 0) throw talosError("PASSWORD_REQUIRED");
-    return SecretBytes.from(typed.slice(0, length));
+    return SecretBytes.copyOf(typed.subarray(0, length));
   } finally {
     zeroBytes(typed);
     input.setRawMode(false);
@@ -67,15 +67,18 @@ function readLine(input: ReadStream, typed: Uint8Array): Promise<number> {
     input.on("error", () => reject(talosError("ABORTED")));
     input.on("end", () => reject(talosError("ABORTED")));
     input.on("data", (chunk: Buffer) => {
-      for (const byte of chunk) {
-        if (byte === KEY.carriageReturn || byte === KEY.lineFeed) return resolve(length);
-        if (byte === KEY.interrupt || byte === KEY.endOfInput) return reject(talosError("ABORTED"));
-        if (byte === KEY.escape) break; // an arrow or function key: the rest of this chunk is its code
-        if (byte === KEY.clearLine) length = 0;
-        else if (byte === KEY.backspace || byte === KEY.rubout) length = startOfLastCharacter(typed, length);
-        else if (length < typed.length) typed[length++] = byte;
+      try {
+        for (const byte of chunk) {
+          if (byte === KEY.carriageReturn || byte === KEY.lineFeed) return resolve(length);
+          if (byte === KEY.interrupt || byte === KEY.endOfInput) return reject(talosError("ABORTED"));
+          if (byte === KEY.escape) break; // an arrow or function key: the rest of this chunk is its code
+          if (byte === KEY.clearLine) length = 0;
+          else if (byte === KEY.backspace || byte === KEY.rubout) length = startOfLastCharacter(typed, length);
+          else if (length < typed.length) typed[length++] = byte;
+        }
+      } finally {
+        zeroBytes(chunk);
       }
-      zeroBytes(chunk);
     });
   });
 }

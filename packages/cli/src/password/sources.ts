@@ -95,7 +95,7 @@ function fromFileBytes(bytes: Buffer): SecretBytes {
   try {
     if (end === 0) throw talosError("PASSWORD_REQUIRED", "The password file is empty.");
     if (end > MAX_FILE_BYTES) throw talosError("INVALID_ARGUMENT", "The password file is too large to hold a password.");
-    return normalised(SecretBytes.from(Uint8Array.from(bytes.subarray(0, end))));
+    return normalised(SecretBytes.copyOf(bytes.subarray(0, end)));
   } finally {
     zeroBytes(bytes);
   }
