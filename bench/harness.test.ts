@@ -48,6 +48,28 @@ test("a machine that slows down for some rounds changes the times, not the ratio
   assert.ok(Math.abs((found["other"] ?? 0) - 0.5) < 1e-6);
 });
 
+test("what runs after each run is not measured, and the difference is taken within a round", async () => {
+  const time = new FakeTime();
+  let after = 0;
+  const { oursMicroseconds, differences, judgedBy } = await measure(
+    {
+      operation: "example",
+      ours: time.work("ours", () => 3_000),
+      baselines: { bare: time.work("bare", () => 2_500) },
+      afterEach: () => {
+        after += 1;
+        time.now += 70_000;
+      },
+      judgedBy: "difference",
+    },
+    { rounds: 11, clock: time.clock },
+  );
+  assert.equal(oursMicroseconds, 3_000);
+  assert.deepEqual(differences, { bare: 500 });
+  assert.equal(judgedBy, "difference");
+  assert.equal(after, time.order.filter((name) => name === "ours").length);
+});
+
 test("work that is long runs once a turn, promises are awaited, and close runs even after a failure", async () => {
   const time = new FakeTime();
   let closed = 0;
@@ -60,7 +82,8 @@ test("work that is long runs once a turn, promises are awaited, and close runs e
   };
   const operation: Operation = { operation: "slow", ours, baselines: { bare: time.work("bare", () => 50_000) }, close };
   const measurement = await measure(operation, { rounds: 3, clock: time.clock });
-  assert.deepEqual(measurement, { operation: "slow", oursMicroseconds: 50_000, ratios: { bare: 1 } });
+  const none = { ratios: { bare: 1 }, differences: { bare: 0 }, judgedBy: "ratio" };
+  assert.deepEqual(measurement, { operation: "slow", oursMicroseconds: 50_000, ...none });
   assert.ok(time.order.length < 20);
 
   assert.equal((await measure({ ...operation, perRun: 5 }, { rounds: 3, clock: time.clock })).oursMicroseconds, 10_000);

@@ -12,6 +12,10 @@ export interface Operation {
   readonly baselines: Readonly<Record<string, Work>>;
   /** What one run of each work does so many times over; times are of one. Default 1. */
   readonly perRun?: number;
+  /** Runs after each run of `ours`, and is not measured: closes what was opened, ends what was made. */
+  readonly afterEach?: Work;
+  /** What the target speaks of: how many times a baseline, or how much longer. Default `ratio`. */
+  readonly judgedBy?: "ratio" | "difference";
   /** Runs after the last round, whatever happened. */
   readonly close?: Work;
 }
@@ -22,6 +26,9 @@ export interface Measurement {
   readonly oursMicroseconds: number;
   /** Ours divided by the baseline of that name: median over the rounds of the ratio within the round. */
   readonly ratios: Readonly<Record<string, number>>;
+  /** Ours minus the baseline of that name, in microseconds: median over the rounds of the difference within the round. */
+  readonly differences: Readonly<Record<string, number>>;
+  readonly judgedBy: "ratio" | "difference";
 }
 
 export interface MeasureOptions {
@@ -44,6 +51,7 @@ const WARM_UP_TURNS = 5;
 interface Contender {
   readonly name: string;
   readonly work: Work;
+  readonly afterEach: Work | undefined;
   readonly repeats: number;
   /** Microseconds of one run, by round. */
   readonly times: number[];
@@ -52,17 +60,22 @@ interface Contender {
 export async function measure(operation: Operation, options: Partial<MeasureOptions> = {}): Promise<Measurement> {
   const settings = { ...DEFAULT_MEASURE_OPTIONS, ...options };
   try {
-    const ours = await contender("ours", operation.ours, settings);
+    const ours = await contender("ours", operation.ours, operation.afterEach, settings);
     const baselines: Contender[] = [];
-    for (const [name, work] of Object.entries(operation.baselines)) baselines.push(await contender(name, work, settings));
+    for (const [name, work] of Object.entries(operation.baselines)) baselines.push(await contender(name, work, undefined, settings));
 
     for (let round = 0; round < settings.rounds; round += 1) {
-      for (const one of turns([ours, ...baselines], round)) one.times.push(await turn(one.work, one.repeats, settings.clock));
+      for (const one of turns([ours, ...baselines], round)) one.times.push(await turn(one, settings.clock));
     }
+    const { perRun = 1, judgedBy = "ratio" } = operation;
+    const compared = (by: (ours: readonly number[], theirs: readonly number[]) => number[]): [string, number][] =>
+      baselines.map(({ name, times }) => [name, median(by(ours.times, times))]);
     return {
       operation: operation.operation,
-      oursMicroseconds: median(ours.times) / (operation.perRun ?? 1),
-      ratios: Object.fromEntries(baselines.map(({ name, times }) => [name, median(ratios(ours.times, times))])),
+      oursMicroseconds: median(ours.times) / perRun,
+      ratios: Object.fromEntries(compared(ratios)),
+      differences: Object.fromEntries(compared(differences).map(([name, difference]) => [name, difference / perRun])),
+      judgedBy,
     };
   } finally {
     await operation.close?.();
@@ -87,24 +100,38 @@ export function ratios(numerators: readonly number[], denominators: readonly num
   return numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN));
 }
 
+export function differences(minuends: readonly number[], subtrahends: readonly number[]): number[] {
+  return minuends.map((minuend, round) => minuend - (subtrahends[round] ?? Number.NaN));
+}
+
 /** Warms the work up, and finds how often a turn repeats it. */
-async function contender(name: string, work: Work, { turnMicroseconds, clock }: MeasureOptions): Promise<Contender> {
+async function contender(
+  name: string,
+  work: Work,
+  afterEach: Work | undefined,
+  { turnMicroseconds, clock }: MeasureOptions,
+): Promise<Contender> {
   let repeats = 1;
-  let elapsed = await turn(work, repeats, clock);
+  let elapsed = await turn({ work, afterEach, repeats }, clock);
   for (let warmUp = 0; warmUp < WARM_UP_TURNS || elapsed * repeats < turnMicroseconds / 4; warmUp += 1) {
     if (repeats >= MAX_REPEATS) break;
     repeats = Math.min(MAX_REPEATS, repeats * 10, Math.max(1, Math.round(turnMicroseconds / Math.max(elapsed, 1e-3))));
-    elapsed = await turn(work, repeats, clock);
+    elapsed = await turn({ work, afterEach, repeats }, clock);
   }
-  return { name, work, repeats, times: [] };
+  return { name, work, afterEach, repeats, times: [] };
 }
 
 /** Microseconds of one run of the work, as the mean of so many. */
-async function turn(work: Work, repeats: number, clock: () => number): Promise<number> {
+async function turn({ work, afterEach, repeats }: Pick<Contender, "work" | "afterEach" | "repeats">, clock: () => number): Promise<number> {
+  let apart = 0;
   const started = clock();
   for (let run = 0; run < repeats; run += 1) {
     const pending = work();
     if (pending !== undefined) await pending;
+    if (afterEach === undefined) continue;
+    const paused = clock();
+    await afterEach();
+    apart += clock() - paused;
   }
-  return (clock() - started) / repeats;
+  return (clock() - started - apart) / repeats;
 }

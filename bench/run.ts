@@ -10,9 +10,12 @@ interface OperationModule {
   readonly operations: () => readonly Operation[] | Promise<readonly Operation[]>;
 }
 
-function describe({ operation, oursMicroseconds, ratios }: Measurement): string {
-  const times = Object.entries(ratios).map(([name, ratio]) => `${ratio.toFixed(2)} x ${name}`);
-  return `${operation.padEnd(40)} ${oursMicroseconds.toFixed(1).padStart(10)} µs   ${times.join("   ")}`;
+function describe({ operation, oursMicroseconds, ratios, differences, judgedBy }: Measurement): string {
+  const compared =
+    judgedBy === "ratio"
+      ? Object.entries(ratios).map(([name, ratio]) => `${ratio.toFixed(2)} x ${name}`)
+      : Object.entries(differences).map(([name, difference]) => `${(difference / 1_000).toFixed(1)} ms over ${name}`);
+  return `${operation.padEnd(46)} ${oursMicroseconds.toFixed(1).padStart(10)} µs   ${compared.join("   ")}`;
 }
 
 const { values, positionals } = parseArgs({

@@ -64,8 +64,8 @@ export class Sealer implements RowSealer, Disposable {
 
   /** @param context what the reader will expect: kind and key id */
   sealFile(context: Uint8Array, plaintext: Uint8Array): SealedFilePart {
-    const salt = this.#crypto.randomBytes(SALT_BYTES);
-    const nonce = this.#crypto.randomBytes(AEAD_NONCE_BYTES);
+    const drawn = this.#crypto.randomBytes(SALT_BYTES + AEAD_NONCE_BYTES);
+    const [salt, nonce] = [drawn.subarray(0, SALT_BYTES), drawn.subarray(SALT_BYTES)];
     using key = this.#derive(FILE_KEY_LABEL, salt);
     return { salt, nonce, ciphertext: this.#crypto.aeadSeal("aes-256-gcm", key, nonce, plaintext, this.#fileData(context)) };
   }
