@@ -5,7 +5,7 @@ import { writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inspect } from "node:util";
-import { Custody, type Environment, inspectIn, type TalosClient } from "@talos/agent";
+import { custodyIn, type Environment, inspectIn, type TalosClient } from "@talos/agent";
 import { type ErrorCode, isTalosError } from "@talos/core";
 import { AgentWorld, take, TEST_PASSWORD } from "@talos/testkit";
 
@@ -173,19 +173,19 @@ test("the ways in are changed without network, instance or certificate: it super
   await using world = await AgentWorld.start();
   const alice = await world.create("alice");
   await alice.flush();
-  await assert.rejects(Custody.open({ dataDir: alice.dataDir, password: TEST_PASSWORD }, world.environment), isCode("VAULT_LOCKED"));
+  await assert.rejects(custodyIn(world.environment, { dataDir: alice.dataDir, password: TEST_PASSWORD }), isCode("VAULT_LOCKED"));
   await alice.close();
   world.copyDataDir("alice", "copy");
   const running = await world.open("alice");
   const silent: Environment = { ...world.environment, openDirectory: () => assert.fail("a directory was asked") };
-  using custody = await Custody.open({ dataDir: world.dataDir("copy"), password: TEST_PASSWORD, name: "alice" }, silent);
+  using custody = await custodyIn(silent, { dataDir: world.dataDir("copy"), password: TEST_PASSWORD, name: "alice" });
   await custody.changePassword({ currentPassword: TEST_PASSWORD, newPassword: ANOTHER });
   assert.equal(custody.slots.list().length, 1);
   const bob = await world.create("bob");
   await running.send(bob.did, "still here", { waitFor: "deposited" });
   assert.equal(running.superseded, false);
   await assert.rejects(
-    Custody.open({ dataDir: world.dataDir("alice"), password: TEST_PASSWORD, name: "bob" }, silent),
+    custodyIn(silent, { dataDir: world.dataDir("alice"), password: TEST_PASSWORD, name: "bob" }),
     isCode("VAULT_FOREIGN"),
   );
 });

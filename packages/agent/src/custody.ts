@@ -13,15 +13,15 @@ export class Custody implements Disposable, AsyncDisposable {
   readonly slots: SlotsApi;
   readonly #context: SlotContext;
 
-  private constructor(context: SlotContext) {
+  /** For `custodyIn`. */
+  constructor(context: SlotContext) {
     this.#context = context;
     this.slots = new SlotsApi(context);
   }
 
   /** @throws TalosError as `TalosClient.open` */
-  static async open(options: InspectOptions, environment: Environment = systemEnvironment): Promise<Custody> {
-    const vault = await openVault(environment, checkInspectOptions(options));
-    return new Custody({ vault, clock: environment.clock, policy: { allowWeakPasswords: environment.allowWeakPasswords === true } });
+  static async open(options: InspectOptions): Promise<Custody> {
+    return await custodyIn(systemEnvironment, options);
   }
 
   get name(): string {
@@ -48,4 +48,10 @@ export class Custody implements Disposable, AsyncDisposable {
   [Symbol.dispose](): void {
     this.close();
   }
+}
+
+/** As `Custody.open`, on given ground. For tests. */
+export async function custodyIn(environment: Environment, options: InspectOptions): Promise<Custody> {
+  const vault = await openVault(environment, checkInspectOptions(options));
+  return new Custody({ vault, clock: environment.clock, policy: { allowWeakPasswords: environment.allowWeakPasswords === true } });
 }

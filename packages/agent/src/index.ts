@@ -6,7 +6,7 @@ export { FINDING_SEVERITIES, type DoctorFinding, type FindingCode, type Severity
 export type { CheckResult, DoctorCounts, DoctorReport } from "./doctor/doctor.ts";
 export type { DiskState } from "./doctor/look.ts";
 export type { RescueReport } from "./lifecycle/rescue-agent.ts";
-export { Custody } from "./custody.ts";
+export { Custody, custodyIn } from "./custody.ts";
 export { SlotsApi } from "./slots.ts";
 export type { PasswordChange } from "./password-change.ts";
 export type {
