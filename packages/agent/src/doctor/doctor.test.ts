@@ -25,7 +25,7 @@ import type { DoctorOptions } from "../options.ts";
 import { createIn, openIn } from "../talos-client.ts";
 import { DEFAULT_KDF } from "../vault/kdf-bounds.ts";
 import { decodeSlot, encodeSlot } from "../vault/slot-record.ts";
-import { APPLICATION_ID } from "../vault/store/schema.ts";
+import { APPLICATION_ID } from "../vault/store/migrations.ts";
 import type { DoctorReport } from "./doctor.ts";
 import type { FindingCode } from "./finding.ts";
 import type { DiskState } from "./look.ts";

@@ -12,7 +12,7 @@ import { DATABASE_FILE } from "./layout.ts";
 import type { StoredSlot } from "./slot-record.ts";
 import { fromSqlite, isUnusableShm } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
-import { APPLICATION_ID, SCHEMA, SCHEMA_VERSION } from "./store/schema.ts";
+import { APPLICATION_ID, FORMAT, formatOf, migrate } from "./store/migrations.ts";
 import type { VaultFacts } from "./types.ts";
 
 /** Nobody else writes while the lock is held; a look that has to rebuild a lost `-shm` is done in milliseconds. */
@@ -31,9 +31,12 @@ export function openForWriting(dataDir: string): DatabaseSync {
   if (createEmptyFile(path)) syncFolder(dataDir);
   const database = connect(path, { timeout: WRITER_TIMEOUT_MS });
   try {
+    const hadLog = text(database.prepare("PRAGMA journal_mode").get() ?? {}, "journal_mode") === "wal";
     // Temporary tables may hold what sealed columns hold; they stay in memory.
     database.exec(`PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA secure_delete = ON; PRAGMA foreign_keys = ON;
       PRAGMA temp_store = MEMORY; PRAGMA trusted_schema = OFF`);
+    // The journal that turned it into one with a log is gone for certain before anything is committed: it would undo that.
+    if (!hadLog) syncFolder(dataDir);
     return database;
   } catch (error) {
     database.close();
@@ -134,11 +137,11 @@ function rollBack(database: DatabaseSync): void {
  */
 export function readFacts(database: DatabaseSync): StoredFacts | undefined {
   const application = number(database.prepare("PRAGMA application_id").get() ?? {}, "application_id");
-  const version = number(database.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+  const version = formatOf(database);
   const tables = number(database.prepare("SELECT count(*) AS n FROM sqlite_schema").get() ?? {}, "n");
   if (tables === 0) return undefined;
   if (application !== APPLICATION_ID) throw talosError("VAULT_CORRUPT", "state.db is not a database of Talos Keys.");
-  if (version > SCHEMA_VERSION) {
+  if (version > FORMAT) {
     throw talosError("UNSUPPORTED_VERSION", "The data directory has a newer format than this version knows.", { details: { version } });
   }
   const row = database.prepare("SELECT agent_id, name, created_at, generation, vault_key_number FROM vault WHERE id = 1").get();
@@ -162,8 +165,7 @@ export function readSlots(database: DatabaseSync): StoredSlot[] {
 
 /** Inside a transaction: the tables, the vault's row and its slots. */
 export function writeFirst(database: DatabaseSync, facts: StoredFacts, slots: readonly StoredSlot[]): void {
-  database.exec(SCHEMA);
-  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${SCHEMA_VERSION}`);
+  migrate(database);
   database
     .prepare("INSERT INTO vault (id, agent_id, name, created_at, generation, vault_key_number) VALUES (1, ?, ?, ?, ?, ?)")
     .run(facts.agentId, facts.name, facts.createdAt, facts.generation, facts.vaultKeyNumber);

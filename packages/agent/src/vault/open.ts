@@ -1,7 +1,7 @@
 /** Opening a vault. A password or key that is wrong changes no byte: it is tried before the lock is taken. */
 import { type AgentId, type Crypto, equalBytes, isTalosError, talosError } from "@talos/core";
 import { refuseOrphans } from "./create.ts";
-import { openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
+import { atomically, openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
 import { checkKdfParameters, DEFAULT_KDF } from "./kdf-bounds.ts";
 import { raiseKdf } from "./kdf-raise.ts";
 import { KeyFolder } from "./key-folder.ts";
@@ -16,6 +16,7 @@ import type { StoredSlot } from "./slot-record.ts";
 import { planFor, putStrangersAside, trySettle } from "./settle.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
+import { migrate } from "./store/migrations.ts";
 import { Store } from "./store/store.ts";
 import type { OpenVaultOptions, VaultFinding } from "./types.ts";
 import { unlock, type UnlockedSlot } from "./unlock-slots.ts";
@@ -50,6 +51,9 @@ export function openParts(options: OpenVaultOptions): VaultParts {
     unlocked[Symbol.dispose]();
     unlocked = again;
   }
+  atomically(database, () => {
+    migrate(database);
+  });
   const { vaultKeyNumber } = current.facts;
   const sealer = cleanup.use(new Sealer(unlocked.vaultKey, current.facts.agentId, vaultKeyNumber, crypto));
   const store = new Store(database, sealer);

@@ -1,14 +1,8 @@
 /**
- * The tables of `state.db`, format 1. The number stands in `user_version`; a newer one is refused, an older one will
- * be migrated step by step. Columns called `sealed` in a comment hold sealed bytes; everything else is public or
- * metadata, which the threat model names.
+ * The tables of `state.db`, format 1, as the first of the steps in migrations.ts makes them. Columns called `sealed` in a comment hold
+ * sealed bytes; everything else is public or metadata, which the threat model names.
  */
-export const SCHEMA_VERSION = 1;
-
-/** "TALO": tells our files from other SQLite databases. */
-export const APPLICATION_ID = 0x54414c4f;
-
-export const SCHEMA = `
+export const SCHEMA_1 = `
 CREATE TABLE vault (
   id INTEGER PRIMARY KEY CHECK (id = 1),
   agent_id BLOB NOT NULL CHECK (length(agent_id) = 32),

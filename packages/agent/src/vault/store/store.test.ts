@@ -6,7 +6,7 @@ import { Sealer } from "../sealer.ts";
 import { agent, NOW, prekeyEntry } from "../vault-fixture.test.ts";
 import { MAX_KEPT_BYTES, MAX_KEPT_ITEMS } from "./kept.ts";
 import type { NewOutboxRow, ReadyEnvelope } from "./outbox.ts";
-import { SCHEMA } from "./schema.ts";
+import { SCHEMA_1 } from "./schema.ts";
 import { MAX_RECEIVE_ONLY_SESSIONS, type SessionRow } from "./sessions.ts";
 import { Store } from "./store.ts";
 import { type Transaction, transactionOver } from "./transaction.ts";
@@ -24,7 +24,7 @@ interface OpenStore extends Disposable {
 /** The tables alone, in memory, writable throughout. */
 function openStore(): OpenStore {
   const database = new DatabaseSync(":memory:");
-  database.exec(SCHEMA);
+  database.exec(SCHEMA_1);
   const sealer = new Sealer(crypto.randomSecret(32), ALICE, 1, crypto);
   const store = new Store(database, sealer);
   store.beginWriting();

@@ -1,0 +1,28 @@
+/**
+ * The formats of `state.db`, one step each: step n makes format n + 1 of format n, from an empty database on. The number stands in
+ * `user_version`. A step that was released never changes. Tables `vault` and `slots` stay readable by every later version, since they are
+ * read before the lock is taken.
+ */
+import type { DatabaseSync } from "node:sqlite";
+import { number } from "./columns.ts";
+import { SCHEMA_1 } from "./schema.ts";
+
+/** "TALO": tells our files from other SQLite databases. */
+export const APPLICATION_ID = 0x54414c4f;
+
+const STEPS: readonly string[] = [SCHEMA_1];
+
+/** What this version writes. */
+export const FORMAT: number = STEPS.length;
+
+export function formatOf(database: DatabaseSync): number {
+  return number(database.prepare("PRAGMA user_version").get() ?? {}, "user_version");
+}
+
+/** Inside a transaction: brings an older format, or an empty database, to the newest; a current one stays as it is. */
+export function migrate(database: DatabaseSync, steps: readonly string[] = STEPS): void {
+  const format = formatOf(database);
+  if (format >= steps.length) return;
+  for (const step of steps.slice(format)) database.exec(step);
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = ${steps.length}`);
+}
