@@ -19,6 +19,7 @@ import {
   type KeyId,
 } from "@talos/core";
 import { SoftwareBackend, Vault, type KeyFileStore } from "@talos/agent";
+import { rescueVault } from "../../packages/agent/src/vault/index.ts";
 import { scriptedCrypto } from "@talos/testkit/disk-faults";
 
 export type ReadTransaction = Parameters<Parameters<Vault["read"]>[0]>[0];
@@ -29,7 +30,9 @@ export const NOW = 1_800_000_000_000;
 const ONE_TIME_PREKEYS = 4;
 /** The floor: the cheapest that the vault accepts. */
 const KDF = { memoryKiB: 7_168, passes: 5, lanes: 1 } as const;
-const PASSWORD = "correct horse battery staple";
+export const RAISED_KDF = { memoryKiB: 8_192, passes: 6, lanes: 1 } as const;
+export const PASSWORD = "correct horse battery staple";
+export const NEXT_PASSWORD = "battery staple correct horse";
 const PREKEY_SECRET_BYTES = 96;
 
 const LIVE = { state: "live", createdAt: NOW, backend: "software", protection: "software" } as const;
@@ -53,7 +56,7 @@ export function fixtureCrypto(seed: string): Crypto {
   };
 }
 
-function secret(text: string = PASSWORD): { readonly kind: "password"; readonly secret: SecretBytes } {
+export function passwordSecret(text: string = PASSWORD): { readonly kind: "password"; readonly secret: SecretBytes } {
   return { kind: "password", secret: SecretBytes.fromUtf8(text) };
 }
 
@@ -61,7 +64,7 @@ export async function createVault(dataDir: string, crypto: Crypto): Promise<Vaul
   return await Vault.create({
     dataDir,
     name: "alice",
-    unlock: secret(),
+    unlock: passwordSecret(),
     crypto,
     now: NOW,
     kdf: KDF,
@@ -69,8 +72,39 @@ export async function createVault(dataDir: string, crypto: Crypto): Promise<Vaul
   });
 }
 
-export async function openVault(dataDir: string, crypto: Crypto): Promise<Vault> {
-  return await Vault.open({ dataDir, unlock: secret(), crypto, now: NOW + 1000, kdf: KDF });
+export async function openVault(
+  dataDir: string,
+  crypto: Crypto,
+  text: string = PASSWORD,
+  kdf: typeof KDF | typeof RAISED_KDF = KDF,
+): Promise<Vault> {
+  return await Vault.open({ dataDir, unlock: passwordSecret(text), crypto, now: NOW + 1000, kdf });
+}
+
+/** From key files and metadata.json, with one new prekey. */
+export async function rescue(dataDir: string, crypto: Crypto, text: string = PASSWORD): Promise<Vault> {
+  const { vault } = await rescueVault({
+    dataDir,
+    unlock: passwordSecret(text),
+    crypto,
+    now: NOW + 2000,
+    build: async (files, { identity, next, encryption, retired, log }) => {
+      const prekey = stagePrekey(files, "signed-prekey", crypto);
+      return {
+        write: (tx) => {
+          for (const [seq, { head }] of log.states.entries())
+            tx.log.append({ seq, hash: head.hash, wire: log.events[seq] ?? new Uint8Array() });
+          tx.inventory.put(keyEntry(identity.keyId, identity.publicKey, "identity", "current"));
+          if (next !== undefined) tx.inventory.put(keyEntry(next.keyId, next.publicKey, "identity", "next"));
+          tx.inventory.put(keyEntry(encryption.keyId, encryption.publicKey, "encryption"));
+          for (const key of retired)
+            tx.inventory.put({ ...keyEntry(key.keyId, key.publicKey, "encryption"), state: "retired", retiredAt: NOW });
+          tx.inventory.put(prekey);
+        },
+      };
+    },
+  });
+  return vault;
 }
 
 async function firstContent(files: KeyFileStore, crypto: Crypto): Promise<{ agentId: AgentId; write(tx: Transaction): void }> {
@@ -100,6 +134,28 @@ async function firstContent(files: KeyFileStore, crypto: Crypto): Promise<{ agen
       for (const prekey of prekeys) tx.inventory.put(prekey);
     },
   };
+}
+
+/**
+ * What a rotation does to keys: the next one comes into force and the one before it ends, a new next key and encryption key are made,
+ * the encryption key before is retired. Without the event, which no log of this version takes.
+ */
+export async function replaceIdentity(vault: Vault, crypto: Crypto): Promise<void> {
+  const backend = new SoftwareBackend(vault.files, crypto);
+  using next = await backend.create("next-identity");
+  using encryption = await backend.create("encryption");
+  vault.transaction((tx) => {
+    tx.inventory.setState(liveKey(tx.inventory.live("identity", "current")), "ended", NOW);
+    tx.inventory.promote(liveKey(tx.inventory.live("identity", "next")), undefined);
+    tx.inventory.put(keyEntry(next.reference.keyId, next.publicKey.bytes, "identity", "next"));
+    tx.inventory.setState(liveKey(tx.inventory.live("encryption")), "retired", NOW);
+    tx.inventory.put(keyEntry(encryption.reference.keyId, encryption.publicKey.bytes, "encryption"));
+  });
+}
+
+export function liveKey(entry: { readonly keyId: KeyId } | undefined): KeyId {
+  if (entry === undefined) throw new Error("the prepared vault has no such key");
+  return entry.keyId;
 }
 
 export function keyEntry(keyId: KeyId, publicKey: Uint8Array, kind: "identity" | "encryption", role?: "current" | "next"): InventoryEntry {
@@ -170,10 +226,19 @@ export function describeVault(vault: Vault): string {
       inbox.push({ order: row.order, id: toHex(row.messageId), body: toHex(hash(revealSecret(row.body))) });
       row.body.dispose();
     }
-    return { inventory, sessions, inbox, log: tx.log.events().map((event) => toHex(event.hash)) };
+    // How often an opening met a stranger, and in which generation, is no part of the state.
+    const audit = tx.audit.list().filter(({ kind }) => kind !== "file-quarantined");
+    return {
+      inventory,
+      sessions,
+      inbox,
+      log: tx.log.events().map((event) => toHex(event.hash)),
+      audit: audit.map(({ kind, at, details }) => ({ kind, at, details })),
+    };
   });
   const { name, createdAt, vaultKeyNumber } = vault;
-  return JSON.stringify({ agentId: toHex(vault.agentId), name, createdAt, vaultKeyNumber, ...state }, undefined, 1);
+  const slots = vault.slots().map((slot) => ({ ...slot, opened: undefined }));
+  return JSON.stringify({ agentId: toHex(vault.agentId), name, createdAt, vaultKeyNumber, slots, ...state }, undefined, 1);
 }
 
 function digestOf(vault: Vault, kind: InventoryEntry["kind"], keyId: KeyId): string {

@@ -1,18 +1,23 @@
 /** The operations of a vault that the fault matrix stops and fails, each as small as it can be. Knows no fault. */
-import { copyFileSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, renameSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
-import { SoftwareBackend, Vault } from "@talos/agent";
-import type { Crypto, KeyId } from "@talos/core";
+import { Vault } from "@talos/agent";
+import { isTalosError, SecretBytes, type Crypto, type KeyId } from "@talos/core";
 import type { DiskOperation, RunningOperation } from "@talos/testkit/disk-faults";
 import {
   createVault,
   describeVault,
   fixtureCrypto,
-  keyEntry,
+  liveKey,
+  NEXT_PASSWORD,
   NOW,
   openVault,
+  PASSWORD,
   putMail,
   putSession,
+  RAISED_KDF,
+  replaceIdentity,
+  rescue,
   stagePrekey,
   stagePrekeys,
 } from "./vault-fixture.ts";
@@ -66,6 +71,34 @@ export const vaultOperations: readonly DiskOperation[] = [
       putMail(tx, "carol", 1);
     });
   }),
+  changing("add-slot", (vault) => {
+    vault.addSlot(keyFile("second"), "safe", NOW);
+  }),
+  changing("remove-slot", (vault) => {
+    vault.removeSlot(2, NOW);
+  }),
+  changing("change-password", (vault) => {
+    vault.changePassword({ current: SecretBytes.fromUtf8(PASSWORD), next: SecretBytes.fromUtf8(NEXT_PASSWORD), now: NOW });
+  }),
+  changing("change-password-rekey", (vault) => {
+    vault.changePassword({ current: SecretBytes.fromUtf8(PASSWORD), next: SecretBytes.fromUtf8(NEXT_PASSWORD), now: NOW, rekey: true });
+  }),
+  {
+    name: "raise-kdf",
+    bestEffort: true,
+    prepare,
+    begin: async (dataDir) => running(dataDir, undefined, async (crypto) => await openVault(dataDir, crypto, PASSWORD, RAISED_KDF)),
+  },
+  {
+    name: "rescue",
+    prepare: async (dataDir) => {
+      await prepare(dataDir);
+      // What is left is half of it.
+      writeFileSync(join(dataDir, "half"), "SQLite format 3\0 and no more", { mode: 0o600 });
+      renameSync(join(dataDir, "half"), join(dataDir, "state.db"));
+    },
+    begin: async (dataDir) => running(dataDir, undefined, async (crypto) => await rescue(dataDir, crypto)),
+  },
   {
     name: "close",
     prepare,
@@ -82,9 +115,10 @@ export const vaultOperations: readonly DiskOperation[] = [
   },
 ];
 
-/** A vault with a session and mail, closed. */
+/** A vault with a session and mail and two ways in, closed. */
 async function prepare(dataDir: string): Promise<void> {
   using vault = await createVault(dataDir, fixtureCrypto("prepare"));
+  vault.addSlot(keyFile("first"), "usb stick", NOW);
   vault.transaction((tx) => {
     putSession(tx, PEER, 1);
     putMail(tx, PEER, 1);
@@ -100,6 +134,7 @@ async function prepareCrashed(dataDir: string): Promise<void> {
   mkdirSync(copies);
   let ended: readonly KeyId[] = [];
   let staged: KeyId | undefined;
+  copyFileSync(join(dataDir, "metadata.json"), join(copies, "metadata.json"));
   {
     using vault = await openVault(dataDir, fixtureCrypto("crash"));
     const ids = vault.read((tx) => tx.inventory.list({ kind: "one-time-prekey" }).map(({ keyId }) => keyId));
@@ -116,26 +151,12 @@ async function prepareCrashed(dataDir: string): Promise<void> {
   writeFileSync(join(prekeys, "otpk_00000000000000aa.enc.00000000000000aa.1.new"), "torn", { mode: 0o600 });
   writeFileSync(join(prekeys, "otpk_00000000000000bb.enc"), "foreign", { mode: 0o600 });
   writeFileSync(join(dataDir, "metadata.json.new"), "torn", { mode: 0o600 });
-  writeFileSync(join(dataDir, "metadata.json"), "edited", { mode: 0o600 });
+  copyFileSync(join(copies, "metadata.json"), join(dataDir, "metadata.json"));
 }
 
 async function encryptionKey(dataDir: string): Promise<KeyId> {
   using inspection = await Vault.inspect({ dataDir, crypto: fixtureCrypto("look") });
   return liveKey(inspection.read((tx) => tx.inventory.live("encryption")));
-}
-
-/** As a rotation does it: the next key comes into force, a new next key and encryption key are made, the old encryption key is retired. */
-async function replaceIdentity(vault: Vault, crypto: Crypto): Promise<void> {
-  const backend = new SoftwareBackend(vault.files, crypto);
-  using next = await backend.create("next-identity");
-  using encryption = await backend.create("encryption");
-  vault.transaction((tx) => {
-    tx.inventory.setState(liveKey(tx.inventory.live("identity", "current")), "ended", NOW);
-    tx.inventory.promote(liveKey(tx.inventory.live("identity", "next")), undefined);
-    tx.inventory.put(keyEntry(next.reference.keyId, next.publicKey.bytes, "identity", "next"));
-    tx.inventory.setState(liveKey(tx.inventory.live("encryption")), "retired", NOW);
-    tx.inventory.put(keyEntry(encryption.reference.keyId, encryption.publicKey.bytes, "encryption"));
-  });
 }
 
 function changing(name: string, change: Change): DiskOperation {
@@ -153,6 +174,26 @@ function changing(name: string, change: Change): DiskOperation {
   };
 }
 
+/** Whatever an operation that ended badly has left, a vault comes of it. */
+async function reopen(dataDir: string, crypto: Crypto): Promise<Vault> {
+  if (isDestroyed(dataDir)) return await rescue(dataDir, crypto);
+  return Vault.exists(dataDir) ? await openVault(dataDir, crypto) : await createVault(dataDir, crypto);
+}
+
+/** There are key files, and no database that opens. */
+export function isDestroyed(dataDir: string): boolean {
+  try {
+    return existsSync(join(dataDir, "metadata.json")) && !Vault.exists(dataDir);
+  } catch (error) {
+    if (isTalosError(error, "VAULT_CORRUPT")) return true;
+    throw error;
+  }
+}
+
+function keyFile(word: string): { readonly kind: "key-file"; readonly secret: SecretBytes } {
+  return { kind: "key-file", secret: fixtureCrypto(word).randomSecret(64) };
+}
+
 function running(dataDir: string, open: Vault | undefined, run: (crypto: Crypto) => Promise<Vault | undefined>): RunningOperation {
   const crypto = fixtureCrypto("run");
   let vault = open;
@@ -165,7 +206,7 @@ function running(dataDir: string, open: Vault | undefined, run: (crypto: Crypto)
     counter: () => generation,
     goOn: async () => {
       const again = fixtureCrypto("go on");
-      if (vault === undefined) vault = Vault.exists(dataDir) ? await openVault(dataDir, again) : await createVault(dataDir, again);
+      vault ??= await reopen(dataDir, again);
       const fresh = stagePrekey(vault.files, "one-time-prekey", again);
       vault.transaction((tx) => {
         tx.inventory.put(fresh);
@@ -176,9 +217,4 @@ function running(dataDir: string, open: Vault | undefined, run: (crypto: Crypto)
       vault?.close();
     },
   };
-}
-
-function liveKey(entry: { readonly keyId: KeyId } | undefined): KeyId {
-  if (entry === undefined) throw new Error("the prepared vault has no such key");
-  return entry.keyId;
 }

@@ -2,44 +2,98 @@
  * How the matrix looks at a data directory: it opens, every live key opens, nothing else lies about, and at every moment the
  * files under final names, with metadata.json, are enough for a rescue. Says what is wrong, whatever happens.
  */
-import { readdirSync, readFileSync, statSync } from "node:fs";
+import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Vault } from "@talos/agent";
-import { toHex } from "@talos/core";
-import type { DiskSubject, Look } from "@talos/testkit/disk-faults";
-import { createVault, describeVault, fixtureCrypto, openVault, type ReadTransaction } from "./vault-fixture.ts";
-import { vaultOperations } from "./vault-operations.ts";
+import { isTalosError, toHex } from "@talos/core";
+import { readImage, writeImage, type DiskSubject, type Look } from "@talos/testkit/disk-faults";
+import {
+  createVault,
+  describeVault,
+  fixtureCrypto,
+  NEXT_PASSWORD,
+  openVault,
+  PASSWORD,
+  passwordSecret,
+  rescue,
+  type ReadTransaction,
+} from "./vault-fixture.ts";
+import { isDestroyed, vaultOperations } from "./vault-operations.ts";
 
 export const vaultSubject: DiskSubject = { operations: vaultOperations, look };
 
 const NOTHING_YET = "no vault";
+const DESTROYED = "a vault to be rescued";
 
 async function look(dataDir: string, operation: string): Promise<Look> {
   const faults: string[] = [];
   try {
-    const existed = Vault.exists(dataDir);
-    if (!existed) (await createVault(dataDir, fixtureCrypto("look"))).close();
+    const destroyed = isDestroyed(dataDir);
+    const existed = !destroyed && Vault.exists(dataDir);
+    if (canBeRescued(dataDir, operation)) await checkRescue(dataDir);
+    if (destroyed) (await withEither((text) => rescue(dataDir, fixtureCrypto("look"), text))).opened.close();
+    else if (!existed) (await createVault(dataDir, fixtureCrypto("look"))).close();
+    const { opened: vault, refused } = await withEither((text) => openVault(dataDir, fixtureCrypto("look"), text));
     let state: string;
     let counter: number;
-    {
-      using vault = await openVault(dataDir, fixtureCrypto("look"));
-      state = existed ? describeVault(vault) : NOTHING_YET;
+    try {
+      state = existed ? describeVault(vault) : destroyed ? DESTROYED : NOTHING_YET;
       counter = vault.generation;
       for (const { code, message } of vault.findings) {
-        if (code !== "METADATA_REWRITTEN" && !(operation === "open-after-crash" && code === "QUARANTINED"))
-          faults.push(`${code}: ${message}`);
+        if (code !== "METADATA_REWRITTEN" && code !== "QUARANTINED") faults.push(`${code}: ${message}`);
       }
       faults.push(...vault.read((tx) => wrongFiles(dataDir, tx, OPEN_DATABASE)));
+    } finally {
+      vault.close();
     }
+    if (await opens(dataDir, refused)) faults.push("both passwords open it");
     using inspection = await Vault.inspect({ dataDir, crypto: fixtureCrypto("look") });
     faults.push(...inspection.read((tx) => wrongFiles(dataDir, tx, [])));
     return { state, counter, faults };
   } catch (error) {
-    return {
-      state: "does not open",
-      counter: Infinity,
-      faults: [...faults, error instanceof Error ? (error.stack ?? error.message) : String(error)],
-    };
+    const text =
+      error instanceof Error
+        ? `${error.stack ?? error.message} ${error.cause instanceof Error ? `<- ${error.cause.message}` : ""}`
+        : String(error);
+    return { state: "does not open", counter: Infinity, faults: [...faults, text] };
+  }
+}
+
+/** A vault that is just being made has nothing to lose before it has told where its keys are; and no log can name keys that replaced others yet. */
+function canBeRescued(dataDir: string, operation: string): boolean {
+  return operation === "create" ? existsSync(join(dataDir, "metadata.json")) : operation !== "replace-identity";
+}
+
+/** At every moment, what lies there without the database is enough to bring back the keys that the log names. */
+async function checkRescue(dataDir: string): Promise<void> {
+  const copy = `${dataDir}-rescued`;
+  writeImage(copy, readImage(dataDir));
+  for (const suffix of ["", "-wal", "-shm", "-journal"]) rmSync(join(copy, `state.db${suffix}`), { force: true });
+  const { opened: vault } = await withEither((text) => rescue(copy, fixtureCrypto("look"), text));
+  try {
+    describeVault(vault);
+  } finally {
+    vault.close();
+  }
+}
+
+async function withEither(open: (text: string) => Promise<Vault>): Promise<{ opened: Vault; refused: string }> {
+  try {
+    return { opened: await open(PASSWORD), refused: NEXT_PASSWORD };
+  } catch (error) {
+    // In the middle of a change of the vault key, the one password may open too little for a rescue.
+    if (!isTalosError(error, "WRONG_PASSWORD") && !isTalosError(error, "RESCUE_NOT_POSSIBLE")) throw error;
+    return { opened: await open(NEXT_PASSWORD), refused: PASSWORD };
+  }
+}
+
+async function opens(dataDir: string, text: string): Promise<boolean> {
+  try {
+    (await Vault.inspect({ dataDir, unlock: passwordSecret(text), crypto: fixtureCrypto("look") })).close();
+    return true;
+  } catch (error) {
+    if (isTalosError(error, "WRONG_PASSWORD")) return false;
+    throw error;
   }
 }
 

@@ -1,5 +1,6 @@
 /** Making a vault. Until its one commit the folder counts as empty, and the next attempt starts anew. */
 import { join } from "node:path";
+import type { DatabaseSync } from "node:sqlite";
 import { talosError } from "@talos/core";
 import { atomically, openForWriting, readFacts, readOnce, writeFirst } from "./database.ts";
 import { makeFolder, statPath, syncFolder } from "./files.ts";
@@ -14,6 +15,7 @@ import { Sealer } from "./sealer.ts";
 import { trySettle } from "./settle.ts";
 import { checkLabel } from "./slot-record.ts";
 import type { NewAuditEntry } from "./store/audit.ts";
+import { fromSqlite } from "./sqlite-error.ts";
 import { Store } from "./store/store.ts";
 import { transactionOver } from "./store/transaction.ts";
 import type { CreateVaultOptions, FirstContent } from "./types.ts";
@@ -40,7 +42,7 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   cleanup.defer(() => {
     database.close();
   });
-  if (readFacts(database) !== undefined) throw talosError("VAULT_EXISTS");
+  if (factsIn(database) !== undefined) throw talosError("VAULT_EXISTS");
   // What an earlier attempt staged is cleared once this one is committed, as at every opening.
   makeFolder(join(dataDir, PREKEYS_FOLDER));
   const folder = new KeyFolder(dataDir, crypto);
@@ -79,6 +81,14 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   const unexpected = findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
   const way = { number: FIRST_SLOT, stretched };
   return { facts, database, store, sealer, folder, lock, findings: unexpected, crypto, unsettled, doubtful: false, way, kdf };
+}
+
+function factsIn(database: DatabaseSync): ReturnType<typeof readFacts> {
+  try {
+    return readFacts(database);
+  } catch (error) {
+    throw fromSqlite(error, "STORAGE_FAILED");
+  }
 }
 
 /** Whether a committed agent is in the folder. Reads only. @throws as `checkPermissions`; VAULT_CORRUPT also where its database is gone; STORAGE_FAILED */

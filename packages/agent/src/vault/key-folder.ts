@@ -201,12 +201,15 @@ export class KeyFolder implements KeyFileStore {
     this.#uncommitted.clear();
   }
 
-  /** Removes staged files that no committed inventory names, and forgets what was held. */
+  /**
+   * Removes staged files that no committed inventory names, and forgets what was held. Never fails: it is called where something
+   * else has, and what cannot be removed just now is removed at the next opening.
+   */
   dropUncommitted(): void {
     this.#forgetHeld();
     for (const keyId of this.#uncommitted) {
       const name = this.#locations.get(keyId);
-      if (name !== undefined) unlinkFile(join(this.#dataDir, name));
+      if (name !== undefined) unlinkQuietly(join(this.#dataDir, name));
       this.#locations.delete(keyId);
     }
     this.#uncommitted.clear();

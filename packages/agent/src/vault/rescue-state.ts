@@ -40,9 +40,13 @@ export function judgeState(dataDir: string, crypto: Crypto, now: number): StateV
   }
 }
 
-/** Whether there is a database to read: SQLite makes an empty file before the first commit, and a `-wal` alone is no database. */
+/**
+ * Whether there is a database to read: SQLite makes an empty file before the first commit, and a `-wal` alone is no database. Nor is
+ * what a `-journal` could undo: there is one only until the file has a write-ahead log, which comes before the first commit.
+ */
 export function isThere(dataDir: string): boolean {
   const path = join(dataDir, DATABASE_FILE);
+  if ((statPath(`${path}-journal`)?.size ?? 0) > 0) return false;
   const size = statPath(path)?.size;
   return size !== undefined && (size > 0 || (statPath(join(dataDir, WAL))?.size ?? 0) > 0);
 }

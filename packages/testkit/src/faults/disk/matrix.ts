@@ -208,7 +208,10 @@ class OperationRun implements Disposable {
 
   async #judgeFailure(where: string, { mode, lasts = false }: FaultPoint, report: FailReport, dataDir: string): Promise<void> {
     const { error, closeError, live, wentOn, counter } = report;
-    const expected = error === undefined ? [this.#after] : [this.#before];
+    const done = this.#operation.bestEffort === true ? [this.#before, this.#after] : [this.#after];
+    // What a commit whose outcome the disk left open came to is known at the next opening.
+    const opened = error === undefined ? done : [this.#before, this.#after];
+    const expected = error === undefined ? done : [this.#before];
     const faults: string[] = [];
     for (const [what, one] of [
       ["the operation", error],
@@ -224,21 +227,10 @@ class OperationRun implements Disposable {
     if (closeError !== undefined && !lasts) faults.push(`does not close: ${closeError.text}`);
     if (faults.length > 0) this.#note(where, faults);
     if (lasts) {
-      // What a commit whose outcome the disk left open came to is known at the next opening.
-      await this.#judge(
-        `${where}, then opened`,
-        readImage(dataDir),
-        counter,
-        error === undefined ? [this.#after] : [this.#before, this.#after],
-      );
+      await this.#judge(`${where}, then opened`, readImage(dataDir), counter, opened);
       return;
     }
-    await this.#judge(
-      `${where}, then died`,
-      readImage(`${dataDir}-died`),
-      counter,
-      error === undefined ? [this.#after] : [this.#before, this.#after],
-    );
+    await this.#judge(`${where}, then died`, readImage(`${dataDir}-died`), counter, opened);
     if (wentOn !== undefined && "state" in wentOn && wentOn.state !== undefined) {
       await this.#judge(`${where}, went on, closed`, readImage(dataDir), counter, [wentOn.state]);
     }

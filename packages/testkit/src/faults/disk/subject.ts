@@ -14,6 +14,8 @@ export interface DiskSubject {
 
 export interface DiskOperation {
   readonly name: string;
+  /** It does what it can: where calls fail it may succeed and have changed nothing. */
+  readonly bestEffort?: boolean;
   /** Without faults: leaves in the folder, which is empty, what the operation starts from, and nothing open. */
   prepare(dataDir: string): Promise<void>;
   /** Without faults: all that comes before the operation, such as opening. */
