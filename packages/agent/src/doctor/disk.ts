@@ -1,6 +1,6 @@
 /** The file system under the data directory: room that is left, and whether locks hold there. */
 import { statfsSync } from "node:fs";
-import { command, type DoctorFinding, finding } from "./finding.ts";
+import { type DoctorFinding, finding, pathFor } from "./finding.ts";
 import type { DiskState, Look } from "./look.ts";
 
 /** A refill of prekeys and some hours of messages. */
@@ -36,7 +36,7 @@ export function checkSpace({ dataDir, disk }: Look): DoctorFinding[] {
   // A file system that does not count says zero of both.
   if (totalBytes === 0 || freeBytes >= LOW_BYTES) return [];
   const left = `${(freeBytes / 1e6).toFixed(1)} MB are free on the file system of the data directory`;
-  const remedy = `Free space there, or move the folder while the agent is stopped. See: df -h, ${command("status", dataDir)}`;
+  const remedy = `Free space there, or move the folder while the agent is stopped. See: df -h ${pathFor(dataDir, ".")}`;
   if (freeBytes < GONE_BYTES) {
     return [finding("SPACE_GONE", { file: ".", message: `Only ${left}: the next commit may fail. What is stored stays intact.`, remedy })];
   }

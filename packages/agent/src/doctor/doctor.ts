@@ -97,6 +97,9 @@ const SEALED_CHECKS: readonly (readonly [string, StateCheck])[] = [
   ["sealed values", checkSealedValues],
 ];
 
+/** Findings that a look between a commit and what follows it may bring. */
+const MOVING = /^(KEY_FILE|FILE|METADATA|STATE)_/;
+
 export function examine(input: ExamineInput): DoctorReport {
   const { dataDir, crypto, now, disk = readDisk } = input;
   const look: Look = { dataDir, crypto, now, disk };
@@ -120,7 +123,8 @@ export function examine(input: ExamineInput): DoctorReport {
   checks.push(wayIn.result);
   const examined = examineState(look, sealer);
   // A running agent may have been moving files just then.
-  const again = livingHolder(dataDir) !== undefined && examined.checks.some(({ findings }) => findings.length > 0);
+  const again =
+    livingHolder(dataDir) !== undefined && examined.checks.some(({ findings }) => findings.some(({ code }) => MOVING.test(code)));
   const { checks: stateChecks, facts, counts } = again ? examineState(look, sealer) : examined;
   checks.push(...stateChecks);
   if (sealer === undefined) {

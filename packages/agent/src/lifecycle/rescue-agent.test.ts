@@ -286,6 +286,37 @@ test("a next key that is lost does not stop a rescue, and is said", async () => 
   assert.equal(client.did, alice.did);
 });
 
+test("in the middle of a change of the vault key a rescue takes the whole set that the password opens, and puts the rest aside", async () => {
+  const earlier = fresh();
+  const later = fresh("alice");
+  {
+    await using client = await openIn(environment, { dataDir: later, password });
+    await client.changePassword({ currentPassword: password, newPassword: "another river", rekey: true });
+  }
+  // As it lies while files are placed: the encryption key has its new file already, the identity key still its old one.
+  const ids = metadataOf(earlier)["keys"] as { id: string; kind: string; role?: string }[];
+  const idOf = (role: string): string => ids.find((key) => key.role === role)?.id ?? assert.fail();
+  const between = fresh();
+  unlinkSync(join(between, "state.db"));
+  writeFileSync(join(between, "encryption.key.enc"), readFileSync(join(later, "encryption.key.enc")));
+  for (const [name, role] of [
+    ["identity.key.enc", "current"],
+    ["identity.next.key.enc", "next"],
+  ] as const)
+    writeFileSync(join(between, `${name}.${idOf(role)}.2.new`), readFileSync(join(later, name)), { mode: 0o600 });
+  const slots = [...(metadataOf(later)["slots"] as string[]), ...(metadataOf(earlier)["slots"] as string[])];
+  changeMetadata(between, (fields) => (fields["slots"] = slots));
+
+  assert.equal((await assertRefused(between, "RESCUE_NOT_POSSIBLE"))["files"], "encryption.key.enc");
+  const report = await rescue(between, { password: "another river" });
+  assert.deepEqual([report.did, report.hasNextKey, report.slots.length], [alice.did, true, 1]);
+  // Under the old password they did not open, so they are kept.
+  assert.ok(report.putAside.some((file) => file.startsWith("quarantine/identity.key.enc.")));
+  await using client = await openIn(environment, { dataDir: between, password: "another river" });
+  assert.equal(client.identityKey, alice.identityKey);
+  await assert.rejects(openIn(environment, { dataDir: between, password }), (error) => isTalosError(error));
+});
+
 test("the home directory comes from metadata.json, or is given", async () => {
   const dataDir = fresh();
   unlinkSync(join(dataDir, "state.db"));
