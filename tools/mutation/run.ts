@@ -50,14 +50,8 @@ function testsOf(room: Room, path: string): string[] {
   return [...new Set([own, ...named])].filter((test) => existsSync(join(root, room.folder, test)));
 }
 
-/** One run of Stryker over files that share their tests. */
-function mutate(
-  copy: string,
-  room: Room,
-  targets: readonly Target[],
-  tests: readonly string[],
-  concurrency: number,
-): Record<string, FileResult> {
+/** One run of Stryker over one file, or some of its lines. A file of types alone has no mutants. */
+function mutate(copy: string, room: Room, targets: readonly Target[], tests: readonly string[], concurrency: number): FileResult {
   const report = join(copy, "mutation.json");
   const config = join(copy, "stryker.conf.json");
   rmSync(report, { force: true });
@@ -96,9 +90,10 @@ function mutate(
       NODE_COMPILE_CACHE: join(copy, ".compile-cache"),
     },
   });
-  if (status !== 0 || !existsSync(report)) throw new Error("Stryker did not come to its end; see above.");
+  if (status !== 0) throw new Error("Stryker did not come to its end; see above.");
+  if (!existsSync(report)) return { source: "", mutants: [] };
   const found: { files: Record<string, FileResult> } = JSON.parse(readFileSync(report, "utf8"));
-  return Object.fromEntries(Object.entries(found.files).map(([path, result]) => [path.slice(room.folder.length + 1), result]));
+  return Object.values(found.files)[0] ?? { source: "", mutants: [] };
 }
 
 function count({ mutants }: FileResult, statuses: readonly string[]): number {
@@ -177,18 +172,18 @@ function main(): void {
     return;
   }
   if (!existsSync(modules)) throw new Error("first: npm ci --prefix tools/mutation");
-  const byTests = Map.groupBy(parseTargets(room, wanted), ({ path }) => testsOf(room, path).join(" "));
+  // A run for each file, so that what was found is kept when a later one does not come to its end.
+  const byFile = Map.groupBy(parseTargets(room, wanted), ({ path }) => path);
   const copy = copyCheckout();
   try {
     cheapenArgon2id(copy);
     mkdirSync(join(reports, roomName), { recursive: true });
     const results: [string, FileResult][] = [];
-    for (const [tests, targets] of byTests) {
-      for (const [path, result] of Object.entries(mutate(copy, room, targets, tests.split(" "), Number(values.concurrency)))) {
-        results.push([path, result]);
-        const whole = targets.some((target) => target.path === path && target.lines === undefined);
-        if (whole) writeFileSync(reportFile(roomName, path), JSON.stringify({ source: result.source, mutants: result.mutants }));
-      }
+    for (const [path, targets] of byFile) {
+      const result = mutate(copy, room, targets, testsOf(room, path), Number(values.concurrency));
+      results.push([path, result]);
+      const isWhole = targets.some(({ lines }) => lines === undefined);
+      if (isWhole) writeFileSync(reportFile(roomName, path), JSON.stringify({ source: result.source, mutants: result.mutants }));
     }
     for (const [path, result] of results) printListed(path, result);
     printTable(results);
