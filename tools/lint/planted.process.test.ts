@@ -140,6 +140,16 @@ suite("oxlint", () => {
     assert.deepEqual(lint(skeleton), { status: 0, findings: [] });
   });
 
+  test("failure 42: names every comparison of a secret that is not secureCompare's", () => {
+    using skeleton = new Skeleton();
+    const comparisons = VIOLATIONS.filter(({ rule }) => rule === SECRET);
+    for (const { file, text } of comparisons) skeleton.write(`packages/${file}`, `${text}\n`);
+    const { status, findings } = lint(skeleton);
+    assert.equal(status, 1);
+    const named = findings.filter(({ code }) => code === SECRET).map(({ filename }) => filename);
+    assert.deepEqual(named.sort(), comparisons.map(({ file }) => `packages/${file}`).sort());
+  });
+
   test("names every planted violation, and nothing else", () => {
     using skeleton = new Skeleton();
     for (const { file, text } of [...HARMLESS, ...VIOLATIONS]) skeleton.write(`packages/${file}`, `${text}\n`);
