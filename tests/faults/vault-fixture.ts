@@ -178,7 +178,7 @@ export function stagePrekeys(files: KeyFileStore, count: number, crypto: Crypto)
 export function putSession(tx: Transaction, name: string, step: number): void {
   using state = SecretBytes.fromUtf8(`state of ${name} after step ${step} ${"·".repeat(500)}`);
   tx.sessions.put({
-    sessionId: hash(`session ${name}`).slice(0, 16),
+    sessionId: sessionIdOf(name),
     handshakeId: hash(`handshake ${name}`),
     transcriptHash: hash(`transcript ${name}`),
     peer: agentId(hash(`peer ${name}`)),
@@ -188,6 +188,17 @@ export function putSession(tx: Transaction, name: string, step: number): void {
     lastUsedAt: NOW + step,
     state,
   });
+}
+
+/** How far that session has come; 0 where there is none. */
+export function sessionStep(vault: Vault, name: string): number {
+  const row = vault.read((tx) => tx.sessions.byId(sessionIdOf(name)));
+  row?.state.dispose();
+  return row === undefined ? 0 : row.lastUsedAt - row.createdAt;
+}
+
+function sessionIdOf(name: string): Uint8Array {
+  return hash(`session ${name}`).slice(0, 16);
 }
 
 export function putMail(tx: Transaction, name: string, number: number): void {

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync, readFileSync, rmSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { Vault } from "@talos/agent";
-import { isTalosError, toHex } from "@talos/core";
+import { decodeCbor, fromBase64Url, isTalosError, toHex } from "@talos/core";
 import { readImage, writeImage, type DiskSubject, type Look } from "@talos/testkit/disk-faults";
 import {
   createVault,
@@ -28,6 +28,7 @@ const DESTROYED = "a vault to be rescued";
 async function look(dataDir: string, operation: string): Promise<Look> {
   const faults: string[] = [];
   try {
+    if (operation !== "create" || existsSync(join(dataDir, "metadata.json"))) faults.push(...wrongOrder(dataDir));
     const destroyed = isDestroyed(dataDir);
     const existed = !destroyed && Vault.exists(dataDir);
     if (canBeRescued(dataDir, operation)) await checkRescue(dataDir);
@@ -62,6 +63,36 @@ async function look(dataDir: string, operation: string): Promise<Look> {
 /** A vault that is just being made has nothing to lose before it has told where its keys are; and no log can name keys that replaced others yet. */
 function canBeRescued(dataDir: string, operation: string): boolean {
   return operation === "create" ? existsSync(join(dataDir, "metadata.json")) : operation !== "replace-identity";
+}
+
+const KEY_FILE = { kind: 9, vaultKeyNumber: 18, bytes: 22 } as const;
+const IDENTITY_KIND = 1;
+const ENCRYPTION_KIND = 2;
+const SLOT_VAULT_KEY_NUMBER = 7;
+
+/**
+ * Why files are placed before others are cleared: at every moment an identity key and an encryption key lie under *final* names, sealed
+ * under a vault key that a slot in metadata.json wraps. A staged name says that nothing is certain yet.
+ */
+function wrongOrder(dataDir: string): string[] {
+  const metadata = JSON.parse(readFileSync(join(dataDir, "metadata.json"), "utf8")) as { readonly slots: readonly string[] };
+  const numbers = new Set(metadata.slots.map((slot) => vaultKeyNumberOf(fromBase64Url(slot))));
+  const holds = (name: string, kind: number): boolean => {
+    const file = readFileSync(join(dataDir, name));
+    return file.length > KEY_FILE.bytes && file[KEY_FILE.kind] === kind && numbers.has(file.readUInt32BE(KEY_FILE.vaultKeyNumber));
+  };
+  const names = readdirSync(dataDir);
+  const identities = names.filter((name) => name === "identity.key.enc" && holds(name, IDENTITY_KIND));
+  const encryptions = names.filter((name) => /^encryption(\.[0-9a-f]{16})?\.key\.enc$/.test(name) && holds(name, ENCRYPTION_KIND));
+  return [
+    ...(identities.length === 0 ? ["no identity key lies under its final name"] : []),
+    ...(encryptions.length === 0 ? ["no encryption key lies under a final name"] : []),
+  ];
+}
+
+function vaultKeyNumberOf(slot: Uint8Array): unknown {
+  const fields = decodeCbor(slot);
+  return fields instanceof Map ? fields.get(SLOT_VAULT_KEY_NUMBER) : undefined;
 }
 
 /** At every moment, what lies there without the database is enough to bring back the keys that the log names. */

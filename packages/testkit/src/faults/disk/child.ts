@@ -5,7 +5,7 @@
 import { join } from "node:path";
 import { readImage, writeImage } from "./folder-image.ts";
 import { arm, disarm, inFork, type FaultCounts, type FaultMode, mark, traceOff, traceOn } from "./orders.ts";
-import type { DiskOperation, DiskSubject } from "./subject.ts";
+import type { DiskOperation, DiskSubject, RunningOperation } from "./subject.ts";
 
 export interface FaultPoint {
   readonly mode: FaultMode;
@@ -116,13 +116,22 @@ async function failOperation(
     return { counts: disarm(), counter, error, closeError };
   }
   const counts = disarm();
-  const live = running.state();
+  const live = stateOf(running);
   // What a process that died now would leave. Reading these files makes the locks of this process fall; nobody else is there to notice.
   writeImage(`${dataDir}-died`, readImage(dataDir));
   const goOnError = await caught(() => running.goOn());
-  const wentOn = goOnError === undefined ? { state: running.state() } : { error: goOnError };
+  const wentOn = goOnError === undefined ? { state: stateOf(running) } : { error: goOnError };
   const closeError = await caught(() => running.close());
   return { counts, counter, error, closeError, live, wentOn };
+}
+
+/** A state that cannot be read is equal to none. */
+function stateOf(running: RunningOperation): string | undefined {
+  try {
+    return running.state();
+  } catch (error) {
+    return `unreadable: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`;
+  }
 }
 
 async function caught(action: () => Promise<void>): Promise<ReportedError | undefined> {

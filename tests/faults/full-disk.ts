@@ -1,0 +1,31 @@
+/** A file system of 2 MB, in memory, for one process: mounted in a mount namespace of its own, so that nothing is left behind. */
+import { spawnSync } from "node:child_process";
+import { mkdtempSync, rmSync } from "node:fs";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
+import type { FullDiskReport } from "./full-disk-child.ts";
+
+const CHILD: string = join(import.meta.dirname, "full-disk-child.ts");
+
+/** The value for a test's `skip`: why no file system can be mounted here, else false. */
+export function absentMounts(): string | false {
+  return inMount("true").status === 0 ? false : "no tmpfs can be mounted here: run as root, or allow user namespaces (unshare -Urm)";
+}
+
+/** @throws Error where the process failed */
+export function fillDisk(): FullDiskReport {
+  const { status, stdout, stderr } = inMount(`exec ${process.execPath} ${CHILD} "$0"`);
+  if (status !== 0) throw new Error(`the process on the small disk failed: ${stderr}`);
+  return JSON.parse(stdout) as FullDiskReport;
+}
+
+function inMount(command: string): { status: number | null; stdout: string; stderr: string } {
+  const disk = mkdtempSync(join(tmpdir(), "talos-disk-"));
+  try {
+    return spawnSync("unshare", ["-Urm", "sh", "-c", `mount -t tmpfs -o size=2m,mode=700 tmpfs "$0" && ${command}`, disk], {
+      encoding: "utf8",
+    });
+  } finally {
+    rmSync(disk, { recursive: true, force: true });
+  }
+}
