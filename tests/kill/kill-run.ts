@@ -169,7 +169,7 @@ async function isFinished(agents: Record<Name, AgentUnderTest>, messages: number
     if (journal.distinctNumbers() < messages) return false;
     await using inspection = await TalosClient.inspect({ dataDir });
     const { outbox, inbox } = inspection.status();
-    if (inbox.offered + outbox.waiting + outbox.ready + outbox.deposited > 0) return false;
+    if (inbox.offered + outbox.accepted + outbox.waiting + outbox.ready + outbox.deposited > 0) return false;
   }
   return true;
 }
