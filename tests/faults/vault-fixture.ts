@@ -158,7 +158,7 @@ export function liveKey(entry: { readonly keyId: KeyId } | undefined): KeyId {
   return entry.keyId;
 }
 
-export function keyEntry(keyId: KeyId, publicKey: Uint8Array, kind: "identity" | "encryption", role?: "current" | "next"): InventoryEntry {
+function keyEntry(keyId: KeyId, publicKey: Uint8Array, kind: "identity" | "encryption", role?: "current" | "next"): InventoryEntry {
   return { ...LIVE, keyId, kind, role, algorithm: kind === "identity" ? 1 : 2, publicKey };
 }
 

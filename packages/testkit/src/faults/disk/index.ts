@@ -3,6 +3,7 @@ export { runFaultChild, type FaultPoint } from "./child.ts";
 export { readImage, writeImage, type FolderImage } from "./folder-image.ts";
 export { runMatrix, type BadState, type MatrixOptions, type OperationResult } from "./matrix.ts";
 export { absentDiskFaults, diskFaultEnvironment } from "./shim.ts";
+export { parseTrace } from "./trace.ts";
 export type { DiskOperation, DiskSubject, Look, RunningOperation } from "./subject.ts";
 export { seededRandom } from "./random.ts";
 export { scriptedCrypto } from "../../crypto/scripted-crypto.ts";

@@ -84,11 +84,6 @@ export class PowerLossModel {
     }
   }
 
-  /** Whether anything is uncertain now. */
-  get uncertain(): boolean {
-    return this.#pending.length > 0 || [...this.#seen.values()].some(({ pending }) => pending.length > 0);
-  }
-
   /** One state that the disk may be found in. */
   state(loss: Loss, random: Random): FolderImage {
     const keepEntry = (): boolean => (loss === "drawn" ? random() < 0.5 : loss === "none" || loss === "contents");
