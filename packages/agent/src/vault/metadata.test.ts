@@ -111,6 +111,10 @@ test("the generation of the last writing may be lower, never higher, and nothing
   assert.equal(compare({ directory: undefined }), "different");
   assert.equal(compare({ log: PROJECTION.log.slice(0, 1) }), "different");
   assert.equal(compare({ slots: [] }), "different");
+  const twelfth = { ...PROJECTION, facts: { ...PROJECTION.facts, generation: 12 } };
+  assert.equal(writeMetadata(parent, { ...twelfth, slots: [] }), "different");
+  assert.match(readFileSync(join(parent, "metadata.json"), "utf8"), /^ {2}"keys": \[\],$/m);
+  assert.equal(compare({ facts: { ...PROJECTION.facts, generation: 13 }, slots: [] }), "as it should be");
   for (const content of [new Uint8Array(), Uint8Array.of(0xff), utf8("{}"), utf8('  "generation": 7,')]) {
     writeFileSync(join(parent, "metadata.json"), content);
     assert.equal(compare(), "different");
