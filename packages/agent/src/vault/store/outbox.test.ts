@@ -102,3 +102,14 @@ test("a row is resent only where it says so, and one that is not there has no bo
   assert.equal(outbox.body(again + 1), undefined);
   assert.equal(outbox.envelope(again + 1), undefined);
 });
+
+test("a fresh message id is its time in 48 bits and 80 random bits, so that ids sort by time", () => {
+  using store = openStore();
+  const { outbox } = store.tx;
+  const now = 0x0123_4567_89ab;
+  const ids = [outbox.newId(now), outbox.newId(now)].map((id) => Buffer.from(id));
+  for (const id of ids) assert.deepEqual([id.length, id.subarray(0, 6).toString("hex")], [16, "0123456789ab"]);
+  const random = ids.map((id) => id.subarray(6));
+  assert.equal(random[0]?.equals(random[1] ?? Buffer.alloc(0)), false);
+  for (const bytes of random) assert.ok(new Set(bytes).size > 1);
+});
