@@ -24,7 +24,7 @@ test(
   async () => {
     const results = await runMatrix({ subject: vaultSubject, child: join(import.meta.dirname, "vault-child.ts"), every: EVERY, atOnce: 2 });
     assert.deepEqual(
-      results.flatMap(({ bad }) => bad),
+      results.flatMap(({ bad }) => bad).map(({ operation, where, faults }) => `${operation}, ${where}: ${faults.join("; ")}`),
       [],
     );
     assert.equal(results.length, vaultSubject.operations.length);

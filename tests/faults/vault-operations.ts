@@ -147,16 +147,16 @@ async function prepareCrashed(dataDir: string): Promise<void> {
   }
   for (const keyId of ended) copyFileSync(join(copies, keyId), join(prekeys, `otpk_${keyId}.enc`));
   renameSync(join(prekeys, `otpk_${staged}.enc`), join(prekeys, `otpk_${staged}.enc.${staged}.1.new`));
-  renameSync(join(dataDir, "encryption.key.enc"), join(dataDir, `encryption.key.enc.${await encryptionKey(dataDir)}.1.new`));
+  renameSync(join(prekeys, "signed_prekey.enc"), join(prekeys, `signed_prekey.enc.${await signedPrekey(dataDir)}.1.new`));
   writeFileSync(join(prekeys, "otpk_00000000000000aa.enc.00000000000000aa.1.new"), "torn", { mode: 0o600 });
   writeFileSync(join(prekeys, "otpk_00000000000000bb.enc"), "foreign", { mode: 0o600 });
   writeFileSync(join(dataDir, "metadata.json.new"), "torn", { mode: 0o600 });
   copyFileSync(join(copies, "metadata.json"), join(dataDir, "metadata.json"));
 }
 
-async function encryptionKey(dataDir: string): Promise<KeyId> {
+async function signedPrekey(dataDir: string): Promise<KeyId> {
   using inspection = await Vault.inspect({ dataDir, crypto: fixtureCrypto("look") });
-  return liveKey(inspection.read((tx) => tx.inventory.live("encryption")));
+  return liveKey(inspection.read((tx) => tx.inventory.live("signed-prekey")));
 }
 
 function changing(name: string, change: Change): DiskOperation {

@@ -27,7 +27,7 @@ async function matrix(): Promise<boolean> {
     child: join(import.meta.dirname, "vault-child.ts"),
     ...(operations.length === 0 ? {} : { operations }),
     every: Number(values.every),
-    atOnce: 2,
+    atOnce: 3,
     progress: (result) => {
       say(row(result));
       for (const line of describeBad(result)) say(line);

@@ -1,4 +1,5 @@
 /** A folder in memory: what is in it, and how it is put on a disk. Knows nothing of what the files mean. */
+import { createHash } from "node:crypto";
 import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { dirname, join } from "node:path";
 
@@ -41,8 +42,12 @@ export function writeImage(folder: string, image: FolderImage): void {
 }
 
 /** The same for the same content. */
-export function imageKey(image: FolderImage, digest: (content: Uint8Array) => string): string {
-  return [...image].map(([path, { mode, content }]) => `${path} ${mode} ${content === undefined ? "/" : digest(content)}`).join("\n");
+export function imageKey(image: FolderImage): string {
+  const lines = [...image].map(([path, { mode, content }]) => {
+    const digest = content === undefined ? "/" : createHash("sha256").update(content).digest("hex");
+    return `${path} ${mode} ${digest}`;
+  });
+  return lines.join("\n");
 }
 
 /** Everything below one folder of an image, with paths relative to that folder; undefined where the image has no such folder. */

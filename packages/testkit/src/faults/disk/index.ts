@@ -1,6 +1,6 @@
 /** Faults of a disk, for whoever has a store to prove. Apart from the rest of testkit, so that its many processes start quickly. */
 export { runFaultChild, type FaultPoint } from "./child.ts";
-export { readImage, writeImage, type FolderImage } from "./folder-image.ts";
+export { imageKey, readImage, writeImage, type FolderImage } from "./folder-image.ts";
 export { runMatrix, type BadState, type MatrixOptions, type OperationResult } from "./matrix.ts";
 export { absentDiskFaults, diskFaultEnvironment } from "./shim.ts";
 export { parseTrace } from "./trace.ts";

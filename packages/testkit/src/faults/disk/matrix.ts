@@ -4,7 +4,6 @@
  * vault: what a state is, is the subject's to say.
  */
 import { spawn } from "node:child_process";
-import { createHash } from "node:crypto";
 import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
@@ -252,7 +251,7 @@ class OperationRun implements Disposable {
       if (cuts.has(at) || at === end) {
         for (const loss of [...LOSSES.slice(0, -1), ...Array<"drawn">(draws).fill("drawn")]) {
           const image = imageBelow(model.state(loss, random), DATA) ?? new Map();
-          const key = `${at === end} ${imageKey(image, (content) => createHash("sha256").update(content).digest("hex"))}`;
+          const key = `${at === end} ${imageKey(image)}`;
           if (tried.has(key)) continue;
           tried.add(key);
           const where = `power lost before ${at === end ? "anything else" : `call ${record.call} (${record.kind} ${record.path})`}, ${loss} lost`;
@@ -289,10 +288,12 @@ class OperationRun implements Disposable {
     this.#bad.push({ operation: this.#operation.name, where, faults });
   }
 
-  /** Every k-th, from another one for each operation. */
+  /** Every k-th, from another one for each operation, and one at least. */
   #sample<T>(points: readonly T[]): T[] {
     const { every = 1, seed = 1 } = this.#options;
-    return points.filter((_, index) => (index + seed + this.#index) % every === 0);
+    const offset = seed + this.#index;
+    const some = points.filter((_, index) => (index + offset) % every === 0);
+    return some.length > 0 ? some : points.slice(offset % points.length, (offset % points.length) + 1);
   }
 
   #inTurn(points: readonly FaultPoint[], n: number): readonly FaultPoint[] {
