@@ -100,7 +100,7 @@ export function ratios(numerators: readonly number[], denominators: readonly num
   return numerators.map((numerator, round) => numerator / (denominators[round] ?? Number.NaN));
 }
 
-export function differences(minuends: readonly number[], subtrahends: readonly number[]): number[] {
+function differences(minuends: readonly number[], subtrahends: readonly number[]): number[] {
   return minuends.map((minuend, round) => minuend - (subtrahends[round] ?? Number.NaN));
 }
 
