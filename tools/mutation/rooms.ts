@@ -16,9 +16,11 @@ export const ROOMS: Readonly<Record<string, Room>> = {
   vault: {
     folder: "packages/agent/src/vault",
     tests: {
+      "connect.ts": ["database.test.ts"],
       "database.ts": ["vault.test.ts", "inspect.test.ts"],
       "drawn-bytes.ts": ["sealer.test.ts"],
       "files.ts": ["key-files.test.ts"],
+      "inspect.ts": ["metadata.test.ts", "integrity.test.ts", "key-files.test.ts", "opened-way.test.ts"],
       "kdf-bounds.ts": ["unlock-slots.test.ts", "slot-changes.test.ts"],
       "kdf-raise.ts": ["slot-changes.test.ts"],
       "key-file.ts": ["key-files.test.ts"],
@@ -34,8 +36,8 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "rescue-source.ts": RESCUE,
       "rescue-state.ts": RESCUE,
       "sealer.ts": ["key-files.test.ts"],
-      "settle.ts": ["vault.test.ts", "rekey.test.ts"],
-      "slot-changes.ts": [],
+      "settle.ts": ["integrity.test.ts", "rekey.test.ts", "vault.test.ts"],
+      "slot-changes.ts": ["opened-way.test.ts", "rekey.test.ts"],
       "slot-info.ts": ["slot-changes.test.ts"],
       "slot-record.ts": ["unlock-slots.test.ts"],
       "sqlite-error.ts": [],

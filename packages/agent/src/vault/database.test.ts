@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { isTalosError } from "@talos/core";
+import { connect } from "./connect.ts";
 import { atomically, openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts, writeFirst } from "./database.ts";
 import { record } from "./disk-fixture.test.ts";
 import { APPLICATION_ID } from "./store/migrations.ts";
@@ -222,6 +223,11 @@ test("a -shm that a killed process left half made is made anew by who looks", ()
   changeFile(join(left, "state.db-wal"), (content) => content.subarray(0, 32));
   rmSync(join(left, "state.db-shm"));
   assert.equal(readOnce(left, readFacts)?.generation, 7, "a log that was only begun holds no commit");
+});
+
+test("a database that cannot be opened at all has a name, too", () => {
+  using folder = temporaryFolder();
+  assert.throws(() => connect(join(folder.dataDir, "state.db")), hasCode("STORAGE_FAILED"));
 });
 
 test("a disk that fails when the database is opened has a name, and no connection stays open", (t) => {

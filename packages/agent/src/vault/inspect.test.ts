@@ -1,10 +1,11 @@
 import assert from "node:assert/strict";
 import { chmodSync, cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
-import { test } from "node:test";
+import { DatabaseSync } from "node:sqlite";
+import { test, type TestContext } from "node:test";
 import { isTalosError, nodeCrypto, utf8 } from "@talos/core";
 import { snapshotFolder } from "@talos/testkit";
-import { agent, changeFile, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
+import { agent, changeFile, makeClosedVault, makeFile, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
 const crypto = nodeCrypto;
@@ -141,6 +142,62 @@ test("without the password everything public can be read, and sealed columns say
   using withIt = await Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto });
   using body = withIt.read((tx) => tx.outbox.body(order)) ?? assert.fail();
   assert.equal(body.length, 5);
+});
+
+/** Removes a file after that many connections were closed: somebody tidies up while it is looked. */
+function removeAfterCloses(t: TestContext, closes: number, path: string): void {
+  const { mock } = t.mock.method(DatabaseSync.prototype, "close", function closeAndRemove(this: DatabaseSync): void {
+    mock.restore();
+    this.close();
+    if (closes === 1) rmSync(path);
+    else removeAfterCloses(t, closes - 1, path);
+  });
+}
+
+test("what a running agent was just doing is looked at twice, what lies in a closed vault once", async (t) => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  const stranger = join(folder.dataDir, "prekeys/otpk_0123456789abcdef.enc");
+  const look = async (): Promise<string[]> => {
+    makeFile(stranger, "on its way");
+    // The way in, the holder, the first look.
+    removeAfterCloses(t, 3, stranger);
+    using inspection = await Vault.inspect({ dataDir: folder.dataDir, crypto });
+    return inspection.findings.map(({ code }) => code);
+  };
+  assert.deepEqual(await look(), []);
+  vault.close();
+  assert.deepEqual(await look(), ["QUARANTINED"]);
+});
+
+test("a holder that is on record and gone is none", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  const left = join(folder.parent, "left");
+  cpSync(folder.dataDir, left, { recursive: true });
+  vault.close();
+  for (const path of [left, join(left, "prekeys")]) chmodSync(path, 0o700);
+  {
+    using lock = new DatabaseSync(join(left, "lock"));
+    lock.exec("UPDATE holder SET pid = 99999999");
+  }
+  using inspection = await Vault.inspect({ dataDir: left, crypto });
+  assert.equal(inspection.holder, undefined);
+});
+
+test("an inspection that is closed opens nothing sealed any more", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  const plan = { id: "p", kind: "publish", step: "a", createdAt: NOW, updatedAt: NOW, attempts: 0, nextAttemptAt: NOW } as const;
+  vault.transaction((tx) => {
+    tx.plans.put({ ...plan, payload: utf8("payload") });
+  });
+  vault.close();
+  const inspection = await Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto });
+  const payload = (): unknown => inspection.read((tx) => tx.plans.get("p")?.payload);
+  assert.deepEqual(payload(), utf8("payload"));
+  inspection.close();
+  assert.throws(payload);
 });
 
 test("what cannot be inspected is a named error", async () => {

@@ -20,5 +20,6 @@ test("the home directory stands in the public projection, which follows it", () 
   assert.equal(store.store.endWriting(), false);
   store.store.beginWriting();
   store.tx.settings.set(HOME_DIRECTORY, "http://127.0.0.1:1");
+  assert.equal(store.tx.settings.get("home-directory"), "http://127.0.0.1:1", "a name in the format");
   assert.equal(store.store.endWriting(), true);
 });
