@@ -32,7 +32,7 @@ export class SlotsApi {
    *
    * @param options exactly one of `password`, `keyFile`, `credential`
    * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, PASSWORD_REQUIRED, WEAK_PASSWORD; FILE_NOT_FOUND, PERMISSIONS_TOO_OPEN,
-   *   OWNER_FOREIGN of a key file; CREDENTIAL_NOT_FOUND; SLOTS_FULL; CLIENT_CLOSED, COMMIT_FAILED
+   *   OWNER_FOREIGN of a key file; CREDENTIAL_NOT_FOUND; SLOTS_FULL, SLOT_EXISTS; CLIENT_CLOSED, COMMIT_FAILED
    */
   async add(options: AddSlotOptions): Promise<SlotInfo> {
     const { label, allowWeakPassword = false, ...means } = checkAddSlotOptions(options);

@@ -173,6 +173,23 @@ test("what cannot be a way in changes nothing", async () => {
   assert.equal(audit(closing).length, 1);
 });
 
+test("no secret opens two slots: it would go on opening one when the other is changed or removed", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  closing.addSlot(password("a second good password"), "", NOW);
+  closing.addSlot(keyMaterial("key-file"), "", NOW);
+  const before = closing.slots();
+  const slotExists = hasCode("SLOT_EXISTS");
+  assert.throws(() => closing.addSlot(password(), "", NOW), slotExists);
+  assert.throws(() => closing.addSlot(keyMaterial("credential"), "talos.key", NOW), slotExists);
+  assert.throws(
+    () => closing.changePassword({ current: password().secret, next: password("a second good password").secret, now: NOW }),
+    slotExists,
+  );
+  assert.deepEqual(closing.slots(), before);
+});
+
 test("a password is changed by two Argon2id runs and one commit; the old one opens nothing any more", async () => {
   using folder = temporaryFolder();
   const { dataDir } = folder;
@@ -212,7 +229,7 @@ test("of several passwords the one that is named is replaced, whichever opened t
   using counted = await openWith(dataDir, password("third"), FLOOR_KDF, counter.crypto);
   counter.runs = 0;
   counted.changePassword({ current: password("third").secret, next: password("fourth").secret, now: NOW });
-  assert.equal(counter.runs, 2, "the slot that opened the vault is tried first");
+  assert.equal(counter.runs, 3, "the slot that opened the vault is tried first, and the other one must not open by the new password");
 });
 
 test("a change that cannot be committed leaves the old password in force", async () => {

@@ -2,21 +2,22 @@
  * Ways in, of an open vault: one more, one less, another password. Each change is one transaction with its entry in the
  * audit trail. The keys themselves stay as they are.
  */
-import { talosError } from "@talos/core";
+import { isTalosError, talosError } from "@talos/core";
 import { readSlots } from "./database.ts";
 import { strongest } from "./kdf-bounds.ts";
 import type { OpenVault, VaultParts } from "./parts.ts";
 import { replaceVaultKey } from "./rekey.ts";
 import { fieldsOf, slotInfo } from "./slot-info.ts";
-import { decodeSlot, MAX_SLOTS, type StoredSlot } from "./slot-record.ts";
+import { decodeSlot, MAX_SLOTS, type StoredSlot, type UnlockKind } from "./slot-record.ts";
 import { SlotTable } from "./store/slots.ts";
 import type { ChangePasswordOptions, PasswordChange, SlotInfo } from "./types.ts";
-import { checkNewSecret, makeSlot, unlock, type UnlockWith } from "./unlock-slots.ts";
+import { checkNewSecret, makeSlot, unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
 
 /**
- * Of a password one Argon2id run.
+ * Of a password one Argon2id run, and one for each password slot there is: a secret that opened two of them would still open the
+ * other one when the first is changed or removed.
  *
- * @throws TalosError SLOTS_FULL before anything is derived; as `makeSlot`; as `Vault.transaction`
+ * @throws TalosError SLOTS_FULL before anything is derived; SLOT_EXISTS; as `makeSlot`; as `Vault.transaction`
  */
 export function addSlot(vault: OpenVault, withSecret: UnlockWith, label: string, now: number): SlotInfo {
   const { parts } = vault;
@@ -25,6 +26,7 @@ export function addSlot(vault: OpenVault, withSecret: UnlockWith, label: string,
   const taken = new Set(readSlots(parts.database).map(({ number }) => number));
   const number = Array.from({ length: MAX_SLOTS }, (_, i) => i + 1).find((candidate) => !taken.has(candidate));
   if (number === undefined) throw talosError("SLOTS_FULL");
+  refuseKnown(vault, withSecret, readSlots(parts.database));
   const { record, stretched } = parts.sealer.lendVaultKey((vaultKey) => makeSlot(withSecret, vaultKey, facts, { label, now, kdf }, crypto));
   stretched.dispose();
   vault.commit((tx) => {
@@ -32,6 +34,27 @@ export function addSlot(vault: OpenVault, withSecret: UnlockWith, label: string,
     tx.audit.append({ kind: "slot-added", at: now, details: { slot: number, unlock: withSecret.kind, label } });
   });
   return slotInfo(number, decodeSlot(record, crypto), parts.way?.number);
+}
+
+/** @param slots those that it must not open @throws TalosError SLOT_EXISTS */
+function refuseKnown({ parts }: OpenVault, secret: UnlockWith, slots: readonly StoredSlot[]): void {
+  const kinds: readonly UnlockKind[] = secret.kind === "password" ? ["password"] : ["key-file", "credential"];
+  for (const kind of kinds) {
+    using known = tryUnlock(slots, { kind, secret: secret.secret }, parts);
+    if (known !== undefined) throw talosError("SLOT_EXISTS", undefined, { details: { slot: known.number } });
+  }
+}
+
+function tryUnlock(slots: readonly StoredSlot[], secret: UnlockWith, { facts, crypto }: VaultParts): UnlockedSlot | undefined {
+  if (slots.length === 0) return undefined;
+  try {
+    return unlock(slots, secret, facts, crypto);
+  } catch (error) {
+    // A damaged slot opens with nothing.
+    const none = ["WRONG_PASSWORD", "WRONG_UNLOCK_KEY", "VAULT_CORRUPT", "KDF_PARAMETERS_REFUSED"] as const;
+    if (none.some((code) => isTalosError(error, code))) return undefined;
+    throw error;
+  }
 }
 
 /** @throws TalosError SLOT_NOT_FOUND; LAST_SLOT where no other slot would open the vault; as `Vault.transaction` */
@@ -55,10 +78,10 @@ export function removeSlot(vault: OpenVault, number: number, now: number): void 
 }
 
 /**
- * Replaces the slot that `current` opens: one Argon2id run to try it (more where there are several password slots and it is
- * not the one that opened the vault), and one for the new one.
+ * Replaces the slot that `current` opens: one Argon2id run to try it and one for the new one; more where there are several password
+ * slots.
  *
- * @throws TalosError WRONG_PASSWORD; PASSWORD_REQUIRED, INVALID_ARGUMENT as `makeSlot`; as `Vault.transaction`, and with
+ * @throws TalosError WRONG_PASSWORD; SLOT_EXISTS where `next` opens another slot; PASSWORD_REQUIRED, INVALID_ARGUMENT as `makeSlot`; as `Vault.transaction`, and with
  *   `rekey` as `replaceVaultKey`; then nothing has changed
  */
 export function changePassword(vault: OpenVault, { current, next, now, rekey = false }: ChangePasswordOptions): PasswordChange {
@@ -69,6 +92,8 @@ export function changePassword(vault: OpenVault, { current, next, now, rekey = f
   const slots = readSlots(parts.database).sort((a, b) => rank(a, parts) - rank(b, parts));
   using found = unlock(slots, { kind: "password", secret: current }, facts, crypto);
   const { number, fields } = found;
+  const others = slots.filter((slot) => slot.number !== number);
+  refuseKnown(vault, nextSecret, others);
   const newSlot = { label: fields.label, now, kdf: strongest(parts.kdf, fields.kdf ?? parts.kdf) };
   if (rekey) {
     return replaceVaultKey(vault, {

@@ -430,6 +430,11 @@ export const ERROR_CODES = {
     message: "The vault has eight unlock slots already.",
     hint: "Remove one that is not needed any more: talos slots list, talos slots remove.",
   },
+  SLOT_EXISTS: {
+    exitCode: 5,
+    message: "This password or key opens an unlock slot already.",
+    hint: "Take another one, or go on with that slot: talos slots list.",
+  },
   SLOT_NOT_FOUND: {
     exitCode: 4,
     message: "There is no unlock slot with this number.",
