@@ -110,8 +110,7 @@ test("after 10,000 messages without an answer a new session takes over", async (
   for (let sent = 1; sent < 10_000; sent += 1_111) {
     await Promise.all(Array.from({ length: 1_111 }, async () => alice.send(bob.did, "x")));
   }
-  const { messageId, state } = await alice.send(bob.did, "one more");
-  assert.equal(state, "waiting");
+  const { messageId } = await alice.send(bob.did, "one more");
   await until(() => alice.outbox(messageId)?.state === "deposited", "it went in a new session");
   assert.equal(alice.status().sessions.length, 2);
 });
