@@ -310,6 +310,76 @@ for (const [what, fail] of [
   });
 }
 
+test("without a way in to go on with, a new vault key asks for one, and nothing changes", async () => {
+  using folder = temporaryFolder();
+  (await fullVault(folder.dataDir)).close();
+  const parts = openForTest(folder.dataDir);
+  const vault = new Vault(parts);
+  const refused = (error: unknown): boolean => isTalosError(error, "SLOT_NOT_FOUND") && error.hint.includes("talos passwd --rekey");
+  vault.addSlot(password("another"), "", NOW);
+  parts.database.exec("CREATE TEMP TABLE kept AS SELECT record FROM slots WHERE slot = 1; UPDATE slots SET record = x'00' WHERE slot = 1");
+  assert.throws(() => vault.replaceVaultKey(NOW), refused, "its own slot is damaged");
+  parts.database.exec("UPDATE slots SET record = (SELECT record FROM kept) WHERE slot = 1");
+  vault.removeSlot(1, NOW);
+  assert.throws(() => vault.replaceVaultKey(NOW), refused, "its own slot is gone");
+  assert.equal(vault.vaultKeyNumber, 1);
+  assertOnly(folder.dataDir, 1);
+  // With a password it goes on, as if it had been opened with that.
+  const change = vault.changePassword({
+    current: password("another").secret,
+    next: password("the next one").secret,
+    now: NOW,
+    rekey: true,
+  });
+  assert.deepEqual([change.slot.number, change.slot.opened, change.toAddAgain], [2, true, []]);
+  vault.close();
+  (await reopen(folder.dataDir, "the next one")).close();
+});
+
+test("the way in that goes on is the one that opened the vault, whatever its number", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  const { vault } = await makeVault(dataDir);
+  vault.addSlot(keyMaterial(), "in the safe", NOW);
+  vault.close();
+  const opened = await Vault.open({ dataDir, unlock: keyMaterial(), crypto, now: NOW, kdf: FLOOR_KDF });
+  assert.equal(opened.replaceVaultKey(NOW).slot.number, 2);
+  opened.close();
+  await assert.rejects(reopen(dataDir), hasCode("WRONG_PASSWORD"));
+  (await Vault.open({ dataDir, unlock: keyMaterial(), crypto, now: NOW, kdf: FLOOR_KDF })).close();
+});
+
+test("the former sealer seals nothing any more, and a new vault key that came to nothing leaves nothing in memory", async () => {
+  using folder = temporaryFolder();
+  (await fullVault(folder.dataDir)).close();
+  const stretched: SecretBytes[] = [];
+  const argon2id = (...args: Parameters<Crypto["argon2id"]>): SecretBytes => {
+    const secret = crypto.argon2id(...args);
+    stretched.push(secret);
+    return secret;
+  };
+  const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto: { ...crypto, argon2id }, now: NOW, kdf: FLOOR_KDF });
+  using vault = new Vault(parts);
+  // Refused in the middle of the commit, when everything is staged.
+  parts.database.exec("CREATE TEMP TRIGGER refuse BEFORE DELETE ON slots BEGIN SELECT RAISE(ABORT, 'no'); END");
+  assert.throws(() => vault.changePassword(REKEY), hasCode("INTERNAL"));
+  parts.database.exec("DROP TRIGGER refuse");
+  assert.equal(parts.doubtful, false);
+  assertOnly(folder.dataDir, 1);
+  assert.deepEqual(
+    stretched.map(({ isDisposed }) => isDisposed),
+    [false, true, true],
+  );
+  const former = parts.sealer;
+  vault.changePassword(REKEY);
+  assert.throws(() => former.sealFile(utf8("context"), utf8("text")));
+  assert.throws(() => former.sealRow("t", utf8("row"), "c", utf8("text")));
+  assert.deepEqual(
+    stretched.map(({ isDisposed }) => isDisposed),
+    [true, true, true, true, false],
+  );
+});
+
 test("a commit that is refused leaves everything under the former vault key, and the next attempt works", async () => {
   using folder = temporaryFolder();
   (await fullVault(folder.dataDir)).close();

@@ -6,7 +6,7 @@ import { Sealer } from "../sealer.ts";
 import { agent, NOW } from "../vault-fixture.test.ts";
 import { SCHEMA_1 } from "./schema.ts";
 import { resealAll, SEALED_COLUMNS, sealedValues } from "./sealed-values.ts";
-import { Store } from "./store.ts";
+import { type RowSealer, Store } from "./store.ts";
 import { type Transaction, transactionOver } from "./transaction.ts";
 
 const crypto = nodeCrypto;
@@ -90,6 +90,10 @@ test("failure 51: everything is sealed anew, small and large, and nothing opens 
     before,
   );
   for (const { table, row, column, sealed } of after) assert.throws(() => here.old.openRow(table, row, column, sealed));
+  const places = here.store.get(
+    "SELECT (SELECT count(*) FROM large_values) AS large, (SELECT count(*) FROM inbox WHERE body IS NULL) AS elsewhere",
+  );
+  assert.deepEqual({ ...places }, { large: 2, elsewhere: 1 }, "each where it was");
   here.store.useSealer(here.fresh);
   assert.equal(here.tx.inbox.next(1)?.body.length, 5000);
   assert.equal(here.tx.outbox.body(2)?.length, 5000);
@@ -104,4 +108,30 @@ test("what was dropped is left out, and what does not open stays as it is and is
   here.store.run("UPDATE sessions SET state = ?", foreign);
   assert.deepEqual(resealAll(here.store, here.old, here.fresh), { resealed: 3, lost: 1 });
   assert.deepEqual(new Uint8Array(here.store.get("SELECT state FROM sessions")?.["state"] as Uint8Array), foreign);
+});
+
+test("what was opened to be sealed anew is wiped; a failure that is no damage ends it", () => {
+  using here = bench();
+  fill(here);
+  const opened: Uint8Array[] = [];
+  const openRow = (...args: Parameters<Sealer["openRow"]>): Uint8Array => {
+    const plain = here.old.openRow(...args);
+    opened.push(plain);
+    return plain;
+  };
+  const watched: RowSealer = { openRow, sealRow: (...args) => here.old.sealRow(...args), drawBytes: () => here.old.drawBytes() };
+  resealAll(here.store, watched, here.fresh);
+  assert.equal(opened.length, 6);
+  assert.ok(opened.every((plain) => plain.every((byte) => byte === 0)));
+  const outOfMemory = new RangeError("no memory");
+  const failing: RowSealer = {
+    ...watched,
+    openRow: () => {
+      throw outOfMemory;
+    },
+  };
+  assert.throws(
+    () => resealAll(here.store, failing, here.fresh),
+    (error) => error === outOfMemory,
+  );
 });

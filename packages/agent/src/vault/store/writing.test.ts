@@ -57,3 +57,23 @@ test("an order that was given out before this opening is not given out again, th
   assert.equal(reopened.nextOrder("inbox"), last + 2);
   assert.equal(reopened.nextOrder("outbox"), 1);
 });
+
+test("random bytes come from one stock within a transaction, and from another in the next", () => {
+  using open = openStore();
+  const first = open.store.drawn();
+  assert.ok(first === open.store.drawn() && first.take(12).length === 12);
+  open.store.endWriting();
+  open.store.beginWriting();
+  assert.notEqual(open.store.drawn(), first);
+});
+
+test("another sealer is used from the moment on when it is given", () => {
+  using open = openStore();
+  const fresh = new Store(open.database, undefined);
+  fresh.useSealer({
+    sealRow: (_table, _row, _column, plaintext) => plaintext,
+    openRow: (_table, _row, _column, sealed) => sealed,
+    drawBytes: () => assert.fail("not needed"),
+  });
+  assert.deepEqual(fresh.unseal("t", id16(), "c", utf8("as it is")), utf8("as it is"));
+});
