@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodeCrypto, revealSecret, utf8 } from "@talos/core";
+import { equalBytes, nodeCrypto, revealSecret, utf8 } from "@talos/core";
 import { agent, NOW } from "../vault-fixture.test.ts";
 import type { NewOutboxRow, ReadyEnvelope } from "./outbox.ts";
 import { id16, openStore } from "./store-fixture.test.ts";
@@ -29,13 +29,14 @@ test("a large body and a large envelope go with the row, each at its time", () =
   const envelope = ready(LARGE_BYTES);
   outbox.toReady(order, envelope);
   assert.equal(large(), 2);
-  assert.deepEqual(outbox.envelope(order), envelope.envelope);
+  const isFirst = (): boolean => equalBytes(outbox.envelope(order) ?? assert.fail(), envelope.envelope);
+  assert.ok(isFirst());
   assert.equal(outbox.toReady(order, ready(LARGE_BYTES)), false);
-  assert.deepEqual(outbox.envelope(order), envelope.envelope, "the first one stays");
+  assert.ok(isFirst(), "the first one stays");
   assert.equal(outbox.againToWaiting(order, "no-session"), true);
   assert.deepEqual([large(), outbox.envelope(order)], [1, undefined]);
   using kept = outbox.body(order);
-  assert.deepEqual(kept && revealSecret(kept), body);
+  assert.ok(kept && equalBytes(revealSecret(kept), body));
 
   outbox.toReady(order, ready(LARGE_BYTES));
   assert.equal(outbox.toDeposited(order, NOW, true), true);

@@ -145,7 +145,7 @@ test("outbox: large bodies and envelopes come back whole and go with their row",
     using stored = outbox.body(order) ?? assert.fail();
     // Not deepEqual: to print how megabytes differ takes minutes.
     assert.ok(equalBytes(revealSecret(stored), body));
-    assert.deepEqual(outbox.envelope(order), envelope);
+    assert.ok(equalBytes(outbox.envelope(order) ?? assert.fail(), envelope));
     outbox.remove(order);
   }
   assert.equal(store.database.prepare("SELECT count(*) AS n FROM large_values").get()?.["n"], 0);
