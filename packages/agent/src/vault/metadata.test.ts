@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { agentIdToDid, decodeUtf8, type KeyId, nodeCrypto, toBase64Url, toHex, utf8 } from "@talos/core";
@@ -94,6 +94,15 @@ test("it is written by a temporary file, synced and renamed, over whatever an at
     "different",
     "written under a higher generation than state.db has, which may be an older copy",
   ]);
+});
+
+test("what an attempt before left is removed beside a file that is as it should be, too", async () => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  const left = join(folder.dataDir, "metadata.json.new");
+  writeFileSync(left, "torn", { mode: 0o600 });
+  (await reopen(folder.dataDir)).close();
+  assert.ok(!existsSync(left));
 });
 
 test("the generation of the last writing may be lower, never higher, and nothing else may differ", () => {

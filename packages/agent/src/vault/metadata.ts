@@ -64,11 +64,12 @@ export function renderMetadata({ facts, keys, slots, log, directory }: Projectio
 
 /** Writes it unless it is there as it should be. @returns what was wrong */
 export function writeMetadata(dataDir: string, projection: Projection): MetadataState {
-  const state = compareMetadata(dataDir, projection);
-  if (state === "as it should be") return state;
   const path = join(dataDir, METADATA_FILE);
   const fresh = `${path}.new`;
+  // A crash may leave one, also beside a projection that is right: after a loss of power a rename is there, and what it followed is not.
   unlinkFile(fresh);
+  const state = compareMetadata(dataDir, projection);
+  if (state === "as it should be") return state;
   writeNewFile(fresh, renderMetadata(projection));
   renameFile(fresh, path);
   syncFolder(dataDir);
