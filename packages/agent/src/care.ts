@@ -6,6 +6,7 @@ import type { Environment } from "./environment.ts";
 import { rescueAgent, type RescueReport } from "./lifecycle/rescue-agent.ts";
 import { checkDoctorOptions, checkRescueOptions, dataDirOf, type DoctorOptions, type RescueOptions } from "./options.ts";
 import { isUnlockGiven, readUnlock } from "./password/index.ts";
+import { checkTime } from "./vault/times.ts";
 
 /**
  * As `TalosClient.doctor`, on given ground.
@@ -27,6 +28,8 @@ export async function doctorIn(
 export async function rescueIn({ clock, crypto }: Environment, options: RescueOptions): Promise<RescueReport> {
   const checked = checkRescueOptions(options);
   const dataDir = resolve(dataDirOf(checked));
+  const now = clock.now();
+  checkTime(now);
   using unlock = await readUnlock(checked);
-  return await rescueAgent({ dataDir, unlock, crypto, now: clock.now(), directory: checked.directory });
+  return await rescueAgent({ dataDir, unlock, crypto, now, directory: checked.directory });
 }

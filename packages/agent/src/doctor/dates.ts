@@ -2,6 +2,7 @@
 import { CLOCK_SLACK_MILLISECONDS, decodeCertificate } from "@talos/core";
 import { DATABASE_FILE } from "../vault/layout.ts";
 import type { InventoryEntry } from "../vault/store/inventory.ts";
+import { showTime } from "../vault/times.ts";
 import { command, type DoctorFinding, finding, NOTHING_TO_DO } from "./finding.ts";
 import type { Look, StateLook } from "./look.ts";
 
@@ -35,7 +36,7 @@ export function checkTimes({ store, tx, now, holder }: StateLook): DoctorFinding
   return [
     finding("CLOCK_BEHIND", {
       file: DATABASE_FILE,
-      message: `The store has an entry of ${moment(newest)}, and by this machine's clock it is ${moment(now)}: the clock is behind now, or was ahead then.`,
+      message: `The store has an entry of ${showTime(newest)}, and by this machine's clock it is ${showTime(now)}: the clock is behind now, or was ahead then.`,
       remedy: "Set the clock, then open the agent: timedatectl status",
     }),
   ];
@@ -73,7 +74,7 @@ function certificateFindings(wire: Uint8Array | undefined, now: number, isRunnin
   return [
     finding("CERTIFICATE_EXPIRED", {
       file: DATABASE_FILE,
-      message: `The newest instance certificate ended ${moment(to)}${isRunning ? ", and the running agent has not renewed it" : ""}.`,
+      message: `The newest instance certificate ended ${showTime(to)}${isRunning ? ", and the running agent has not renewed it" : ""}.`,
       remedy: isRunning
         ? "See the running agent's errors; its clock or its key backend may fail."
         : `${NOTHING_TO_DO} The next opening makes a new one.`,
@@ -81,11 +82,7 @@ function certificateFindings(wire: Uint8Array | undefined, now: number, isRunnin
   ];
 }
 
-function moment(milliseconds: number): string {
-  return new Date(milliseconds).toISOString();
-}
-
 function day(milliseconds: number): string {
   const isDate = Math.abs(milliseconds) <= 8.64e15;
-  return isDate ? moment(milliseconds).slice(0, 10) : "no date at all";
+  return isDate ? showTime(milliseconds).slice(0, 10) : "no date at all";
 }

@@ -227,6 +227,18 @@ const CASES: readonly Case[] = [
     worst: "sound",
   },
   {
+    name: "a process in the lock since a time that is no date",
+    damage: (dataDir) => {
+      const lock = new DatabaseSync(join(dataDir, "lock"));
+      lock
+        .prepare("INSERT INTO holder (id, pid, host, since, token) VALUES (1, ?, ?, ?, ?)")
+        .run(process.pid, hostname(), 9e15, new Uint8Array(16));
+      lock.close();
+    },
+    found: ["LOCK_HELD lock", "CLOCK_BEHIND state.db"],
+    worst: "warning",
+  },
+  {
     name: "no database",
     damage: (dataDir) => unlinkSync(join(dataDir, "state.db")),
     found: ["VAULT_CORRUPT state.db", "RESCUE_POSSIBLE metadata.json"],
@@ -375,6 +387,7 @@ const CASES: readonly Case[] = [
   { name: "40 days later", later: 40 * DAY, found: ["KEY_DUE", "CERTIFICATE_EXPIRED state.db"], worst: "warning" },
   { name: "50 days later", later: 50 * DAY, found: ["KEY_EXPIRED", "CERTIFICATE_EXPIRED state.db"], worst: "warning" },
   { name: "a clock that was set back a day", later: -DAY, found: ["CLOCK_BEHIND state.db"], worst: "warning" },
+  { name: "a clock before 1970", later: -Date.now() - DAY, found: ["CLOCK_IMPLAUSIBLE", "CLOCK_BEHIND state.db"], worst: "warning" },
   { name: "a clock of 1970", later: -Date.now(), found: ["CLOCK_IMPLAUSIBLE", "CLOCK_BEHIND state.db"], worst: "warning" },
   {
     name: "hashing parameters of nobody",

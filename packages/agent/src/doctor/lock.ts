@@ -5,6 +5,7 @@ import { statPath } from "../vault/files.ts";
 import { LOCK_FILE } from "../vault/layout.ts";
 import { type LockHolder, mayBeRunning, readHolder } from "../vault/lock.ts";
 import { fromSqlite } from "../vault/sqlite-error.ts";
+import { showTime } from "../vault/times.ts";
 import { isTalosError } from "@talos/core";
 import { type DoctorFinding, finding, NOTHING_TO_DO, pathFor } from "./finding.ts";
 import type { Look } from "./look.ts";
@@ -22,7 +23,7 @@ export function checkLock({ dataDir }: Look): DoctorFinding[] {
   }
   const holder = readHolder(dataDir);
   if (holder === undefined) return [];
-  const who = `Process ${holder.pid} on ${printableHost(holder)}, since ${new Date(holder.since).toISOString()}`;
+  const who = `Process ${holder.pid} on ${printableHost(holder)}, since ${showTime(holder.since)}`;
   if (mayBeRunning(holder)) {
     return [
       finding("LOCK_HELD", {

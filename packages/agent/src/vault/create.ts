@@ -18,6 +18,7 @@ import type { NewAuditEntry } from "./store/audit.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Store } from "./store/store.ts";
 import { transactionOver } from "./store/transaction.ts";
+import { checkTime } from "./times.ts";
 import type { CreateVaultOptions, FirstContent } from "./types.ts";
 import { checkNewSecret, makeSlot } from "./unlock-slots.ts";
 
@@ -32,6 +33,7 @@ const FIRST_SLOT = 1;
  */
 export async function createParts(options: CreateVaultOptions): Promise<VaultParts> {
   const { dataDir, crypto, now, kdf = DEFAULT_KDF, slotLabel: label = "" } = options;
+  checkTime(now);
   checkNewSecret(options.unlock);
   checkLabel(label);
   if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");

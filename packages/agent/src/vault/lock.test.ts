@@ -120,6 +120,18 @@ test("somebody who only reads the record is waited for, at taking and at letting
   await ended;
 });
 
+test("a holder whose time is no date is named all the same", () => {
+  using folder = temporaryFolder();
+  const dataDir = dataDirectory(folder);
+  Lock.acquire(dataDir, NOW, crypto)[Symbol.dispose]();
+  using other = new DatabaseSync(join(dataDir, "lock"));
+  other.exec(`${TAKE_OVER.replace("8", "9000000000000000")}; BEGIN IMMEDIATE`);
+  assert.throws(
+    () => Lock.acquire(dataDir, NOW, crypto),
+    (error) => isTalosError(error, "VAULT_LOCKED") && error.details["since"] === "a time that is no date" && error.details["pid"] === 7,
+  );
+});
+
 test("letting go cannot fail, and frees the lock in any case", (t) => {
   using folder = temporaryFolder();
   const dataDir = dataDirectory(folder);

@@ -12,6 +12,7 @@ import { createEmptyFile } from "./files.ts";
 import { LOCK_FILE } from "./layout.ts";
 import { fromSqlite, isBusy } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
+import { checkTime, showTime } from "./times.ts";
 
 export interface LockHolder {
   readonly pid: number;
@@ -36,9 +37,10 @@ export class Lock implements Disposable {
   /**
    * Takes the lock of a folder that exists.
    *
-   * @throws TalosError VAULT_LOCKED naming pid, host and since when; STORAGE_FAILED
+   * @throws TalosError VAULT_LOCKED naming pid, host and since when; STORAGE_FAILED; INVALID_ARGUMENT for a time before 1970
    */
   static acquire(dataDir: string, now: number, crypto: Pick<Crypto, "randomBytes">): Lock {
+    checkTime(now);
     const path = join(dataDir, LOCK_FILE);
     createEmptyFile(path);
     const database = connect(path);
@@ -114,7 +116,7 @@ function waitForReaders(database: DatabaseSync, wait: boolean): void {
 
 function locked(holder: LockHolder | undefined): TalosError {
   if (holder === undefined) return talosError("VAULT_LOCKED");
-  const since = new Date(holder.since).toISOString();
+  const since = showTime(holder.since);
   return talosError("VAULT_LOCKED", `Process ${holder.pid} on ${holder.host} has had this data directory open since ${since}.`, {
     details: { pid: holder.pid, host: holder.host, since },
   });

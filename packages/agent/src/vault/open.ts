@@ -18,6 +18,7 @@ import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
 import { migrate } from "./store/migrations.ts";
 import { Store } from "./store/store.ts";
+import { checkTime } from "./times.ts";
 import type { OpenVaultOptions, VaultFinding } from "./types.ts";
 import { unlock, type UnlockedSlot } from "./unlock-slots.ts";
 
@@ -29,10 +30,12 @@ export interface WayIn {
 /**
  * @throws TalosError VAULT_NOT_FOUND, VAULT_FOREIGN, WRONG_PASSWORD, WRONG_UNLOCK_KEY, PASSWORD_REQUIRED, VAULT_LOCKED, VAULT_CORRUPT,
  *   KDF_PARAMETERS_REFUSED, UNSUPPORTED_VERSION, SYMLINK_REFUSED, OWNER_FOREIGN, PERMISSIONS_TOO_OPEN; KEY_FILE_MISSING,
- *   KEY_FILE_CORRUPT, KEY_FILE_SWAPPED for a key that the agent cannot do without; STORAGE_FAILED, COMMIT_FAILED
+ *   KEY_FILE_CORRUPT, KEY_FILE_SWAPPED for a key that the agent cannot do without; STORAGE_FAILED, COMMIT_FAILED; INVALID_ARGUMENT
+ *   for a time before 1970
  */
 export function openParts(options: OpenVaultOptions): VaultParts {
   const { dataDir, crypto, now, kdf = DEFAULT_KDF } = options;
+  checkTime(now);
   checkKdfParameters(kdf);
   const before = findWayIn(dataDir, options.expectAgentId);
   using cleanup = new DisposableStack();

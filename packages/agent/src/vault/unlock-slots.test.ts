@@ -225,6 +225,17 @@ test("a label has at most 64 bytes and nothing that deceives a reader", () => {
   }
 });
 
+test("a slot that could not be read again is never given out", () => {
+  using vaultKey = crypto.randomSecret(32);
+  const { secret } = keyMaterial();
+  const make = (changes: { readonly now?: number; readonly vaultKeyNumber?: number }): unknown =>
+    makeSlot({ kind: "key-file", secret }, vaultKey, { ...PLACE, ...changes }, { label: "", now: NOW, ...changes }, crypto);
+  for (const changes of [{ now: -1 }, { vaultKeyNumber: 0 }, { vaultKeyNumber: 2 ** 32 }]) {
+    assert.throws(() => make(changes), hasCode("INTERNAL"), JSON.stringify(changes));
+  }
+  assert.ok(make({ now: 0, vaultKeyNumber: 2 ** 32 - 1 }));
+});
+
 test("the same secret makes two slots that share no salt, commitment or wrap", () => {
   using vaultKey = crypto.randomSecret(32);
   const [a, b] = [1, 2].map(() => decodeSlot(record(vaultKey, keyMaterial("key-file")), crypto));

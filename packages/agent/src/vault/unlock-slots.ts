@@ -186,7 +186,17 @@ function wrap(
   const commitment = commitTo(stretched, bound, crypto);
   const wrapped = crypto.aeadSeal("aes-256-gcm", kek, nonce, revealSecret(vaultKey), concatBytes(WRAP_LABEL, bound));
   const { vaultKeyNumber } = place;
-  return encodeSlot({ kind, label, kdf, salt, vaultKeyNumber, createdAt, commitment, nonce, wrapped }, crypto);
+  return readable(encodeSlot({ kind, label, kdf, salt, vaultKeyNumber, createdAt, commitment, nonce, wrapped }, crypto), crypto);
+}
+
+/** A slot that cannot be read again would lock its owner out. */
+function readable(record: Uint8Array, crypto: Crypto): Uint8Array {
+  try {
+    decodeSlot(record, crypto);
+    return record;
+  } catch (cause) {
+    throw talosError("INTERNAL", "An unlock slot was made that cannot be read.", { cause });
+  }
 }
 
 function stretch({ kind, secret }: UnlockWith, salt: Uint8Array, kdf: KdfParameters | undefined, crypto: Crypto): SecretBytes {

@@ -28,6 +28,7 @@ import type {
   VaultFinding,
   VaultInspection,
 } from "./types.ts";
+import { checkTime } from "./times.ts";
 import type { UnlockWith } from "./unlock-slots.ts";
 
 export class Vault implements VaultFacts, Disposable {
@@ -145,13 +146,15 @@ export class Vault implements VaultFacts, Disposable {
     return this.read(() => slotInfos(readSlots(this.#parts.database), this.#parts.way?.number, this.#parts.crypto));
   }
 
-  /** One more way in. @param label at most 64 bytes; of a credential its name @throws as `addSlot` of slot-changes.ts */
+  /** One more way in. @param label at most 64 bytes; of a credential its name @throws as `addSlot` of slot-changes.ts; INVALID_ARGUMENT for a time before 1970 */
   addSlot(unlock: UnlockWith, label: string, now: number): SlotInfo {
+    checkTime(now);
     return this.#operate((open) => addSlot(open, unlock, label, now));
   }
 
-  /** One way in less; never the last. @throws as `removeSlot` of slot-changes.ts */
+  /** One way in less; never the last. @throws as `removeSlot` of slot-changes.ts; INVALID_ARGUMENT as `addSlot` */
   removeSlot(number: number, now: number): void {
+    checkTime(now);
     this.#operate((open) => {
       removeSlot(open, number, now);
     });
@@ -162,9 +165,10 @@ export class Vault implements VaultFacts, Disposable {
    * Another password in place of one; copies that were taken before still open with the old one. With `rekey` a new vault
    * key too.
    *
-   * @throws as `changePassword` of slot-changes.ts; then nothing has changed
+   * @throws as `changePassword` of slot-changes.ts; INVALID_ARGUMENT as `addSlot`; then nothing has changed
    */
   changePassword(options: ChangePasswordOptions): PasswordChange {
+    checkTime(options.now);
     const change = this.#operate((open) => changePassword(open, options));
     this.checkpoint();
     return change;
@@ -173,9 +177,10 @@ export class Vault implements VaultFacts, Disposable {
   /**
    * A new vault key, in the slot that opened this vault; all other slots go.
    *
-   * @throws as `replaceVaultKeyUnasked` of rekey.ts; then nothing has changed
+   * @throws as `replaceVaultKeyUnasked` of rekey.ts; INVALID_ARGUMENT as `addSlot`; then nothing has changed
    */
   replaceVaultKey(now: number): PasswordChange {
+    checkTime(now);
     const change = this.#operate((open) => replaceVaultKeyUnasked(open, now));
     this.checkpoint();
     return change;

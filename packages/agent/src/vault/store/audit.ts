@@ -3,6 +3,7 @@
  * never holds a secret. Knows nothing of what an entry means.
  */
 import { encodeStruct, StructReader, talosError } from "@talos/core";
+import { checkTime } from "../times.ts";
 import { bytes, number } from "./columns.ts";
 import type { SqlRow, Store } from "./store.ts";
 
@@ -53,7 +54,9 @@ export class AuditReader {
 }
 
 export class Audit extends AuditReader {
+  /** @throws TalosError INVALID_ARGUMENT for a time before 1970: the entry could not be read again */
   append({ kind, at, details }: NewAuditEntry): void {
+    checkTime(at);
     const generation = number(this.store.get("SELECT generation FROM vault WHERE id = 1") ?? {}, "generation");
     const entry = encodeStruct(
       new Map<number, string | number | ReadonlyMap<string, string | number>>([
