@@ -276,7 +276,10 @@ class OperationRun implements Disposable {
     this.#states++;
     const folder = join(this.#work, "look");
     writeImage(folder, image);
-    return await this.#options.subject.look(folder, this.#operation.name);
+    const started = performance.now();
+    const look = await this.#options.subject.look(folder, this.#operation.name);
+    const seconds = (performance.now() - started) / 1000;
+    return seconds < HUNG_SECONDS ? look : { ...look, faults: [...look.faults, `to open it took ${seconds.toFixed(0)} s`] };
   }
 
   #name(state: string): string {
@@ -321,6 +324,9 @@ class OperationRun implements Disposable {
       .map((line) => JSON.parse(line) as unknown);
   }
 }
+
+/** A look takes a hundredth of a second; SQLite waits ten for something that a killed process left undone. */
+const HUNG_SECONDS = 15;
 
 /** Each has its folder, and copies of it, until its child has ended. */
 const POINTS_A_CHILD = 32;
