@@ -211,6 +211,9 @@ test("a key file or credential has 32 to 1024 bytes of random material", () => {
     assert.throws(() => open([record(vaultKey, sized(32))], sized(length), PLACE, NOTHING_DERIVED), hasCode("WRONG_UNLOCK_KEY"));
   }
   for (const length of [32, 1024]) assert.ok(open([record(vaultKey, sized(length))], sized(length)).vaultKey.equals(vaultKey));
+  const sentence: UnlockWith = { kind: "credential", secret: SecretBytes.fromUtf8("my Password is changeme, agent 2026\n") };
+  assert.throws(() => record(vaultKey, sentence), hasCode("INVALID_ARGUMENT"));
+  assert.throws(() => open([record(vaultKey)], sentence), hasCode("WRONG_UNLOCK_KEY"), "it may have been one before, and is tried");
   for (const distinct of [1, 15]) assert.throws(() => record(vaultKey, sized(1024, distinct)), hasCode("INVALID_ARGUMENT"));
   assert.ok(record(vaultKey, sized(32, 16)).length > 0);
 });

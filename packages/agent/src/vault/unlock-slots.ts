@@ -18,9 +18,9 @@ import {
   talosError,
   type TalosError,
   utf8,
-  zeroBytes,
 } from "@talos/core";
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
+import { mayBeRandom } from "./random-material.ts";
 import {
   checkLabel,
   damagedSlot,
@@ -37,8 +37,6 @@ import {
 const MAX_PASSWORD_BYTES = 4096;
 const MIN_MATERIAL_BYTES = 32;
 const MAX_MATERIAL_BYTES = 1024;
-/** Fewer different values among 32 random bytes come up less often than once in 2^50 times: it was no key. */
-const MIN_DISTINCT_BYTES = 16;
 
 const MATERIAL_LABEL: Uint8Array = utf8("talos/v1/vault/slot-material\u0000");
 const KEK_LABEL: Uint8Array = utf8("talos/v1/vault/slot-key\u0000");
@@ -84,7 +82,7 @@ export interface UnlockedSlot extends Disposable {
  * Makes a slot: of a password one Argon2id run.
  *
  * @throws TalosError PASSWORD_REQUIRED for an empty password; KDF_PARAMETERS_REFUSED; INVALID_ARGUMENT for a password above 4096 bytes,
- *   for key material outside 32 to 1024 bytes or with fewer than 16 distinct byte values, and for a bad label
+ *   for key material outside 32 to 1024 bytes or that cannot be random (random-material.ts), and for a bad label
  */
 export function makeSlot(withSecret: UnlockWith, vaultKey: SecretBytes, place: VaultKeyPlace, slot: NewSlot, crypto: Crypto): MadeSlot {
   checkNewSecret(withSecret);
@@ -240,18 +238,10 @@ export function checkNewSecret(unlockWith: UnlockWith): void {
       { details: { option: kind, reason: "length" } },
     );
   }
-  if (kind !== "password" && countDistinct(revealSecret(secret)) < MIN_DISTINCT_BYTES) {
-    throw talosError("INVALID_ARGUMENT", "The key file or credential holds no random key: it has too few different bytes.", {
+  if (kind !== "password" && !mayBeRandom(revealSecret(secret))) {
+    throw talosError("INVALID_ARGUMENT", "The key file or credential holds no random key: it is text, or has too few different bytes.", {
       hint: "Make one with: head -c 64 /dev/urandom.",
       details: { option: kind, reason: "not random" },
     });
   }
-}
-
-function countDistinct(bytes: Uint8Array): number {
-  const seen = new Uint8Array(256);
-  for (const byte of bytes) seen[byte] = 1;
-  const count = seen.reduce((sum, value) => sum + value, 0);
-  zeroBytes(seen);
-  return count;
 }
