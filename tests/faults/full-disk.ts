@@ -7,24 +7,30 @@ import type { FullDiskReport } from "./full-disk-child.ts";
 
 const CHILD: string = join(import.meta.dirname, "full-disk-child.ts");
 
+/** As an ordinary user by a user namespace; as root also where those are forbidden. */
+const NAMESPACES = ["-Urm", "-m"] as const;
+
 /** The value for a test's `skip`: why no file system can be mounted here, else false. */
 export function absentMounts(): string | false {
-  return inMount("true").status === 0 ? false : "no tmpfs can be mounted here: run as root, or allow user namespaces (unshare -Urm)";
+  return namespace() === undefined && "no tmpfs can be mounted here: run as root, or allow user namespaces (unshare -Urm)";
 }
 
 /** @throws Error where the process failed */
 export function fillDisk(): FullDiskReport {
-  const { status, stdout, stderr } = inMount(`exec ${process.execPath} ${CHILD} "$0"`);
+  const { status, stdout, stderr } = inMount(namespace() ?? "-m", `exec ${process.execPath} ${CHILD} "$0"`);
   if (status !== 0) throw new Error(`the process on the small disk failed: ${stderr}`);
   return JSON.parse(stdout) as FullDiskReport;
 }
 
-function inMount(command: string): { status: number | null; stdout: string; stderr: string } {
+function namespace(): (typeof NAMESPACES)[number] | undefined {
+  return NAMESPACES.find((flags) => inMount(flags, "true").status === 0);
+}
+
+function inMount(flags: string, command: string): { status: number | null; stdout: string; stderr: string } {
   const disk = mkdtempSync(join(tmpdir(), "talos-disk-"));
   try {
-    return spawnSync("unshare", ["-Urm", "sh", "-c", `mount -t tmpfs -o size=2m,mode=700 tmpfs "$0" && ${command}`, disk], {
-      encoding: "utf8",
-    });
+    const script = `mount -t tmpfs -o size=2m,mode=700 tmpfs "$0" && ${command}`;
+    return spawnSync("unshare", [flags, "sh", "-c", script, disk], { encoding: "utf8" });
   } finally {
     rmSync(disk, { recursive: true, force: true });
   }
