@@ -25,6 +25,7 @@ export type {
   SignMessages,
   UnlockOptions,
 } from "./options.ts";
+export { normalisedPassword } from "./password/index.ts";
 export type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 export { fingerprintOf, PeersApi, type PeerView } from "./peers.ts";
 export type { AgentStatus, KeptStatus, KeyStatus, OutboxMessageStatus, PlanStatus, SessionStatus } from "./status.ts";

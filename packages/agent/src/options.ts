@@ -9,7 +9,7 @@ import { SecretBytes, talosError, type TalosError } from "@talos/core";
 import type { BackendName } from "./backends/index.ts";
 import { parseDirectoryUrl } from "./directory/directory-url.ts";
 
-/** A password, or a function that gives it (asked once, when it is needed). */
+/** A password, or a function that gives it (asked once, when it is needed). As `SecretBytes`: UTF-8, in any Unicode form. */
 export type PasswordSource = string | SecretBytes | (() => string | SecretBytes | Promise<string | SecretBytes>);
 
 /** Who signs a message's content: the instance key (of this run), the identity key itself, or nobody. */

@@ -1,3 +1,3 @@
 /** What opens a vault, as it is given, and what is asked of a password as it is set. */
 export { requireStrongPassword } from "./strength.ts";
-export { isUnlockGiven, readPassword, readUnlock } from "./unlock-means.ts";
+export { isUnlockGiven, normalisedPassword, readPassword, readUnlock } from "./unlock-means.ts";

@@ -41,6 +41,26 @@ test("a password comes as text, as bytes or from a function, and none is PASSWOR
   }
 });
 
+test("a password is the same in every Unicode form, as text, as bytes or from a function", async () => {
+  const decomposed = "Zu\u0308richsee otter quartz lamp";
+  const composed = Buffer.from(decomposed.normalize("NFC")).toString("hex");
+  const bytes = SecretBytes.copyOf(new TextEncoder().encode(decomposed));
+  for (const source of [decomposed, bytes, () => decomposed, async () => bytes]) {
+    using read = await readPassword(source);
+    assert.equal(hex(read), composed);
+  }
+  assert.equal(bytes.isDisposed, false);
+});
+
+test("bytes that are no text are no password, and are named without a word of them", async () => {
+  const bytes = SecretBytes.copyOf(Uint8Array.of(0xff, 0xfe, 0x61, 0x62));
+  await assert.rejects(
+    readPassword(bytes),
+    (error) => isTalosError(error, "MALFORMED") && error.details["option"] === "password" && error.cause === undefined,
+  );
+  assert.equal(bytes.isDisposed, false);
+});
+
 test("one of password, key file and credential opens; none is PASSWORD_REQUIRED, two are refused", async () => {
   const keyFile = file("one");
   using fromFile = await readUnlock({ keyFile });

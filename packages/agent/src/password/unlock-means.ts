@@ -2,7 +2,7 @@
  * From options to what opens a vault: a password, a key file's bytes, or a credential's. The only place where the process's
  * credentials are looked at. Knows no slot.
  */
-import { SecretBytes, talosError } from "@talos/core";
+import { decodeUtf8, isTalosError, revealSecret, SecretBytes, talosError } from "@talos/core";
 import type { PasswordSource, UnlockOptions } from "../options.ts";
 import type { UnlockKind, UnlockWith } from "../vault/index.ts";
 import { readCredential, readKeyFile } from "./key-material.ts";
@@ -34,10 +34,11 @@ export async function readUnlock({ password, keyFile, credential }: UnlockOption
 }
 
 /**
- * The password's bytes, in memory of their own: the caller's `SecretBytes` is copied, so disposing the result does not
- * touch it.
+ * The password's bytes in Unicode form NFC, in memory of their own: the caller's `SecretBytes` is copied, so disposing the result
+ * does not touch it.
  *
- * @throws TalosError PASSWORD_REQUIRED when there is none or it is empty; INVALID_ARGUMENT for another type
+ * @throws TalosError PASSWORD_REQUIRED when there is none or it is empty; INVALID_ARGUMENT for another type; MALFORMED for bytes that
+ *   are not UTF-8
  */
 export async function readPassword(source: PasswordSource | undefined): Promise<SecretBytes> {
   const given = typeof source === "function" ? await source() : source;
@@ -47,7 +48,29 @@ export async function readPassword(source: PasswordSource | undefined): Promise<
     throw talosError("INVALID_ARGUMENT", "A password is text or SecretBytes.", { details: { option: "password" } });
   }
   if (given.length === 0) throw talosError("PASSWORD_REQUIRED");
-  return given.clone();
+  return normalisedPassword(given.clone());
+}
+
+/**
+ * The same password in Unicode form NFC, as text gets it: typed on another system it is the same. Takes over what it is given. ASCII
+ * needs no normal form, so it never becomes a string, which could not be wiped.
+ *
+ * @throws TalosError MALFORMED where it is not UTF-8
+ */
+export function normalisedPassword(password: SecretBytes): SecretBytes {
+  const bytes = revealSecret(password);
+  if (bytes.every((byte) => byte < 0x80)) return password;
+  try {
+    return SecretBytes.fromUtf8(decodeUtf8(bytes));
+  } catch (error) {
+    if (!isTalosError(error, "MALFORMED")) throw error;
+    throw talosError("MALFORMED", "The password is not UTF-8 text.", {
+      hint: "Give it as UTF-8; random bytes belong in a key file.",
+      details: { option: "password" },
+    });
+  } finally {
+    password.dispose();
+  }
 }
 
 function means(kind: UnlockKind, secret: SecretBytes, label = ""): UnlockMeans {

@@ -4,7 +4,8 @@
  */
 import { readFileSync } from "node:fs";
 import { join } from "node:path";
-import { decodeUtf8, revealSecret, SecretBytes, secureCompare, talosError, zeroBytes } from "@talos/core";
+import { normalisedPassword } from "@talos/agent";
+import { SecretBytes, secureCompare, talosError, zeroBytes } from "@talos/core";
 import { canPrompt, promptPassword } from "./prompt.ts";
 
 const CREDENTIAL_NAME = "talos-key-password";
@@ -41,7 +42,7 @@ export async function requirePassword(
   const given = givenPassword(choices, env);
   if (given !== undefined) return given;
   if (!canPrompt()) throw talosError("PASSWORD_REQUIRED");
-  return confirm ? await promptTwice("Password: ") : normalised(await promptPassword("Password: "));
+  return confirm ? await promptTwice("Password: ") : normalisedPassword(await promptPassword("Password: "));
 }
 
 /** The password to set: `--new-password-file`, `TALOS_NEW_KEY_PASSWORD`, else asked for twice. Errors as above. */
@@ -56,8 +57,8 @@ export async function requireNewPassword(choices: NewPasswordChoices, env: NodeJ
 }
 
 async function promptTwice(question: string): Promise<SecretBytes> {
-  const password = normalised(await promptPassword(question));
-  using again = normalised(await promptPassword("Once more: "));
+  const password = normalisedPassword(await promptPassword(question));
+  using again = normalisedPassword(await promptPassword("Once more: "));
   if (secureCompare(password, again)) return password;
   password.dispose();
   throw talosError("INVALID_ARGUMENT", "The two passwords differ.", { hint: "Start again and type the same one twice." });
@@ -95,19 +96,8 @@ function fromFileBytes(bytes: Buffer): SecretBytes {
   try {
     if (end === 0) throw talosError("PASSWORD_REQUIRED", "The password file is empty.");
     if (end > MAX_FILE_BYTES) throw talosError("INVALID_ARGUMENT", "The password file is too large to hold a password.");
-    return normalised(SecretBytes.copyOf(bytes.subarray(0, end)));
+    return normalisedPassword(SecretBytes.copyOf(bytes.subarray(0, end)));
   } finally {
     zeroBytes(bytes);
-  }
-}
-
-/** ASCII needs no normal form, so it never becomes a string, which could not be wiped. */
-function normalised(typed: SecretBytes): SecretBytes {
-  const bytes = revealSecret(typed);
-  if (bytes.every((byte) => byte < 0x80)) return typed;
-  try {
-    return SecretBytes.fromUtf8(decodeUtf8(bytes));
-  } finally {
-    typed.dispose();
   }
 }
