@@ -36,7 +36,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "rescue-source.ts": RESCUE,
       "rescue-state.ts": RESCUE,
       "sealer.ts": ["key-files.test.ts"],
-      "settle.ts": ["integrity.test.ts", "rekey.test.ts", "vault.test.ts"],
+      "settle.ts": ["integrity.test.ts", "rekey.test.ts", "metadata.test.ts", "key-folder.test.ts"],
       "slot-changes.ts": ["opened-way.test.ts", "rekey.test.ts"],
       "slot-info.ts": ["slot-changes.test.ts"],
       "slot-record.ts": ["unlock-slots.test.ts"],
