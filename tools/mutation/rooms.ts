@@ -17,6 +17,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
     folder: "packages/agent/src/vault",
     tests: {
       "connect.ts": ["database.test.ts"],
+      "create.ts": ["vault.test.ts"],
       "database.ts": ["vault.test.ts", "inspect.test.ts"],
       "drawn-bytes.ts": ["sealer.test.ts"],
       "files.ts": ["key-files.test.ts"],
@@ -28,6 +29,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "layout.ts": ["placement.test.ts", "key-files.test.ts"],
       "lock.ts": ["vault.test.ts"],
       "metadata.ts": ["vault.test.ts"],
+      "open.ts": ["vault.test.ts", "key-files.test.ts", "integrity.test.ts", "slot-changes.test.ts"],
       "permissions.ts": ["vault.test.ts"],
       "placement.ts": ["key-files.test.ts", "integrity.test.ts"],
       "rekey.ts": [],
@@ -48,6 +50,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "store/slots.ts": ["slot-changes.test.ts"],
       "store/store.ts": ["store/writing.test.ts"],
       "unlock-slots.ts": ["slot-record.test.ts"],
+      "vault.ts": ["open-vault.test.ts", "key-folder.test.ts", "rekey.test.ts", "opened-way.test.ts"],
     },
     otherwise: ["vault.test.ts", "inspect.test.ts", "integrity.test.ts", "key-files.test.ts", "slot-changes.test.ts"],
   },
