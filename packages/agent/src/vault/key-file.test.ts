@@ -66,6 +66,34 @@ test("every refusal says its reason", () => {
   );
 });
 
+test("another key's file says so, and one under another vault key whether that is an earlier or a later one", () => {
+  const reasonOf = (action: () => unknown): unknown => {
+    let reason: unknown;
+    assert.throws(action, (error) => {
+      assert.ok(isTalosError(error, "KEY_FILE_SWAPPED"));
+      ({ reason } = error.details);
+      return true;
+    });
+    return reason;
+  };
+  const { file, sealer } = sealed(32, 2);
+  using own = sealer;
+  using earlier = sealed(32, 1).sealer;
+  using later = sealed(32, 3).sealer;
+  assert.equal(
+    reasonOf(() => openKeyFile(file, "encryption", ID, own)),
+    "another key",
+  );
+  assert.equal(
+    reasonOf(() => openKeyFile(file, "identity", ID, later)),
+    "an earlier vault key",
+  );
+  assert.equal(
+    reasonOf(() => openKeyFile(file, "identity", ID, earlier)),
+    "a later vault key",
+  );
+});
+
 test("a private part of no bytes is still whole", () => {
   const { file, sealer } = sealed(0);
   using closing = sealer;

@@ -52,11 +52,17 @@ test("what changed between the look at the slots and the lock is looked at again
     ["nothing that matters", (vault: Vault) => vault.transaction((tx) => tx.settings.set("a", "b")), 1],
     ["one more way in", (vault: Vault) => vault.addSlot(keyMaterial(), "", NOW), 2],
     ["a way in less", (vault: Vault) => vault.removeSlot(2, NOW), 2],
+    [
+      "another one's password",
+      (vault: Vault) => vault.changePassword({ current: password("another").secret, next: password("next").secret, now: NOW }),
+      2,
+    ],
     ["a new vault key", (vault: Vault) => vault.replaceVaultKey(NOW), 2],
   ] as const) {
     using folder = temporaryFolder();
     const { vault } = await makeVault(folder.dataDir);
     vault.addSlot(keyMaterial("key-file", 7), "", NOW);
+    vault.addSlot(password("another"), "", NOW);
     vault.close();
     const { crypto, stretched } = watching(meanwhile(folder.dataDir, change));
     using opened = openNow(folder.dataDir, crypto);
