@@ -21,7 +21,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "database.ts": ["vault.test.ts", "inspect.test.ts"],
       "drawn-bytes.ts": ["sealer.test.ts"],
       "files.ts": ["key-files.test.ts"],
-      "inspect.ts": ["metadata.test.ts", "integrity.test.ts", "key-files.test.ts", "opened-way.test.ts"],
+      "inspect.ts": ["settle.test.ts", "metadata.test.ts", "integrity.test.ts", "key-files.test.ts", "opened-way.test.ts"],
       "kdf-bounds.ts": ["unlock-slots.test.ts", "slot-changes.test.ts"],
       "kdf-raise.ts": ["slot-changes.test.ts"],
       "key-file.ts": ["key-files.test.ts"],

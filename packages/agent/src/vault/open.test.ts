@@ -173,6 +173,16 @@ test("a key that the agent cannot do without is refused with file, id and reason
   await refused("KEY_FILE_MISSING", "missing");
 });
 
+test("a time before 1970 opens nothing and counts nothing up", async () => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  const open = (now: number): Vault =>
+    new Vault(openParts({ dataDir: folder.dataDir, unlock: password(), crypto: nodeCrypto, now, kdf: FLOOR_KDF }));
+  assert.throws(() => open(-1), hasCode("INVALID_ARGUMENT"));
+  using vault = open(NOW);
+  assert.equal(vault.generation, 2);
+});
+
 test("what was staged in a vault that was opened and never committed is removed at close", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);

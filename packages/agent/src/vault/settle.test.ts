@@ -6,7 +6,7 @@ import { KeyFolder } from "./key-folder.ts";
 import { openParts } from "./open.ts";
 import type { VaultParts } from "./parts.ts";
 import { trySettle } from "./settle.ts";
-import { FLOOR_KDF, makeClosedVault, makeFile, NOW, password, temporaryFolder } from "./vault-fixture.test.ts";
+import { changeFile, FLOOR_KDF, makeClosedVault, makeFile, NOW, password, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
 function openForTest(dataDir: string): VaultParts {
@@ -85,4 +85,19 @@ test("a mistake while a stranger is put aside is not hidden either", async (t) =
   mock.restore();
   using vault = new Vault(openForTest(folder.dataDir));
   assert.equal(vault.findings.length, 1);
+});
+
+test("who looks is told of an edited metadata.json by its code, and of the ways in, the one that opened among them", async () => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  changeFile(join(folder.dataDir, "metadata.json"), (content) => content.subarray(1));
+  using inspection = await Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto: nodeCrypto });
+  assert.deepEqual(
+    inspection.findings.map(({ code, file }) => [code, file]),
+    [["METADATA_REWRITTEN", "metadata.json"]],
+  );
+  assert.deepEqual(
+    inspection.slots().map(({ number, opened }) => [number, opened]),
+    [[1, true]],
+  );
 });

@@ -104,6 +104,22 @@ test("a row is resent only where it says so, and one that is not there has no bo
   assert.equal(outbox.envelope(again + 1), undefined);
 });
 
+test("a row is accepted, waiting or ready from the start, by what is known of it", () => {
+  using store = openStore();
+  const { outbox } = store.tx;
+  const { outcome, ...unknown } = message();
+  const states = [
+    outbox.insert(unknown),
+    outbox.insert({ ...message(), outcome }),
+    outbox.insert(message({ outcome: { ready: ready(10) } })),
+  ].map((order) => [outbox.get(order)?.state, outbox.get(order)?.reason]);
+  assert.deepEqual(states, [
+    ["accepted", undefined],
+    ["waiting", "no-session"],
+    ["ready", undefined],
+  ]);
+});
+
 test("a fresh message id is its time in 48 bits and 80 random bits, so that ids sort by time", () => {
   using store = openStore();
   const { outbox } = store.tx;

@@ -273,10 +273,6 @@ export class Outbox extends OutboxReader {
     this.store.run("UPDATE outbox SET state = 'waiting', reason = ? WHERE ord = ? AND state IN ('accepted', 'waiting')", reason, order);
   }
 
-  setPeerAddress(order: number, peerAddress: string): void {
-    this.store.run("UPDATE outbox SET peer_address = ? WHERE ord = ?", peerAddress, order);
-  }
-
   /** An attempt that did not get through. */
   noteAttempt(order: number, nextAttemptAt: number): void {
     this.store.run("UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ? WHERE ord = ?", nextAttemptAt, order);
