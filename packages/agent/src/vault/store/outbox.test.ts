@@ -107,12 +107,9 @@ test("a row is resent only where it says so, and one that is not there has no bo
 test("a row is accepted, waiting or ready from the start, by what is known of it", () => {
   using store = openStore();
   const { outbox } = store.tx;
-  const { outcome, ...unknown } = message();
-  const states = [
-    outbox.insert(unknown),
-    outbox.insert({ ...message(), outcome }),
-    outbox.insert(message({ outcome: { ready: ready(10) } })),
-  ].map((order) => [outbox.get(order)?.state, outbox.get(order)?.reason]);
+  const { outcome: _none, ...unknown } = message();
+  const orders = [outbox.insert(unknown), outbox.insert(message()), outbox.insert(message({ outcome: { ready: ready(10) } }))];
+  const states = orders.map((order) => [outbox.get(order)?.state, outbox.get(order)?.reason]);
   assert.deepEqual(states, [
     ["accepted", undefined],
     ["waiting", "no-session"],
