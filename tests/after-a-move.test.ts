@@ -4,13 +4,17 @@ import { test } from "node:test";
 import type { Environment } from "@talos/agent";
 import { talosError, type MailboxItem } from "@talos/core";
 import { startDirectory } from "@talos/directory";
-import { AgentWorld, intercepting, ManualClock, take, until, type DirectoryHooks } from "@talos/testkit";
+import { AgentWorld, type DirectoryHooks, IN_PROCESS_LIMITS, intercepting, ManualClock, take, until } from "@talos/testkit";
 
 const DAY = 86_400_000;
 
 test("after a move both homes hand out prekeys, and none of them twice", async () => {
   await using world = await AgentWorld.start();
-  const other = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store: `sqlite:${join(world.folder, "another.db")}` });
+  const other = await startDirectory({
+    limits: IN_PROCESS_LIMITS,
+    listen: { host: "127.0.0.1", port: 0 },
+    store: `sqlite:${join(world.folder, "another.db")}`,
+  });
   try {
     const bob = await world.create("bob");
     // Two that know of Bob where he was, and write only when he has gone.
@@ -44,7 +48,7 @@ test("back at its first home an agent is published there again, and its former p
   const clock = new ManualClock();
   await using world = await AgentWorld.start({ environment: { clock } });
   const store = `sqlite:${join(world.folder, "another.db")}`;
-  const other = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store, now: () => clock.now() });
+  const other = await startDirectory({ limits: IN_PROCESS_LIMITS, listen: { host: "127.0.0.1", port: 0 }, store, now: () => clock.now() });
   try {
     const bob = await world.create("bob");
     const former = bob.status().keys.filter(({ kind }) => kind === "one-time-prekey");
@@ -72,7 +76,11 @@ test("back at its first home an agent is published there again, and its former p
 
 test("a former home that never answers holds up nothing at the present one", async () => {
   await using world = await AgentWorld.start();
-  const other = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store: `sqlite:${join(world.folder, "another.db")}` });
+  const other = await startDirectory({
+    limits: IN_PROCESS_LIMITS,
+    listen: { host: "127.0.0.1", port: 0 },
+    store: `sqlite:${join(world.folder, "another.db")}`,
+  });
   const silence = Promise.withResolvers<never>();
   silence.promise.catch(() => undefined);
   try {
@@ -106,7 +114,11 @@ test("a former home that never answers holds up nothing at the present one", asy
 
 test("the same first message from two mailboxes at once is one message", async () => {
   await using world = await AgentWorld.start();
-  const other = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store: `sqlite:${join(world.folder, "another.db")}` });
+  const other = await startDirectory({
+    limits: IN_PROCESS_LIMITS,
+    listen: { host: "127.0.0.1", port: 0 },
+    store: `sqlite:${join(world.folder, "another.db")}`,
+  });
   try {
     const bob = await world.create("bob");
     const alice = await world.create("alice");

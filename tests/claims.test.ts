@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { inspectStore, startDirectory, type RunningDirectory } from "@talos/directory";
-import { AgentWorld, intercepting, ManualClock, take, until, withoutCommits, type DirectoryHooks } from "@talos/testkit";
+import { AgentWorld, type DirectoryHooks, IN_PROCESS_LIMITS, intercepting, ManualClock, take, until, withoutCommits } from "@talos/testkit";
 
 test("a sender whose store cannot commit claims no prekey, however often it tries", async () => {
   await using world = await AgentWorld.start();
@@ -33,8 +33,12 @@ test("a sender whose store cannot commit claims no prekey, however often it trie
 test("where the first of a peer's directories is gone, the explicit address is looked up and the session begun there", async () => {
   await using world = await AgentWorld.start();
   const store = `sqlite:${join(world.folder, "another.db")}`;
-  const other = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store });
-  const third = await startDirectory({ listen: { host: "127.0.0.1", port: 0 }, store: `sqlite:${join(world.folder, "third.db")}` });
+  const other = await startDirectory({ limits: IN_PROCESS_LIMITS, listen: { host: "127.0.0.1", port: 0 }, store });
+  const third = await startDirectory({
+    limits: IN_PROCESS_LIMITS,
+    listen: { host: "127.0.0.1", port: 0 },
+    store: `sqlite:${join(world.folder, "third.db")}`,
+  });
   try {
     const bob = await world.create("bob", { directory: other.url });
     const alice = await world.create("alice");
@@ -58,7 +62,7 @@ test("a clock that was ahead does not put the next attempt off for as long, also
   await using world = await AgentWorld.start({ environment: { clock } });
   const store = `sqlite:${join(world.folder, "another.db")}`;
   const start = async (port: number): Promise<RunningDirectory> =>
-    await startDirectory({ listen: { host: "127.0.0.1", port }, store, now: () => clock.now() });
+    await startDirectory({ limits: IN_PROCESS_LIMITS, listen: { host: "127.0.0.1", port }, store, now: () => clock.now() });
   let other = await start(0);
   try {
     const alice = await world.create("alice");

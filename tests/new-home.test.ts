@@ -2,11 +2,15 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test } from "node:test";
 import { startDirectory, type RunningDirectory } from "@talos/directory";
-import { AgentWorld, take, until } from "@talos/testkit";
+import { AgentWorld, IN_PROCESS_LIMITS, take, until } from "@talos/testkit";
 
 /** Another directory beside the world's own. */
 async function another(world: AgentWorld, port = 0): Promise<RunningDirectory> {
-  return await startDirectory({ listen: { host: "127.0.0.1", port }, store: `sqlite:${join(world.folder, "another.db")}` });
+  return await startDirectory({
+    limits: IN_PROCESS_LIMITS,
+    listen: { host: "127.0.0.1", port },
+    store: `sqlite:${join(world.folder, "another.db")}`,
+  });
 }
 
 test("mail that a peer leaves at the former home after a move is read, and the peer follows", async () => {

@@ -22,6 +22,9 @@ export const TEST_PASSWORD = "river otter lamp quartz, for tests";
 /** The cheapest that the vault accepts. */
 export const TEST_KDF = { memoryKiB: 7_168, passes: 5, lanes: 1 } as const;
 
+/** Of a directory in one process with agents: they block its event loop while they sync files, and that says nothing of it. */
+export const IN_PROCESS_LIMITS: NonNullable<DirectoryOptions["limits"]> = { maxEventLoopDelayMs: 0 };
+
 export interface AgentWorldOptions {
   /** Replaces parts of what agents stand on. */
   readonly environment?: Partial<Environment>;
@@ -59,8 +62,7 @@ export class AgentWorld implements AsyncDisposable {
       listen: { host: "127.0.0.1", port: this.#port },
       store: `sqlite:${join(this.folder, "directory.db")}`,
       now: () => this.environment.clock.now(),
-      // Agents of this process block its event loop while they sync files; that says nothing of the directory.
-      limits: { maxEventLoopDelayMs: 0, ...this.#limits },
+      limits: { ...IN_PROCESS_LIMITS, ...this.#limits },
     });
     this.#port = this.#directory.port;
   }
