@@ -7,7 +7,17 @@ import { test } from "node:test";
 import { isTalosError, nodeCrypto, utf8 } from "@talos/core";
 import { KeyFolder } from "./key-folder.ts";
 import { openParts } from "./open.ts";
-import { FLOOR_KDF, makeClosedVault, makeVault, NOW, password, prekeyEntry, stagePrekey, temporaryFolder } from "./vault-fixture.test.ts";
+import {
+  FLOOR_KDF,
+  keyMaterial,
+  makeClosedVault,
+  makeVault,
+  NOW,
+  password,
+  prekeyEntry,
+  stagePrekey,
+  temporaryFolder,
+} from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
 const crypto = nodeCrypto;
@@ -98,6 +108,22 @@ test("a transaction that failed leaves nothing writable; one whose commit stands
   vault.transaction((tx) => tx.inventory.put(entry));
   mock.restore();
   vault.files.load("one-time-prekey", keyId).dispose();
+});
+
+test("a time before 1970 changes no way in", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  closing.addSlot(keyMaterial(), "", NOW);
+  for (const change of [
+    () => closing.addSlot(keyMaterial("key-file", 3), "", -1),
+    () => closing.removeSlot(2, -1),
+    () => closing.changePassword({ current: password().secret, next: password("next").secret, now: -1 }),
+    () => closing.replaceVaultKey(-1),
+  ]) {
+    assert.throws(change, hasCode("INVALID_ARGUMENT"));
+  }
+  assert.deepEqual([closing.vaultKeyNumber, closing.slots().length], [1, 2]);
 });
 
 function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
