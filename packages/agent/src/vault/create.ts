@@ -38,6 +38,8 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   checkLabel(label);
   if (holdsAgent(dataDir)) throw talosError("VAULT_EXISTS");
   makeFolder(dataDir);
+  // It may have come into being meanwhile, by somebody else's hand.
+  checkPermissions(dataDir);
   using cleanup = new DisposableStack();
   const lock = cleanup.use(Lock.acquire(dataDir, now, crypto));
   const database = openForWriting(dataDir);

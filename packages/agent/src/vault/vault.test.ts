@@ -182,6 +182,24 @@ test("failure 31: loose modes are refused before anything is read, with the comm
   (await reopen(dataDir)).close();
 });
 
+test("failure 31: a folder that somebody makes while a vault is being made is refused like one that was there", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  let isMade = false;
+  const makeMeanwhile = (path: string): boolean => {
+    if (path === dataDir && !isMade) {
+      isMade = true;
+      mkdirSync(dataDir);
+      chmodSync(dataDir, 0o777);
+    }
+    return lstatSync(path, { throwIfNoEntry: false }) !== undefined;
+  };
+  const making = otherwise({ existsSync: makeMeanwhile }, () => makeVault(dataDir));
+  await assert.rejects(making, hasCode("PERMISSIONS_TOO_OPEN"));
+  assert.ok(isMade);
+  assert.deepEqual(fs.readdirSync(dataDir), []);
+});
+
 test("failure 31: symbolic links are refused, to the folder and inside it", async () => {
   using folder = temporaryFolder();
   await makeClosedVault(folder.dataDir);
