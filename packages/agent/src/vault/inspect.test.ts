@@ -3,8 +3,9 @@ import { chmodSync, cpSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
-import { isTalosError, nodeCrypto, utf8 } from "@talos/core";
+import { type Crypto, isTalosError, nodeCrypto, utf8 } from "@talos/core";
 import { snapshotFolder } from "@talos/testkit";
+import { KeyFolder } from "./key-folder.ts";
 import { agent, changeFile, makeClosedVault, makeFile, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
@@ -198,6 +199,22 @@ test("an inspection that is closed opens nothing sealed any more", async () => {
   assert.deepEqual(payload(), utf8("payload"));
   inspection.close();
   assert.throws(payload);
+});
+
+test("an inspection that fails half way leaves no vault key behind", async (t) => {
+  using folder = temporaryFolder();
+  await makeClosedVault(folder.dataDir);
+  let vaultKey: Uint8Array | undefined;
+  const aeadOpen: Crypto["aeadOpen"] = (...args) => (vaultKey ??= crypto.aeadOpen(...args));
+  const failure = new RangeError("a disk that fails");
+  t.mock.method(KeyFolder.prototype, "adopt", () => {
+    throw failure;
+  });
+  await assert.rejects(
+    Vault.inspect({ dataDir: folder.dataDir, unlock: password(), crypto: { ...crypto, aeadOpen } }),
+    (error) => error === failure,
+  );
+  assert.deepEqual(vaultKey, new Uint8Array(32));
 });
 
 test("what cannot be inspected is a named error", async () => {

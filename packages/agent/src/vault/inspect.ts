@@ -25,16 +25,19 @@ import { unlock, type UnlockWith } from "./unlock-slots.ts";
 export function inspectVault(options: InspectVaultOptions): VaultInspection {
   const { dataDir, crypto } = options;
   const { facts, slots } = findWayIn(dataDir);
+  using cleanup = new DisposableStack();
   const { sealer, slot } = options.unlock === undefined ? NO_WAY : openSealer(slots, facts, options.unlock, crypto);
+  cleanup.use(sealer);
   const read = <T>(fn: (tx: ReadTransaction) => T): T => readOnce(dataDir, (database) => fn(transactionOver(new Store(database, sealer))));
   const holder = livingHolder(dataDir);
   let findings = examine({ ...facts, dataDir }, options, sealer);
   // A running agent may have been moving files just then.
   if (findings.length > 0 && holder !== undefined) findings = examine({ ...facts, dataDir }, options, sealer);
-  const close = (): void => {
-    sealer?.[Symbol.dispose]();
-  };
   const listSlots = (): readonly SlotInfo[] => readOnce(dataDir, (database) => slotInfos(readSlots(database), slot, crypto));
+  const opened = cleanup.move();
+  const close = (): void => {
+    opened.dispose();
+  };
   return { ...facts, dataDir, holder, findings, read, slots: listSlots, close, [Symbol.dispose]: close };
 }
 
