@@ -1,7 +1,8 @@
-/** The vault's own record of what happened to it: without gaps, each entry whole, times and generations never going back. */
+/** The vault's own record of what happened to it: without gaps, each entry whole, generations never going back; times only with the clock. */
 import { CLOCK_SLACK_MILLISECONDS, isTalosError } from "@talos/core";
 import { DATABASE_FILE } from "../vault/layout.ts";
 import type { AuditEntry } from "../vault/store/audit.ts";
+import { showTime } from "../vault/times.ts";
 import { type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
 
@@ -19,11 +20,15 @@ export function checkAudit({ tx }: StateLook): DoctorFinding[] {
   if (entries.length === 0) return [damaged("is empty, though making the agent writes the first entry")];
   const gap = entries.find(({ order }, index) => order !== index + 1);
   if (gap !== undefined) return [damaged(`has a gap before entry ${gap.order}`)];
-  const back = entries.find((entry, index) => goesBack(entries[index - 1], entry));
-  return back === undefined ? [] : [damaged(`goes back in time or generation at entry ${back.order}`)];
-}
-
-function goesBack(before: AuditEntry | undefined, entry: AuditEntry): boolean {
-  if (before === undefined) return false;
-  return entry.generation < before.generation || entry.at < before.at - CLOCK_SLACK_MILLISECONDS;
+  const older = entries.find(({ generation }, index) => generation < (entries[index - 1]?.generation ?? 0));
+  if (older !== undefined) return [damaged(`goes back in generation at entry ${older.order}`)];
+  const earlier = entries.find(({ at }, index) => at < (entries[index - 1]?.at ?? 0) - CLOCK_SLACK_MILLISECONDS);
+  if (earlier === undefined) return [];
+  return [
+    finding("CLOCK_WENT_BACK", {
+      file: DATABASE_FILE,
+      message: `Entry ${earlier.order} of the audit trail is of ${showTime(earlier.at)}, earlier than the one before: the clock was wrong at one of the two.`,
+      remedy: "Nothing needs to be done if the clock is right now: timedatectl status",
+    }),
+  ];
 }

@@ -17,7 +17,7 @@ import { hostname, tmpdir } from "node:os";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
-import { nodeCrypto } from "@talos/core";
+import { encodeStruct, nodeCrypto } from "@talos/core";
 import { snapshotFolder, TEST_KDF } from "@talos/testkit";
 import { doctorIn } from "../care.ts";
 import { systemEnvironment, type Environment } from "../environment.ts";
@@ -90,6 +90,16 @@ function inDatabase(dataDir: string, sql: string, ...values: readonly (string | 
   database.prepare(sql).run(...values);
   database.exec("PRAGMA wal_checkpoint(TRUNCATE)");
   database.close();
+}
+
+function appendAudit(dataDir: string, order: number, at: number, generation: number): void {
+  const fields = new Map<number, string | number | ReadonlyMap<string, string>>([
+    [2, "slot-added"],
+    [3, at],
+    [4, generation],
+    [5, new Map()],
+  ]);
+  inDatabase(dataDir, "INSERT INTO audit (ord, entry) VALUES (?, ?)", order, encodeStruct(fields));
 }
 
 // Written beside and renamed: nothing but SQLite opens these files by name.
@@ -417,6 +427,31 @@ const CASES: readonly Case[] = [
   {
     name: "an audit entry of noise",
     damage: (dataDir) => inDatabase(dataDir, "UPDATE audit SET entry = x'00'"),
+    found: ["AUDIT_DAMAGED state.db"],
+    worst: "error",
+  },
+  {
+    name: "an audit entry of a day when the clock was behind",
+    damage: (dataDir) => {
+      appendAudit(dataDir, 2, Date.now(), 1);
+      appendAudit(dataDir, 3, 1000, 2);
+      appendAudit(dataDir, 4, Date.now(), 2);
+    },
+    found: ["CLOCK_WENT_BACK state.db"],
+    worst: "warning",
+  },
+  {
+    name: "an audit entry of an earlier generation",
+    damage: (dataDir) => {
+      appendAudit(dataDir, 2, Date.now(), 3);
+      appendAudit(dataDir, 3, Date.now(), 2);
+    },
+    found: ["AUDIT_DAMAGED state.db"],
+    worst: "error",
+  },
+  {
+    name: "a gap in the audit trail",
+    damage: (dataDir) => appendAudit(dataDir, 3, Date.now(), 1),
     found: ["AUDIT_DAMAGED state.db"],
     worst: "error",
   },

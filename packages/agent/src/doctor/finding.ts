@@ -15,6 +15,7 @@ export const FINDING_SEVERITIES = {
   CERTIFICATE_EXPIRED: "note",
   CLOCK_BEHIND: "warning",
   CLOCK_IMPLAUSIBLE: "warning",
+  CLOCK_WENT_BACK: "warning",
   FILE_LEFT_OVER: "note",
   FILE_MISPLACED: "note",
   FILE_SYSTEM_NETWORK: "warning",
