@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, readFileSync, writeFileSync } from "node:fs";
+import { existsSync, readFileSync, truncateSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { agentIdToDid, decodeUtf8, type KeyId, nodeCrypto, toBase64Url, toHex, utf8 } from "@talos/core";
@@ -128,6 +128,19 @@ test("the generation of the last writing may be lower, never higher, and nothing
     writeFileSync(join(parent, "metadata.json"), content);
     assert.equal(compare(), "different");
   }
+});
+
+test("one that was blown up is not read into memory: it is different, without slots, and written anew", () => {
+  using folder = temporaryFolder();
+  const { parent } = folder;
+  const path = join(parent, "metadata.json");
+  writeMetadata(parent, PROJECTION);
+  const before = readFileSync(path);
+  truncateSync(path, 3_000_000_000);
+  assert.deepEqual(recordedSlots(parent), []);
+  assert.equal(compareMetadata(parent, PROJECTION), "different");
+  assert.equal(writeMetadata(parent, PROJECTION), "different");
+  assert.deepEqual(readFileSync(path), before);
 });
 
 test("it follows the own log and the home directory, and opening alone leaves it as it is", async () => {

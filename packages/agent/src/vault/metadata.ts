@@ -5,11 +5,13 @@
 import { join } from "node:path";
 import { agentIdToDid, decodeUtf8, equalBytes, fromBase64Url, toBase64Url, toHex, utf8 } from "@talos/core";
 import type { StoredFacts } from "./database.ts";
-import { readFile, renameFile, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
+import { readFile, renameFile, statPath, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
 import { METADATA_FILE } from "./layout.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 
 const FORMAT = 1;
+/** A thousand prekeys and a long log are far below it: what is larger is not ours, and is not read into memory. */
+const MAX_BYTES = 16_777_216;
 /** Of two vault keys. */
 const MAX_RECORDED_SLOTS = 16;
 
@@ -78,7 +80,7 @@ export function writeMetadata(dataDir: string, projection: Projection): Metadata
 
 /** The records of unlock slots that stand in it now, as they are; none where it cannot be read. Nothing of them is to be trusted. */
 export function recordedSlots(dataDir: string): Uint8Array[] {
-  const present = readFile(join(dataDir, METADATA_FILE));
+  const present = readPresent(dataDir);
   if (present === undefined) return [];
   try {
     const { slots } = JSON.parse(decodeUtf8(present)) as { readonly slots: readonly string[] };
@@ -90,11 +92,17 @@ export function recordedSlots(dataDir: string): Uint8Array[] {
 
 /** Changes nothing. */
 export function compareMetadata(dataDir: string, projection: Projection): MetadataState {
-  const present = readFile(join(dataDir, METADATA_FILE));
+  const present = readPresent(dataDir);
   if (present === undefined) return "missing";
   const generation = recordedGeneration(present);
   if (generation === undefined || !equalBytes(present, renderMetadata(projection, generation))) return "different";
   return generation > projection.facts.generation ? "newer" : "as it should be";
+}
+
+/** What is too large counts as empty. */
+function readPresent(dataDir: string): Uint8Array | undefined {
+  const path = join(dataDir, METADATA_FILE);
+  return (statPath(path)?.size ?? 0) > MAX_BYTES ? new Uint8Array() : readFile(path);
 }
 
 /** For a person who reads that it was or is to be written anew. */
