@@ -1,13 +1,14 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync } from "node:fs";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, type SecretBytes, toHex } from "@talos/core";
 import { snapshotFolder } from "@talos/testkit";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
 import type { KdfParameters } from "./kdf-bounds.ts";
 import { openParts } from "./open.ts";
-import { MAX_SLOTS } from "./slot-record.ts";
+import { decodeSlot, encodeSlot, MAX_SLOTS } from "./slot-record.ts";
 import type { UnlockWith } from "./unlock-slots.ts";
 import { agent, FLOOR_KDF, keyMaterial, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
@@ -171,6 +172,43 @@ test("what cannot be a way in changes nothing", async () => {
   );
   assert.deepEqual(snapshotFolder(folder.dataDir, { unread: (path) => path === "lock" || path.startsWith("state.db") }), before);
   assert.equal(audit(closing).length, 1);
+});
+
+test("a label has at most 64 bytes and nothing that deceives a reader; one that is there already keeps nobody from a new password", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  for (const [seed, label] of ["", "Z\u00fcrich, rack 7", "x".repeat(64)].entries()) {
+    assert.equal(vault.addSlot(keyMaterial("key-file", seed + 2), label, NOW).label, label);
+  }
+  const refused = ["x".repeat(65), "\u00fc".repeat(33), "two\nlines", "\u001b[2K", "owner\u202egpj", "a\u2028b", "a\u2029b", "\u200b"];
+  for (const label of refused) {
+    assert.throws(
+      () => vault.addSlot(keyMaterial(), label, NOW),
+      (error) => isTalosError(error, "INVALID_ARGUMENT") && error.details["option"] === "label",
+      JSON.stringify(label),
+    );
+    await assert.rejects(
+      Vault.create({
+        dataDir: "/nonexistent",
+        name: "a",
+        slotLabel: label,
+        unlock: password(),
+        crypto,
+        now: NOW,
+        build: () => assert.fail(),
+      }),
+      hasCode("INVALID_ARGUMENT"),
+    );
+  }
+  vault.close();
+  {
+    using database = new DatabaseSync(join(folder.dataDir, "state.db"));
+    const record = database.prepare("SELECT record FROM slots WHERE slot = 1").get()?.["record"] as Uint8Array;
+    const label = "owner\u202egpj";
+    database.prepare("UPDATE slots SET record = ? WHERE slot = 1").run(encodeSlot({ ...decodeSlot(record, crypto), label }, crypto));
+  }
+  using again = await reopen(folder.dataDir);
+  again.changePassword({ current: password().secret, next: password("another good password").secret, now: NOW });
 });
 
 test("no secret opens two slots: it would go on opening one when the other is changed or removed", async () => {

@@ -8,7 +8,7 @@ import { strongest } from "./kdf-bounds.ts";
 import type { OpenVault, VaultParts } from "./parts.ts";
 import { replaceVaultKey } from "./rekey.ts";
 import { fieldsOf, slotInfo } from "./slot-info.ts";
-import { decodeSlot, MAX_SLOTS, type StoredSlot, type UnlockKind } from "./slot-record.ts";
+import { checkLabel, decodeSlot, MAX_SLOTS, type StoredSlot, type UnlockKind } from "./slot-record.ts";
 import { SlotTable } from "./store/slots.ts";
 import type { ChangePasswordOptions, PasswordChange, SlotInfo } from "./types.ts";
 import { checkNewSecret, makeSlot, unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
@@ -17,12 +17,13 @@ import { checkNewSecret, makeSlot, unlock, type UnlockedSlot, type UnlockWith } 
  * Of a password one Argon2id run, and one for each password slot there is: a secret that opened two of them would still open the
  * other one when the first is changed or removed.
  *
- * @throws TalosError SLOTS_FULL before anything is derived; SLOT_EXISTS; as `makeSlot`; as `Vault.transaction`
+ * @throws TalosError SLOTS_FULL before anything is derived; SLOT_EXISTS; INVALID_ARGUMENT as `checkLabel`; as `makeSlot`; as `Vault.transaction`
  */
 export function addSlot(vault: OpenVault, withSecret: UnlockWith, label: string, now: number): SlotInfo {
   const { parts } = vault;
   const { crypto, facts, kdf } = parts;
   checkNewSecret(withSecret);
+  checkLabel(label);
   const taken = new Set(readSlots(parts.database).map(({ number }) => number));
   const number = Array.from({ length: MAX_SLOTS }, (_, i) => i + 1).find((candidate) => !taken.has(candidate));
   if (number === undefined) throw talosError("SLOTS_FULL");

@@ -56,12 +56,16 @@ export function kindNumber(kind: UnlockKind): number {
   return UNLOCK_KINDS.indexOf(kind) + 1;
 }
 
-/** @throws TalosError INVALID_ARGUMENT above 64 bytes of UTF-8, or for control characters, which could deceive a reader */
+/** @throws TalosError INVALID_ARGUMENT above 64 bytes of UTF-8, or for characters that show nothing or turn what follows */
 export function checkLabel(label: string): void {
-  if (utf8(label).length > MAX_LABEL_BYTES || /\p{Cc}/u.test(label)) {
-    throw talosError("INVALID_ARGUMENT", "The label of an unlock slot is at most 64 bytes, without control characters.", {
-      details: { option: "label" },
-    });
+  if (utf8(label).length > MAX_LABEL_BYTES || /[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/u.test(label)) {
+    throw talosError(
+      "INVALID_ARGUMENT",
+      "The label of an unlock slot is at most 64 bytes, without control characters and invisible ones.",
+      {
+        details: { option: "label" },
+      },
+    );
   }
 }
 

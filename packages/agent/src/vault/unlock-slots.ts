@@ -22,7 +22,6 @@ import {
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
 import { mayBeRandom } from "./random-material.ts";
 import {
-  checkLabel,
   damagedSlot,
   decodeSlot,
   encodeSlot,
@@ -57,6 +56,7 @@ export interface VaultKeyPlace {
 }
 
 export interface NewSlot {
+  /** As it is: a new one is the caller's to check (`checkLabel`), and one that a slot has already is carried on. */
   readonly label: string;
   readonly now: number;
   /** Of a password; default: DEFAULT_KDF. */
@@ -82,11 +82,10 @@ export interface UnlockedSlot extends Disposable {
  * Makes a slot: of a password one Argon2id run.
  *
  * @throws TalosError PASSWORD_REQUIRED for an empty password; KDF_PARAMETERS_REFUSED; INVALID_ARGUMENT for a password above 4096 bytes,
- *   for key material outside 32 to 1024 bytes or that cannot be random (random-material.ts), and for a bad label
+ *   for key material outside 32 to 1024 bytes or that cannot be random (random-material.ts)
  */
 export function makeSlot(withSecret: UnlockWith, vaultKey: SecretBytes, place: VaultKeyPlace, slot: NewSlot, crypto: Crypto): MadeSlot {
   checkNewSecret(withSecret);
-  checkLabel(slot.label);
   const kdf = withSecret.kind === "password" ? (slot.kdf ?? DEFAULT_KDF) : undefined;
   if (kdf !== undefined) checkKdfParameters(kdf);
   const salt = crypto.randomBytes(SLOT_SALT_BYTES);
