@@ -9,8 +9,8 @@ export function reportFailure(error: unknown, output: Output, streams: Streams):
   const { code, message, hint, details } = failure;
   output.document({ error: { code, message, hint, details } });
   const facts = Object.entries(details).map(([name, value]) => `${name}: ${printable(String(value))}`);
-  streams.stderr.write(`talos: ${message} [${code}]${facts.length === 0 ? "" : ` (${facts.join(", ")})`}\n`);
-  streams.stderr.write(`hint: ${hint}\n`);
+  streams.stderr.write(`talos: ${printable(message)} [${code}]${facts.length === 0 ? "" : ` (${facts.join(", ")})`}\n`);
+  streams.stderr.write(`hint: ${printable(hint)}\n`);
   return failure.exitCode;
 }
 

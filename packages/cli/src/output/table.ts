@@ -15,5 +15,5 @@ export function formatTable(headings: readonly string[], rows: ReadonlyArray<rea
 
 /** Text from outside made safe for a terminal: control characters become `\u{...}`. */
 export function printable(text: string): string {
-  return text.replaceAll(/[\p{Cc}\p{Cf}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
+  return text.replaceAll(/[\p{Cc}\p{Cf}\p{Zl}\p{Zp}]/gu, (character) => `\\u{${(character.codePointAt(0) ?? 0).toString(16)}}`);
 }
