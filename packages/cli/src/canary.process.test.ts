@@ -8,7 +8,8 @@ import { type Agent, CommandWorld } from "./testing/command-world.test.ts";
 const PASSWORD = "canary-Zk7:q9/Vw3?Lr=Tq8";
 const NEXT_PASSWORD = "canary-Hb2!m4^Xn8_Dw=Kc5";
 const WEAK_PASSWORD = "canary-1984";
-const KEY_MATERIAL = "canary-of-a-key-file:0123456789abcdefghijklmnopqrstuv";
+// In the form in which a key file may be text.
+const KEY_MATERIAL: string = Buffer.from("canary-of-a-key-file:0123456789abcdefghijklmnopq").toString("base64");
 const MESSAGE = "a plaintext that only its reader may see: 7d0b61f2";
 
 /** As it is, in hexadecimal, and in base64 and base64url at each of the three alignments. */

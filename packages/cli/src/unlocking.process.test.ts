@@ -114,7 +114,7 @@ test("a systemd credential opens an agent by its name, and talos-unlock-key by i
   assertRefused(await world.run(receive, env), "PASSWORD_REQUIRED");
   writeFileSync(`${credentials}/talos-unlock-key`, readFileSync(`${credentials}/mine`), { mode: 0o400 });
   assert.ok(await opens(world, dataDir, env));
-  await world.json(["slots", "add", ...dataDir, "--new-credential", "talos-unlock-key"], env);
+  assertRefused(await world.run(["slots", "add", ...dataDir, "--new-credential", "talos-unlock-key"], env), "SLOT_EXISTS");
 });
 
 test("passwd changes the password and says what still opens; --rekey names the ways in that ended", async () => {
