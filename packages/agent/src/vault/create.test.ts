@@ -102,6 +102,22 @@ test("a bad label makes nothing at all, no label is an empty one", async () => {
   );
 });
 
+test("a time before 1970 makes nothing at all; the trail of a new vault begins with it, and its slot is the way in", async () => {
+  using folder = temporaryFolder();
+  const early = { dataDir: folder.dataDir, name: "alice", unlock: password(), crypto: nodeCrypto, now: -1, kdf: FLOOR_KDF };
+  await assert.rejects(createParts({ ...early, build: () => assert.fail("built") }), hasCode("INVALID_ARGUMENT"));
+  assert.equal(existsSync(folder.dataDir), false);
+  using vault = new Vault(await make(folder.dataDir, { slotLabel: "rack 7" }));
+  assert.deepEqual(
+    vault.read((tx) => tx.audit.list()).map(({ kind, at, details }) => [kind, at, details]),
+    [["vault-created", NOW, { slot: 1, unlock: "password", label: "rack 7" }]],
+  );
+  assert.deepEqual(
+    vault.slots().map(({ number, opened }) => [number, opened]),
+    [[1, true]],
+  );
+});
+
 test("a creation that fails closes what it opened and keeps nothing of the password in memory", async (t) => {
   using folder = temporaryFolder();
   const stretched: SecretBytes[] = [];
