@@ -124,6 +124,27 @@ test("what cannot be removed or changed is named, and a damaged slot is removed 
   );
 });
 
+test("a secret that opens the vault already is told with its slot", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  closing.addSlot(keyMaterial(), "", NOW);
+  for (const [secret, slot] of [
+    [password(), 1],
+    [keyMaterial(), 2],
+  ] as const) {
+    assert.throws(
+      () => closing.addSlot(secret, "", NOW),
+      (error) => {
+        assert.ok(isTalosError(error, "SLOT_EXISTS"));
+        assert.deepEqual(error.details, { slot });
+        return true;
+      },
+    );
+  }
+  assert.equal(closing.slots().length, 2);
+});
+
 function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
   return (error) => isTalosError(error, code);
 }
