@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import fs, { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto, type SecretBytes, toHex, utf8 } from "@talos/core";
@@ -79,6 +79,28 @@ test("failure 32: of a new prekey its file, then its name is durable, then the c
       `sync ${folder.dataDir}`,
     ],
   );
+});
+
+test("failure 32: of a new vault key every file and name is durable before the commit; where one cannot be, all are gone again", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  const prekeys = join(folder.dataDir, "prekeys");
+  const { fsyncSync } = fs;
+  let left = 3;
+  const fsyncThrice = (file: number): void => {
+    if (left-- === 0) throw Object.assign(new Error("full"), { code: "ENOSPC" });
+    fsyncSync(file);
+  };
+  assert.throws(() => otherwise({ fsyncSync: fsyncThrice }, () => closing.replaceVaultKey(NOW)), hasCode("STORAGE_FAILED"));
+  const staged = (): string[] => [...readdirSync(folder.dataDir), ...readdirSync(prekeys)].filter((name) => name.endsWith(".new"));
+  assert.deepEqual(staged(), []);
+
+  const calls = record(() => closing.replaceVaultKey(NOW));
+  const lastStaged = calls.findLastIndex((call) => /^close .*\.2\.new$/.test(call));
+  const between = calls.slice(lastStaged, calls.indexOf("commit", lastStaged));
+  for (const path of [folder.dataDir, prekeys]) assert.ok(between.includes(`sync ${path}`), path);
+  assert.deepEqual(staged(), []);
 });
 
 test("failure 32: a folder is synced once for all that was staged in it", () => {
