@@ -7,7 +7,8 @@ export { answerSession, beginSession, ProtocolAgent, type HeldPrekey, type Proto
 export { Party, type SealOptions } from "./protocol/party.ts";
 export { keyBackendConformance, type BackendUnderTest, type ConformanceOptions } from "./backends/key-backend-conformance.ts";
 export { listModes, snapshotFolder, type SnapshotOptions } from "./vault/folder-snapshot.ts";
-export { AgentWorld, IN_PROCESS_LIMITS, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOptions } from "./agents/agent-world.ts";
+export { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOptions } from "./agents/agent-world.ts";
+export { IN_PROCESS_LIMITS } from "./directory/in-process-limits.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
 export { InterceptedDirectory, intercepting, type DirectoryHooks } from "./faults/intercepted-directory.ts";
 export { tamper, withoutCommits } from "./faults/stuck-store.ts";

@@ -17,13 +17,11 @@ import {
   type TalosClient,
 } from "@talos/agent";
 import { startDirectory, type DirectoryOptions, type RunningDirectory } from "@talos/directory";
+import { IN_PROCESS_LIMITS } from "../directory/in-process-limits.ts";
 
 export const TEST_PASSWORD = "river otter lamp quartz, for tests";
 /** The cheapest that the vault accepts. */
 export const TEST_KDF = { memoryKiB: 7_168, passes: 5, lanes: 1 } as const;
-
-/** Of a directory in one process with agents: they block its event loop while they sync files, and that says nothing of it. */
-export const IN_PROCESS_LIMITS: NonNullable<DirectoryOptions["limits"]> = { maxEventLoopDelayMs: 0 };
 
 export interface AgentWorldOptions {
   /** Replaces parts of what agents stand on. */

@@ -7,6 +7,7 @@ import { Agent, request as httpRequest, type IncomingHttpHeaders, type OutgoingH
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { startDirectory, type DirectoryLimits, type RunningDirectory } from "@talos/directory";
+import { IN_PROCESS_LIMITS } from "./in-process-limits.ts";
 
 export interface TestDirectoryOptions {
   /** Milliseconds; default 2026-11-24T00:00:00Z. */
@@ -82,7 +83,7 @@ export class TestDirectory implements AsyncDisposable {
       listen: { host: "127.0.0.1", port: 0 },
       store: `sqlite:${this.databasePath}`,
       now: clock ?? (() => this.now),
-      limits,
+      limits: { ...IN_PROCESS_LIMITS, ...limits },
       publicAuthorities,
     });
   }
