@@ -3,14 +3,16 @@ import { execFileSync } from "node:child_process";
 import { existsSync, mkdtempSync, readdirSync, readFileSync, renameSync, rmSync, truncateSync, unlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { after, before, test } from "node:test";
-import { type ErrorCode, isTalosError, nodeCrypto } from "@talos/core";
+import { type ErrorCode, isTalosError, nodeCrypto, SecretBytes } from "@talos/core";
 import { snapshotFolder, TEST_KDF } from "@talos/testkit";
 import { rescueIn } from "../care.ts";
 import { systemEnvironment, type Environment } from "../environment.ts";
 import type { RescueOptions } from "../options.ts";
 import { createIn, openIn } from "../talos-client.ts";
 import { DEFAULT_KDF } from "../vault/kdf-bounds.ts";
+import { rescueVault } from "../vault/rescue.ts";
 import { decodeSlot, encodeSlot } from "../vault/slot-record.ts";
 import type { RescueReport } from "./rescue-agent.ts";
 
@@ -81,6 +83,11 @@ function changeMetadata(dataDir: string, change: (fields: Record<string, unknown
   const fields = JSON.parse(readFileSync(path, "utf8")) as Record<string, unknown>;
   change(fields);
   writeFileSync(path, JSON.stringify(fields));
+}
+
+function keyFilesUnder(dataDir: string): string[] {
+  const names = readdirSync(dataDir, { recursive: true, encoding: "utf8" });
+  return names.filter((name) => /\.enc(\.|$)/.test(name));
 }
 
 function metadataOf(dataDir: string): Record<string, unknown> {
@@ -286,7 +293,7 @@ test("a next key that is lost does not stop a rescue, and is said", async () => 
   assert.equal(client.did, alice.did);
 });
 
-test("in the middle of a change of the vault key a rescue takes the whole set that the password opens, and puts the rest aside", async () => {
+test("in the middle of a change of the vault key a rescue takes the whole set that the password opens, and nothing stays under the former one", async () => {
   const earlier = fresh();
   const later = fresh("alice");
   {
@@ -310,11 +317,89 @@ test("in the middle of a change of the vault key a rescue takes the whole set th
   assert.equal((await assertRefused(between, "RESCUE_NOT_POSSIBLE"))["files"], "encryption.key.enc");
   const report = await rescue(between, { password: "another river" });
   assert.deepEqual([report.did, report.hasNextKey, report.slots.length], [alice.did, true, 1]);
-  // Under the old password they did not open, so they are kept.
-  assert.ok(report.putAside.some((file) => file.startsWith("quarantine/identity.key.enc.")));
+  // They did not open, and are known by their headers: the former vault key may be in other hands.
+  assert.deepEqual(report.putAside, []);
+  for (const file of keyFilesUnder(between)) assert.equal(readFileSync(join(between, file)).readUInt32BE(18), 2, file);
   await using client = await openIn(environment, { dataDir: between, password: "another river" });
   assert.equal(client.identityKey, alice.identityKey);
   await assert.rejects(openIn(environment, { dataDir: between, password }), (error) => isTalosError(error));
+});
+
+test("one damaged slot in metadata.json keeps nobody out who has another one", async () => {
+  for (const bad of ["AAAA", "no base64url!", 7]) {
+    const dataDir = fresh();
+    unlinkSync(join(dataDir, "state.db"));
+    changeMetadata(dataDir, (fields) => (fields["slots"] = [...hostileSlot(fields), bad, ...(fields["slots"] as string[])]));
+    assert.deepEqual((await rescue(dataDir)).slots, [{ number: 1, kind: "password", label: "", opened: true }]);
+    await using client = await openIn(environment, { dataDir, password });
+    assert.equal(client.did, alice.did);
+  }
+});
+
+test("whatever the generation, a rescued agent opens, and can be rescued again", async () => {
+  for (const generation of [2 ** 50, 2 ** 53 - 2 ** 20, 2 ** 53 - 10]) {
+    const dataDir = fresh();
+    unlinkSync(join(dataDir, "state.db"));
+    changeMetadata(dataDir, (fields) => (fields["generation"] = generation));
+    const rescued = (await rescue(dataDir)).generation;
+    assert.ok(rescued > generation && Number.isSafeInteger(rescued + 2), String(rescued));
+    await (await openIn(environment, { dataDir, password })).close();
+    const again = await openIn(environment, { dataDir, password });
+    assert.deepEqual(again.status().findings, []);
+    await again.close();
+    unlinkSync(join(dataDir, "state.db"));
+    assert.ok((await rescue(dataDir)).generation > generation);
+  }
+});
+
+test("a rescue whose commit fails leaves the copies of keys where they are, and the next one removes them", async () => {
+  const dataDir = fresh();
+  unlinkSync(join(dataDir, "state.db"));
+  const id = (metadataOf(dataDir)["keys"] as { id: string; kind: string }[]).find(({ kind }) => kind === "encryption")?.id ?? assert.fail();
+  const second = `encryption.${id}.key.enc`;
+  execFileSync("cp", ["-a", join(dataDir, "encryption.key.enc"), join(dataDir, second)]);
+  const attempt = rescueVault({
+    dataDir,
+    unlock: { kind: "password", secret: SecretBytes.fromUtf8(password) },
+    crypto: nodeCrypto,
+    now: Date.now(),
+    build: async () => ({
+      write: () => {
+        throw new Error("power is gone");
+      },
+    }),
+  });
+  await assert.rejects(attempt, /power is gone/);
+  assert.equal(existsSync(join(dataDir, "quarantine")), false);
+  await rescue(dataDir);
+  assert.deepEqual(
+    keyFilesUnder(dataDir).filter((name) => /encryption/.test(name)),
+    ["encryption.key.enc"],
+  );
+  await using client = await openIn(environment, { dataDir, password });
+  assert.equal(client.identityKey, alice.identityKey);
+});
+
+test("a rescue whose commit fails in its last step keeps what it staged: a crash may bring that commit back", async () => {
+  const dataDir = fresh();
+  unlinkSync(join(dataDir, "state.db"));
+  const staged = (): string[] => readdirSync(join(dataDir, "prekeys")).filter((name) => name.endsWith(".new"));
+  // oxlint-disable-next-line typescript/unbound-method -- called with its object below
+  const { exec } = DatabaseSync.prototype;
+  DatabaseSync.prototype.exec = function (this: DatabaseSync, sql: string): void {
+    // The one of the lock comes before anything is staged.
+    if (sql === "COMMIT" && staged().length > 0)
+      throw Object.assign(new Error("disk I/O error"), { code: "ERR_SQLITE_ERROR", errcode: 10 });
+    exec.call(this, sql);
+  };
+  try {
+    await assert.rejects(rescue(dataDir), isTalosError);
+  } finally {
+    DatabaseSync.prototype.exec = exec;
+  }
+  assert.equal(staged().length, 101);
+  assert.equal((await rescue(dataDir)).did, alice.did);
+  assert.equal(readdirSync(join(dataDir, "prekeys")).length, 101);
 });
 
 test("the home directory comes from metadata.json, or is given", async () => {

@@ -30,7 +30,7 @@ export interface RestagedKeys {
   readonly locations: ReadonlyMap<KeyId, string>;
   /** Keys that could not be read any more, and that the agent works without. */
   readonly lost: number;
-  /** Removes the new files; what cannot be removed now is removed at the next opening. */
+  /** Removes the new files while they are ours; what cannot be removed now is removed at the next opening. */
   drop(): void;
 }
 
@@ -114,12 +114,15 @@ export class KeyFolder implements KeyFileStore {
    * `adoptRestaged`. A key that is lost, and that the agent can do without, is left out.
    *
    * @param places of all keys that have a key file
+   * @param whileOurs runs what is to be removed while nobody else can have staged files under these names, or not at all
    * @throws TalosError STORAGE_FAILED; KEY_FILE_MISSING, KEY_FILE_CORRUPT, KEY_FILE_SWAPPED; then no new file is left
    */
-  restage(sealer: Sealer, places: readonly KeyPlace[]): RestagedKeys {
+  restage(sealer: Sealer, places: readonly KeyPlace[], whileOurs: (remove: () => void) => void): RestagedKeys {
     const locations = new Map<KeyId, string>();
     const drop = (): void => {
-      for (const name of locations.values()) unlinkQuietly(join(this.#dataDir, name));
+      whileOurs(() => {
+        for (const name of locations.values()) unlinkQuietly(join(this.#dataDir, name));
+      });
     };
     const folders = new Set<string>();
     let lost = 0;

@@ -113,7 +113,7 @@ export function describeMetadata(state: Exclude<MetadataState, "as it should be"
 
 function recordedGeneration(content: Uint8Array): number | undefined {
   try {
-    const digits = /^ {2}"generation": (?<digits>[1-9][0-9]{0,14}),$/m.exec(decodeUtf8(content))?.groups?.["digits"];
+    const digits = /^ {2}"generation": (?<digits>[1-9][0-9]{0,15}),$/m.exec(decodeUtf8(content))?.groups?.["digits"];
     return digits === undefined ? undefined : Number(digits);
   } catch {
     return undefined;

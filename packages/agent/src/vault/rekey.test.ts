@@ -566,6 +566,42 @@ function stopAtEachStep(parent: string, dataDir: string, action: () => void): st
   return copies;
 }
 
+test("a holder that was stopped in a new vault key and wakes up leaves the files of the one that came after it", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  const { vault: made } = await makeVault(dataDir, { oneTimePrekeys: 2 });
+  made.close();
+  let seals = 0;
+  let other: Vault | undefined;
+  const wake = (): void => {
+    // The lock fell, as on a shared volume; and the disk refuses to place files after the commit.
+    rmSync(join(dataDir, "lock"));
+    const { renameSync } = fs;
+    const rename = (from: string, to: string): void => {
+      if (from.endsWith(".new") && to.endsWith(".enc")) refuses("ENOSPC")();
+      renameSync(from, to);
+    };
+    other = new Vault(openForTest(dataDir));
+    otherwise({ renameSync: rename }, () => other?.changePassword(REKEY));
+  };
+  const slow: Crypto = {
+    ...crypto,
+    aeadSeal: (...args) => {
+      // The second of six key files.
+      if (++seals === 3) wake();
+      return crypto.aeadSeal(...args);
+    },
+  };
+  const first = await Vault.open({ dataDir, unlock: password(), crypto: slow, now: NOW + 1000, kdf: FLOOR_KDF });
+  seals = 0;
+  assert.throws(() => first.changePassword({ ...REKEY, next: password("a third one").secret }), isTalosError);
+  assert.equal(keyFilesIn(dataDir).filter(({ name }) => name.endsWith(".2.new")).length, 6);
+  other?.close();
+  first.close();
+  using again = await reopen(dataDir, "the next one");
+  assert.deepEqual(again.findings, []);
+});
+
 async function openEither(dataDir: string): Promise<Vault> {
   try {
     return await reopen(dataDir);

@@ -6,7 +6,7 @@
  * The copies that somebody took before still open under the old one: what they hold has to be replaced, not only this key.
  */
 import { type SecretBytes, talosError } from "@talos/core";
-import { readSlots } from "./database.ts";
+import { atomically, readSlots } from "./database.ts";
 import type { OpenVault, VaultParts } from "./parts.ts";
 import { Sealer } from "./sealer.ts";
 import { fieldsOf, slotInfo, slotInfos } from "./slot-info.ts";
@@ -46,7 +46,9 @@ export function replaceVaultKey(vault: OpenVault, change: VaultKeyChange): Passw
   const { record, stretched } = sealer.lendVaultKey((vaultKey) => change.wrap(vaultKey, place));
   cleanup.use(stretched);
   const slot = { number: change.number, record };
-  const restaged = folder.restage(sealer, new Inventory(store).inKeyFiles());
+  const restaged = folder.restage(sealer, new Inventory(store).inKeyFiles(), (remove) => {
+    whileNotFenced(parts, remove);
+  });
   try {
     vault.commit(
       (tx) => {
@@ -104,6 +106,20 @@ function settleFirst(vault: OpenVault): void {
   vault.commit(() => undefined);
   if (parts.unsettled) {
     throw talosError("STORAGE_FAILED", "The key files cannot be brought in step with the inventory just now, and nothing was changed.");
+  }
+}
+
+/**
+ * Staged names say which key and which vault key, not whose they are: after another opening has taken this one's place, files under them
+ * may be what its commit named. No other opening can raise the generation while the database is held for writing.
+ */
+function whileNotFenced({ database, store, facts }: VaultParts, action: () => void): void {
+  try {
+    atomically(database, () => {
+      if (store.get("SELECT generation FROM vault WHERE id = 1")?.["generation"] === facts.generation) action();
+    });
+  } catch {
+    // Then they are left to the next opening.
   }
 }
 

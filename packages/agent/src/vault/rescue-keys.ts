@@ -18,7 +18,7 @@ import {
   SecretBytes,
 } from "@talos/core";
 import { listFolder, readFile, statPath } from "./files.ts";
-import { openKeyFile, readKeyFileHeader } from "./key-file.ts";
+import { type KeyFileHeader, openKeyFile, readKeyFileHeader } from "./key-file.ts";
 import { parseName, type ParsedName, PREKEYS_FOLDER } from "./layout.ts";
 import { notPossible } from "./rescue-source.ts";
 import type { Sealer } from "./sealer.ts";
@@ -50,7 +50,10 @@ export interface FoundKeys {
   readonly retired: readonly FoundKey[];
   /** Whichever vault key they are sealed under. */
   readonly prekeys: readonly FoundKey[];
-  /** A second copy of one of the above, sealed under another vault key or lying under another name. */
+  /**
+   * To be removed once the above are in force: a second copy of one of them under another name, or, by its header, under an earlier vault
+   * key that may be in other hands; and prekeys under such a one, which end.
+   */
   readonly duplicates: readonly string[];
   /** What does not open, or opens and is no key that the log knows. */
   readonly strangers: readonly string[];
@@ -60,6 +63,8 @@ interface Reading {
   readonly file: string;
   readonly isFinal: boolean;
   readonly key: FoundKey | undefined;
+  /** Of what does not open, where it fits its name; nothing of it is proved. */
+  readonly header: KeyFileHeader | undefined;
 }
 
 /**
@@ -98,9 +103,11 @@ export function findKeys(dataDir: string, sealers: readonly Sealer[], log: Ident
   const retired = [...formerIds].flatMap((keyId) => best((key) => key.keyId === keyId && wasEncryption(key), vaultKeyNumber) ?? []);
   const kept = [identity, encryption, ...(next === undefined ? [] : [next]), ...retired];
   const keptFiles = new Set(kept.map(({ file }) => file));
-  const keptIds = new Set(kept.map(({ keyId }) => keyId));
   const others = readings.filter(({ file }) => !keptFiles.has(file));
-  const isDuplicate = ({ key }: Reading): boolean => key !== undefined && keptIds.has(key.keyId);
+  const keptKinds = new Map(kept.map(({ keyId, kind }) => [keyId, kind]));
+  const isSuperseded = ({ header }: Reading): boolean =>
+    header !== undefined && header.vaultKeyNumber < vaultKeyNumber && (isPrekey(header) || keptKinds.get(header.keyId) === header.kind);
+  const isDuplicate = (one: Reading): boolean => (one.key === undefined ? isSuperseded(one) : keptKinds.has(one.key.keyId));
   return {
     vaultKeyNumber,
     identity,
@@ -123,18 +130,31 @@ function readOne(dataDir: string, file: string, sealers: readonly Sealer[], cryp
   const parsed = parseName(file);
   const stats = statPath(join(dataDir, file));
   const isFinal = parsed?.type === "final";
-  if (parsed === undefined || stats?.isFile() !== true || stats.size > MAX_KEY_FILE_BYTES) return { file, isFinal, key: undefined };
+  if (parsed === undefined || stats?.isFile() !== true || stats.size > MAX_KEY_FILE_BYTES)
+    return { file, isFinal, key: undefined, header: undefined };
   const bytes = readFile(join(dataDir, file)) ?? new Uint8Array();
-  return { file, isFinal, key: openOne(bytes, file, parsed, sealers, crypto) };
+  const header = headerOf(bytes, parsed);
+  return { file, isFinal, header, key: header && openOne(bytes, file, header, sealers, crypto) };
 }
 
-/** Undefined for what does not open, or is not what its name says. */
-function openOne(bytes: Uint8Array, file: string, parsed: ParsedName, sealers: readonly Sealer[], crypto: Crypto): FoundKey | undefined {
+/** Undefined for what is no key file, or not what its name says. */
+function headerOf(bytes: Uint8Array, parsed: ParsedName): KeyFileHeader | undefined {
   try {
-    const { kind, keyId, vaultKeyNumber } = readKeyFileHeader(bytes);
+    const header = readKeyFileHeader(bytes);
+    const fits = header.kind === parsed.kind && (parsed.keyId === undefined || parsed.keyId === header.keyId);
+    return fits ? header : undefined;
+  } catch (error) {
+    if (!isTalosError(error)) throw error;
+    return undefined;
+  }
+}
+
+/** Undefined for what does not open. */
+function openOne(bytes: Uint8Array, file: string, header: KeyFileHeader, sealers: readonly Sealer[], crypto: Crypto): FoundKey | undefined {
+  try {
+    const { kind, keyId, vaultKeyNumber } = header;
     const sealer = sealers.find((candidate) => candidate.vaultKeyNumber === vaultKeyNumber);
-    const fits = kind === parsed.kind && (parsed.keyId === undefined || parsed.keyId === keyId);
-    if (sealer === undefined || !fits) return undefined;
+    if (sealer === undefined) return undefined;
     using secret = openKeyFile(bytes, kind, keyId, sealer);
     const publicKey = publicKeyOf(kind, secret, crypto);
     if (kind === "identity" && idOfKey(ownKey("identity", ALGORITHM.ed25519, publicKey), crypto) !== keyId) return undefined;
@@ -156,7 +176,7 @@ function publicKeyOf(kind: StoredKeyKind, secret: SecretBytes, crypto: Crypto): 
   return key.publicKey;
 }
 
-function isPrekey({ kind }: FoundKey): boolean {
+function isPrekey({ kind }: Pick<FoundKey, "kind">): boolean {
   return kind === "signed-prekey" || kind === "one-time-prekey";
 }
 

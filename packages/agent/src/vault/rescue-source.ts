@@ -1,6 +1,6 @@
 /**
  * What `metadata.json` offers for a rescue: agent id, own log, unlock slots, name, home. Nothing of it is trusted: the log must verify
- * and be the agent's, every slot must be whole and within the bounds for password hashing, and every size is bounded before it is read.
+ * and be the agent's, every slot that is used must be whole and within the bounds for password hashing, and every size is bounded before it is read.
  */
 import { join } from "node:path";
 import {
@@ -24,8 +24,8 @@ import { decodeSlot, type SlotFields, type StoredSlot } from "./slot-record.ts";
 const MAX_METADATA_BYTES = 16_000_000;
 /** In the middle of a change of the vault key, the slots of both. */
 const MAX_STORED_SLOTS = 16;
-/** Far below where a generation would leave the safe integers, so that none can lock its owner out. */
-const MAX_GENERATION: number = 2 ** 50;
+/** One more, of the next opening, is a safe integer too: none can lock its owner out. */
+const MAX_GENERATION: number = Number.MAX_SAFE_INTEGER - 1;
 
 export interface RescueSlot extends StoredSlot {
   readonly fields: SlotFields;
@@ -124,17 +124,21 @@ function listOf(value: unknown, field: string): Uint8Array[] {
   }
 }
 
+/** As at opening, one that is damaged keeps nobody out who has another one. */
 function slotsOf(value: unknown, crypto: Crypto): RescueSlot[] {
-  const records = listOf(value, "slots");
-  if (records.length === 0 || records.length > MAX_STORED_SLOTS) throw broken("slots");
-  return records.map((record, index) => {
+  if (!Array.isArray(value) || value.length > MAX_STORED_SLOTS) throw broken("slots");
+  let refusal: TalosError = broken("slots");
+  const slots = value.flatMap((item: unknown, index) => {
     try {
-      return { number: index + 1, record, fields: decodeSlot(record, crypto) };
+      const record = fromBase64Url(item as string);
+      return [{ number: index + 1, record, fields: decodeSlot(record, crypto) }];
     } catch (error) {
-      if (isTalosError(error, "KDF_PARAMETERS_REFUSED")) throw error;
-      throw broken("slots");
+      if (isTalosError(error, "KDF_PARAMETERS_REFUSED")) refusal = error;
+      return [];
     }
   });
+  if (slots.length === 0) throw refusal;
+  return slots;
 }
 
 function broken(reason: string): TalosError {

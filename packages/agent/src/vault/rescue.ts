@@ -1,7 +1,8 @@
 /**
  * Rebuilding a destroyed `state.db` from the key files and `metadata.json`. Everything is verified before anything changes. Then the
  * changes come in an order in which each state is either as destroyed as before, so that the rescue can simply be run again, or rescued:
- * names of kept keys, strangers aside, the old database aside, and one commit. Nothing that does not open is ever removed.
+ * names of kept keys, strangers aside, the old database aside, and one commit. Nothing that does not open is ever removed, but for what
+ * an earlier vault key sealed of a key that is kept or ends; and that only after the commit.
  */
 import { join } from "node:path";
 import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError } from "@talos/core";
@@ -17,7 +18,7 @@ import { findKeys, type FoundKey, type FoundKeys } from "./rescue-keys.ts";
 import { notPossible, readRescueSource, type RescueSource } from "./rescue-source.ts";
 import { hasOrphans, judgeState } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
-import { trySettle } from "./settle.ts";
+import { planFor, trySettle } from "./settle.ts";
 import type { StoredSlot, UnlockKind } from "./slot-record.ts";
 import { Store } from "./store/store.ts";
 import { type Transaction, transactionOver } from "./store/transaction.ts";
@@ -111,8 +112,11 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
 
   makeFolder(join(dataDir, PREKEYS_FOLDER));
   const folder = new KeyFolder(dataDir, crypto, key.sealer);
+  let doubtful = false;
   cleanup.defer(() => {
-    folder.dropUncommitted();
+    // A commit that failed in its last step may yet come back with a crash, and would need its files.
+    if (doubtful) folder.forgetUncommitted();
+    else folder.dropUncommitted();
   });
   folder.adopt(asTheyLie(remains));
   const content = await options.build(folder, remains);
@@ -120,7 +124,6 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
   // From here on the folder changes.
   folder.syncStaged();
   nameKept(dataDir, remains);
-  const duplicates = putAside(folder, remains.duplicates);
   const strangers = [...putAside(folder, remains.strangers), ...moveDatabase(dataDir, now)];
   const database = openForWriting(dataDir);
   cleanup.defer(() => {
@@ -132,12 +135,12 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     name: source.name,
     dataDir,
     createdAt: source.createdAt,
-    generation: source.generation + GENERATION_STEP,
+    generation: source.generation + Math.min(GENERATION_STEP, Math.floor((Number.MAX_SAFE_INTEGER - source.generation) / 2)),
     vaultKeyNumber,
   };
   const slots = slotsOf(source, key);
   const way = { number: slots.find(({ opened }) => opened)?.number ?? 1, stretched: key.opened.stretched };
-  atomically(database, () => {
+  const rebuild = (): void => {
     writeFirst(database, facts, slots);
     store.beginWriting();
     try {
@@ -155,13 +158,15 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     } finally {
       store.endWriting();
     }
+  };
+  atomically(database, rebuild, () => {
+    doubtful = true;
   });
   cleanup.move();
   folder.forgetUncommitted();
   wipe(keys.filter((other) => other !== key));
+  removeInTheWay(dataDir, remains.duplicates, () => planFor(folder, store, vaultKeyNumber));
   const settled = trySettle({ facts, database, store, folder, crypto });
-  // Second copies of keys that are kept; those under a vault key that was given up must not stay.
-  for (const { aside } of duplicates) unlinkQuietly(join(dataDir, aside));
   const findings = settled.findings.filter(({ code }) => code !== "METADATA_REWRITTEN");
   const vault = new Vault({
     facts,
@@ -250,6 +255,19 @@ function nameKept(dataDir: string, found: FoundKeys): void {
   for (const { key, place } of keptPlaces(found)) {
     const staged = stagedName(place, found.vaultKeyNumber);
     if (key.file !== finalName(place) && key.file !== staged) renameFile(join(dataDir, key.file), join(dataDir, staged));
+  }
+}
+
+/** Those that no placing replaces or clears: under a name that is none of its own a copy would be in the way of another key, or stay. */
+function removeInTheWay(dataDir: string, duplicates: readonly string[], plan: () => Placement): void {
+  if (duplicates.length === 0) return;
+  try {
+    const { clear, locations } = plan();
+    const others = new Set([...clear, ...locations.values()]);
+    for (const name of duplicates) if (!others.has(name)) unlinkQuietly(join(dataDir, name));
+  } catch (error) {
+    // The commit stands; they stay where they are, and the next opening names them.
+    if (!isTalosError(error, "STORAGE_FAILED")) throw error;
   }
 }
 
