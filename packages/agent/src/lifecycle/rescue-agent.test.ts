@@ -325,6 +325,31 @@ test("in the middle of a change of the vault key a rescue takes the whole set th
   await assert.rejects(openIn(environment, { dataDir: between, password }), (error) => isTalosError(error));
 });
 
+test("a database from before a new vault key is no sound one: nothing opens it, so a rescue may run", async () => {
+  const earlier = fresh();
+  const later = fresh("alice");
+  {
+    const client = await openIn(environment, { dataDir: later, password });
+    await client.changePassword({ currentPassword: password, newPassword: "another river", rekey: true });
+    await client.close();
+  }
+  execFileSync("cp", ["-a", join(earlier, "state.db"), join(later, "state.db")]);
+  await rescue(later, { password: "another river" });
+  await using client = await openIn(environment, { dataDir: later, password: "another river" });
+  assert.equal(client.identityKey, alice.identityKey);
+});
+
+test("a database whose slots open another vault key than its own is no sound one", async () => {
+  const dataDir = fresh();
+  {
+    using database = new DatabaseSync(join(dataDir, "state.db"));
+    database.exec("UPDATE vault SET vault_key_number = 7");
+  }
+  await rescue(dataDir);
+  await using client = await openIn(environment, { dataDir, password });
+  assert.equal(client.identityKey, alice.identityKey);
+});
+
 test("one damaged slot in metadata.json keeps nobody out who has another one", async () => {
   for (const bad of ["AAAA", "no base64url!", 7]) {
     const dataDir = fresh();

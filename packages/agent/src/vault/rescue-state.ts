@@ -4,10 +4,10 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { type Crypto, equalBytes, isTalosError, type KeyId, verifyLog } from "@talos/core";
+import { type Crypto, equalBytes, isTalosError, verifyLog } from "@talos/core";
 import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
 import { listFolder, readStart, statPath } from "./files.ts";
-import { KEY_FILE_HEADER_BYTES, readKeyFileHeader } from "./key-file.ts";
+import { KEY_FILE_HEADER_BYTES, type KeyFileHeader, readKeyFileHeader } from "./key-file.ts";
 import { DATABASE_FILE, METADATA_FILE, parseName } from "./layout.ts";
 import { keyFileNames } from "./rescue-keys.ts";
 import { decodeSlot } from "./slot-record.ts";
@@ -62,7 +62,7 @@ export function hasOrphans(dataDir: string): boolean {
 /** Whether the key files beside the database are all of an agent that it does not know. @throws TalosError VAULT_CORRUPT */
 export function isForeign(dataDir: string, database: DatabaseSync): boolean {
   const inventory = new Inventory(new Store(database, undefined));
-  const held = VITAL_FILES.map((name) => keyIn(join(dataDir, name))).filter((keyId) => keyId !== undefined);
+  const held = VITAL_FILES.map((name) => headerIn(join(dataDir, name))?.keyId).filter((keyId) => keyId !== undefined);
   return held.length > 0 && held.every((keyId) => inventory.get(keyId) === undefined);
 }
 
@@ -73,10 +73,16 @@ function judge(dataDir: string, database: DatabaseSync, crypto: Crypto, now: num
   if (problems.length > 0) return { kind: "damaged", reason: `SQLite says: ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}.`, facts };
   if (isForeign(dataDir, database)) return { kind: "foreign", facts };
   const store = new Store(database, undefined);
-  if (!hasWayIn(database, crypto)) return { kind: "damaged", reason: "No unlock slot in it can be read.", facts };
+  if (!hasWayIn(database, facts, crypto)) return { kind: "damaged", reason: "No unlock slot in it opens its vault key.", facts };
+  if (isBehind(dataDir, facts)) return { kind: "damaged", reason: "It is older than the key files: from before a new vault key.", facts };
   return hasOwnKeys(store, facts, crypto, now)
     ? { kind: "sound", facts }
     : { kind: "damaged", reason: "Its identity log does not verify, or names other keys.", facts };
+}
+
+/** A vault key is replaced by a commit before any file under the new one gets its final name. */
+function isBehind(dataDir: string, { vaultKeyNumber }: StoredFacts): boolean {
+  return VITAL_FILES.some((name) => (headerIn(join(dataDir, name))?.vaultKeyNumber ?? 0) > vaultKeyNumber);
 }
 
 /** What SQLite says of the file's structure; nothing where it is whole. @throws TalosError or an error of SQLite where it cannot be read at all */
@@ -85,11 +91,10 @@ function findProblems(database: DatabaseSync): string[] {
   return rows.map((row) => String(Object.values(row)[0])).filter((line) => line !== "ok");
 }
 
-function hasWayIn(database: DatabaseSync, crypto: Crypto): boolean {
+function hasWayIn(database: DatabaseSync, { vaultKeyNumber }: StoredFacts, crypto: Crypto): boolean {
   return readSlots(database).some(({ record }) => {
     try {
-      decodeSlot(record, crypto);
-      return true;
+      return decodeSlot(record, crypto).vaultKeyNumber === vaultKeyNumber;
     } catch (error) {
       if (!isTalosError(error)) throw error;
       return false;
@@ -112,10 +117,10 @@ function hasOwnKeys(store: Store, facts: StoredFacts, crypto: Crypto, now: numbe
   }
 }
 
-function keyIn(path: string): KeyId | undefined {
+function headerIn(path: string): KeyFileHeader | undefined {
   if (statPath(path)?.isFile() !== true) return undefined;
   try {
-    return readKeyFileHeader(readStart(path, KEY_FILE_HEADER_BYTES)).keyId;
+    return readKeyFileHeader(readStart(path, KEY_FILE_HEADER_BYTES));
   } catch (error) {
     if (isTalosError(error, "STORAGE_FAILED")) throw error;
     return undefined;
