@@ -40,6 +40,7 @@ function notesOn(rekeyed: boolean, toAddAgain: readonly SlotInfo[]): readonly st
       "The vault key is the same: with such a copy and the old password, later copies open too. If somebody may know the old password, change it again with rekey.",
     );
   }
+  if (rekeyed) notes.push("A file in quarantine was not sealed anew: a state.db there, from a rescue, still opens the old way.");
   if (toAddAgain.length > 0) notes.push(`These ways in have ended and have to be added again: ${toAddAgain.map(nameOf).join(", ")}.`);
   return notes;
 }

@@ -337,7 +337,7 @@ const CASES: readonly Case[] = [
       renameSync(`${dataDir}.swap`, join(dataDir, "identity.next.key.enc"));
     },
     found: ["KEY_FILE_SWAPPED identity.key.enc", "KEY_FILE_SWAPPED identity.next.key.enc"],
-    worst: "cannot-be-opened",
+    worst: "error",
   },
   {
     name: "a key file that nobody knows",

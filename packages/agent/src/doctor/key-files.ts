@@ -4,6 +4,7 @@
  */
 import { checkKeyFiles } from "../vault/open.ts";
 import { KeyFolder } from "../vault/key-folder.ts";
+import { isVital } from "../vault/layout.ts";
 import { planFor } from "../vault/settle.ts";
 import type { Placement } from "../vault/placement.ts";
 import type { VaultFinding } from "../vault/types.ts";
@@ -61,16 +62,15 @@ function place({ dataDir, crypto, sealer, store, facts }: StateLook): { folder: 
   return { folder, placement: planFor(folder, store, facts.vaultKeyNumber) };
 }
 
-function lost({ code, file, keyId, kind, message }: VaultFinding, { tx, dataDir }: StateLook): DoctorFinding {
-  const state = keyId === undefined ? undefined : tx.inventory.get(keyId)?.state;
-  // As opening judges it: one-time prekeys and what is not in force may be lost.
-  const isVital = state === "live" && kind !== "one-time-prekey";
+function lost({ code, file, keyId, message }: VaultFinding, { tx, dataDir }: StateLook): DoctorFinding {
+  const entry = keyId === undefined ? undefined : tx.inventory.get(keyId);
+  const isNeeded = entry !== undefined && isVital(entry);
   return finding(LOST[code] ?? "KEY_FILE_CORRUPT", {
     file,
-    message: `${message} ${isVital ? "The agent cannot do without it." : "The agent works without it."}`,
-    remedy: isVital
+    message: `${message} ${isNeeded ? "The agent cannot do without it." : "The agent works without it."}`,
+    remedy: isNeeded
       ? `Put back an untouched copy of this file, with the same name: cp COPY ${pathFor(dataDir, file)}`
       : `Put back an untouched copy if there is one; otherwise leave it: ${command("status", dataDir)} shows what there is.`,
-    preventsOpening: isVital,
+    preventsOpening: isNeeded,
   });
 }

@@ -350,6 +350,14 @@ test("a database whose slots open another vault key than its own is no sound one
   assert.equal(client.identityKey, alice.identityKey);
 });
 
+test("a file under the name of a journal that can undo nothing is no reason for a rescue", async () => {
+  const dataDir = fresh();
+  writeFileSync(join(dataDir, "state.db-journal"), "no journal", { mode: 0o600 });
+  await assertRefused(dataDir, "RESCUE_NOT_NEEDED");
+  await using client = await openIn(environment, { dataDir, password });
+  assert.equal(client.identityKey, alice.identityKey);
+});
+
 test("one damaged slot in metadata.json keeps nobody out who has another one", async () => {
   for (const bad of ["AAAA", "no base64url!", 7]) {
     const dataDir = fresh();

@@ -137,8 +137,8 @@ const DAMAGES: readonly Damage[] = [
     what: "another agent's",
     code: "KEY_FILE_SWAPPED",
     reason: "foreign key",
-    file: "identity.next.key.enc",
-    do: (dataDir, elsewhere) => copyFileSync(join(elsewhere, "identity.next.key.enc"), join(dataDir, "identity.next.key.enc")),
+    file: "encryption.key.enc",
+    do: (dataDir, elsewhere) => copyFileSync(join(elsewhere, "encryption.key.enc"), join(dataDir, "encryption.key.enc")),
   },
 ];
 
@@ -163,7 +163,7 @@ for (const damage of DAMAGES) {
   });
 }
 
-test("a key file from before a change of the vault key is named by its age, and so is one from after, beside an older state.db", async () => {
+test("a key file from before a change of the vault key is named by its age, and so is a state.db that is older than the key files", async () => {
   using folder = temporaryFolder();
   const { dataDir } = folder;
   await makeClosedVault(dataDir);
@@ -180,7 +180,8 @@ test("a key file from before a change of the vault key is named by its age, and 
   (await reopen(dataDir)).close();
   for (const name of ["", "prekeys"]) chmodSync(join(earlier, name), 0o700);
   renameSync(join(earlier, "state.db"), join(dataDir, "state.db"));
-  await assert.rejects(reopen(dataDir), is("a later vault key"));
+  const isOlder = (error: unknown): boolean => isTalosError(error, "VAULT_CORRUPT") && /older than the key files/.test(error.message);
+  await assert.rejects(reopen(dataDir), isOlder);
   assert.deepEqual(readFileSync(join(dataDir, "encryption.key.enc")), later);
 });
 

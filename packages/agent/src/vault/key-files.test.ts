@@ -25,8 +25,9 @@ const OTHER_ID = "fedcba9876543210" as KeyId;
 
 const lockIsNoKeyFile = (path: string): boolean => path === "lock";
 /** Everything but the lock file, which an opening that failed may have written to. */
-function keyFilesOf(dataDir: string): Record<string, string> {
-  return Object.fromEntries(Object.entries(snapshotFolder(dataDir)).filter(([path]) => !lockIsNoKeyFile(path) && path !== "."));
+function keyFilesOf(dataDir: string, ...except: readonly string[]): Record<string, string> {
+  const isLeftOut = (path: string): boolean => lockIsNoKeyFile(path) || path === "." || except.some((name) => path.startsWith(name));
+  return Object.fromEntries(Object.entries(snapshotFolder(dataDir, { unread: isLeftOut })).filter(([path]) => !isLeftOut(path)));
 }
 
 function sealer(owner = "alice", vaultKey: SecretBytes = crypto.randomSecret(32), number = 1): Sealer {
@@ -95,13 +96,12 @@ test("a newer key file is refused by its version", () => {
 for (const [what, damage, code] of [
   ["truncated", (dir: string) => truncateSync(join(dir, "identity.key.enc"), 40), "KEY_FILE_CORRUPT"],
   ["emptied", (dir: string) => truncateSync(join(dir, "encryption.key.enc"), 0), "KEY_FILE_CORRUPT"],
-  ["overwritten", (dir: string) => writeFileSync(join(dir, "identity.next.key.enc"), "nonsense"), "KEY_FILE_CORRUPT"],
-  ["flipped in its last byte", (dir: string) => flipLast(join(dir, "prekeys/signed_prekey.enc")), "KEY_FILE_CORRUPT"],
+  ["overwritten", (dir: string) => writeFileSync(join(dir, "encryption.key.enc"), "nonsense"), "KEY_FILE_CORRUPT"],
+  ["flipped in its last byte", (dir: string) => flipLast(join(dir, "identity.key.enc")), "KEY_FILE_CORRUPT"],
   ["swapped with one of another kind", (dir: string) => swap(dir, "identity.key.enc", "encryption.key.enc"), "KEY_FILE_SWAPPED"],
-  ["swapped with one of its kind", (dir: string) => swap(dir, "identity.key.enc", "identity.next.key.enc"), "KEY_FILE_SWAPPED"],
   [
     "a copy of another",
-    (dir: string) => copyFileSync(join(dir, "identity.key.enc"), join(dir, "identity.next.key.enc")),
+    (dir: string) => copyFileSync(join(dir, "identity.next.key.enc"), join(dir, "identity.key.enc")),
     "KEY_FILE_SWAPPED",
   ],
   ["gone", (dir: string) => rmSync(join(dir, "encryption.key.enc")), "KEY_FILE_MISSING"],
@@ -120,6 +120,48 @@ for (const [what, damage, code] of [
     assert.ok(inspection.findings.some((finding) => finding.code === code));
   });
 }
+
+for (const [what, file, damage, code] of [
+  ["overwritten", "identity.next.key.enc", (path: string) => writeFileSync(path, "nonsense"), "KEY_FILE_CORRUPT"],
+  ["flipped in its last byte", "identity.next.key.enc", flipLast, "KEY_FILE_CORRUPT"],
+  ["gone", "identity.next.key.enc", (path: string) => rmSync(path), "KEY_FILE_MISSING"],
+  ["flipped in its last byte", "prekeys/signed_prekey.enc", flipLast, "KEY_FILE_CORRUPT"],
+  ["gone", "prekeys/signed_prekey.enc", (path: string) => rmSync(path), "KEY_FILE_MISSING"],
+] as const) {
+  test(`failure 30: a ${file} that is ${what} is named, stays, and keeps the agent from nothing else`, async () => {
+    using folder = temporaryFolder();
+    await makeClosedVault(folder.dataDir);
+    const path = join(folder.dataDir, file);
+    const whole = readFileSync(path);
+    damage(path);
+    const before = keyFilesOf(folder.dataDir, "state.db");
+    for (let round = 0; round < 2; round++) {
+      using vault = await reopen(folder.dataDir);
+      assert.deepEqual(
+        vault.findings.map((finding) => [finding.code, finding.file]),
+        [[code, file]],
+      );
+    }
+    assert.deepEqual(keyFilesOf(folder.dataDir, "state.db"), before);
+    writeFileSync(path, whole, { mode: 0o600 });
+    using vault = await reopen(folder.dataDir);
+    assert.deepEqual(vault.findings, []);
+  });
+}
+
+test("failure 30: the identity key and the next one exchanged are both named, stay, and keep the agent from nothing else", async () => {
+  using folder = temporaryFolder();
+  const keys = await makeClosedVault(folder.dataDir);
+  swap(folder.dataDir, "identity.key.enc", "identity.next.key.enc");
+  const before = keyFilesOf(folder.dataDir, "state.db");
+  using vault = await reopen(folder.dataDir);
+  assert.deepEqual(vault.findings.map(({ code, file }) => `${code} ${file}`).sort(), [
+    "KEY_FILE_SWAPPED identity.key.enc",
+    "KEY_FILE_SWAPPED identity.next.key.enc",
+  ]);
+  vault.files.load("identity", keys.identity).dispose();
+  assert.deepEqual(keyFilesOf(folder.dataDir, "state.db"), before);
+});
 
 test("failure 30: a key file of another vault in the place of one of ours is named and stays", async () => {
   using folder = temporaryFolder();

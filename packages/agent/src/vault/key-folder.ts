@@ -17,7 +17,7 @@ import {
   writeNewFile,
 } from "./files.ts";
 import { KEY_FILE_HEADER_BYTES, openKeyFile, readKeyFileHeader, sealKeyFile } from "./key-file.ts";
-import { type KeyPlace, parseName, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
+import { isVital, type KeyPlace, parseName, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
 import type { Placement, SeenFile } from "./placement.ts";
 import type { Sealer } from "./sealer.ts";
 import type { StoredKeyKind } from "./store/inventory.ts";
@@ -263,7 +263,8 @@ export class KeyFolder implements KeyFileStore {
       return this.load(place.kind, place.keyId);
     } catch (error) {
       const isLost = isTalosError(error) && error.code.startsWith("KEY_FILE_");
-      if (isLost && (place.kind === "one-time-prekey" || place.state !== "live")) return undefined;
+      // A next identity key that is put back later must still open: nothing could replace it.
+      if (isLost && !isVital(place) && place.role !== "next") return undefined;
       throw error;
     }
   }

@@ -19,6 +19,14 @@ export interface KeyPlace {
   readonly keyId: KeyId;
 }
 
+/**
+ * Whether the agent cannot do without the private part. Of a prekey first messages are lost, of the next identity key the rotation that
+ * it was made for, of what is not in force what comes late; everything else works on.
+ */
+export function isVital({ kind, role, state }: Omit<KeyPlace, "keyId">): boolean {
+  return state === "live" && (kind === "encryption" || (kind === "identity" && role === "current"));
+}
+
 /** The final name, relative to the data directory, of a live or retired key; of a staged one the name it is to get. */
 export function finalName(place: KeyPlace): string {
   const retired = place.state === "retired" ? `.${place.keyId}` : "";

@@ -5,11 +5,11 @@ import { atomically, openForWriting, raiseGeneration, readFacts, readOnce, readS
 import { checkKdfParameters, DEFAULT_KDF } from "./kdf-bounds.ts";
 import { raiseKdf } from "./kdf-raise.ts";
 import { KeyFolder } from "./key-folder.ts";
-import { DATABASE_FILE } from "./layout.ts";
+import { DATABASE_FILE, isVital } from "./layout.ts";
 import { Lock } from "./lock.ts";
 import type { VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
-import { isForeign, isThere } from "./rescue-state.ts";
+import { isBehind, isForeign, isThere, vitalHeaders } from "./rescue-state.ts";
 import { Sealer } from "./sealer.ts";
 import { fieldsOf } from "./slot-info.ts";
 import type { StoredSlot } from "./slot-record.ts";
@@ -89,9 +89,15 @@ export function findWayIn(dataDir: string, expectAgentId?: AgentId): WayIn {
     refuseOrphans(dataDir);
     throw talosError("VAULT_NOT_FOUND");
   }
+  const held = vitalHeaders(dataDir);
   return readOnce(dataDir, (database) => {
     const wayIn = readWayIn(database, expectAgentId);
-    if (isForeign(dataDir, database)) {
+    if (isBehind(held, wayIn.facts)) {
+      throw talosError("VAULT_CORRUPT", "state.db is older than the key files: it is from before a new vault key.", {
+        hint: "Put back the newest state.db, or rebuild it from the key files with talos doctor --rescue; talos doctor says more.",
+      });
+    }
+    if (isForeign(held, database)) {
       throw talosError("VAULT_FOREIGN", "state.db belongs to another agent than the key files beside it.", {
         hint: "Put back the right state.db, or rebuild it from the key files with talos doctor --rescue; talos doctor says more.",
       });
@@ -152,12 +158,13 @@ export function checkKeyFiles(
   return findings;
 }
 
-/** One-time prekeys, and keys that are staged or retired, may be lost: the agent works on, and says so. The others it cannot do without. */
+/** What is lost otherwise keeps the agent from nothing else, and is said. */
 function refuseLost(store: Store, findings: readonly VaultFinding[]): void {
   const inventory = new Inventory(store);
-  for (const { code, file, keyId, kind, reason } of findings) {
-    if (keyId === undefined || kind === "one-time-prekey" || code === "QUARANTINED" || code === "METADATA_REWRITTEN") continue;
-    if (inventory.get(keyId)?.state === "live")
+  for (const { code, file, keyId, reason } of findings) {
+    if (keyId === undefined || code === "QUARANTINED" || code === "METADATA_REWRITTEN") continue;
+    const entry = inventory.get(keyId);
+    if (entry !== undefined && isVital(entry))
       throw talosError(code, undefined, { details: { file, keyId, ...(reason === undefined ? {} : { reason }) } });
   }
 }

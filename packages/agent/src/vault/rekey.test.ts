@@ -566,6 +566,23 @@ function stopAtEachStep(parent: string, dataDir: string, action: () => void): st
   return copies;
 }
 
+test("a next identity key that does not open just now stops a new vault key: put back later, it must still open", async () => {
+  using folder = temporaryFolder();
+  const { dataDir } = folder;
+  const { vault: made, keys } = await makeVault(dataDir, { oneTimePrekeys: 1 });
+  made.close();
+  const path = join(dataDir, "identity.next.key.enc");
+  const whole = readFileSync(path);
+  rmSync(path);
+  {
+    using vault = await reopen(dataDir);
+    assert.throws(() => vault.changePassword(REKEY), hasCode("KEY_FILE_MISSING"));
+  }
+  writeFileSync(path, whole, { mode: 0o600 });
+  using vault = await reopen(dataDir);
+  vault.files.load("identity", keys.next).dispose();
+});
+
 test("a holder that was stopped in a new vault key and wakes up leaves the files of the one that came after it", async () => {
   using folder = temporaryFolder();
   const { dataDir } = folder;

@@ -4,7 +4,7 @@
  */
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
-import { type Crypto, equalBytes, isTalosError, verifyLog } from "@talos/core";
+import { type Crypto, equalBytes, fromHex, isTalosError, verifyLog } from "@talos/core";
 import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
 import { listFolder, readStart, statPath } from "./files.ts";
 import { KEY_FILE_HEADER_BYTES, type KeyFileHeader, readKeyFileHeader } from "./key-file.ts";
@@ -28,12 +28,14 @@ const WAL = `${DATABASE_FILE}-wal`;
 /** Under final names: what no agent is without. */
 const VITAL_FILES = ["identity.key.enc", "encryption.key.enc"] as const;
 const SHOWN_PROBLEMS = 3;
+const JOURNAL_MAGIC: Uint8Array = fromHex("d9d505f920a163d7");
 
 /** @throws TalosError UNSUPPORTED_VERSION for a newer format; STORAGE_FAILED */
 export function judgeState(dataDir: string, crypto: Crypto, now: number): StateVerdict {
   if (!isThere(dataDir)) return { kind: "missing" };
+  const held = vitalHeaders(dataDir);
   try {
-    return readOnce(dataDir, (database) => judge(dataDir, database, crypto, now));
+    return readOnce(dataDir, (database) => judge(held, database, crypto, now));
   } catch (error) {
     if (!isTalosError(error, "VAULT_CORRUPT")) throw error;
     return { kind: "damaged", reason: error.message };
@@ -46,9 +48,15 @@ export function judgeState(dataDir: string, crypto: Crypto, now: number): StateV
  */
 export function isThere(dataDir: string): boolean {
   const path = join(dataDir, DATABASE_FILE);
-  if ((statPath(`${path}-journal`)?.size ?? 0) > 0) return false;
+  if (isJournal(`${path}-journal`)) return false;
   const size = statPath(path)?.size;
   return size !== undefined && (size > 0 || (statPath(join(dataDir, WAL))?.size ?? 0) > 0);
+}
+
+/** SQLite file format, 3: what does not begin like this undoes nothing. */
+function isJournal(path: string): boolean {
+  if (statPath(path)?.isFile() !== true) return false;
+  return equalBytes(readStart(path, JOURNAL_MAGIC.length), JOURNAL_MAGIC);
 }
 
 /** Whether anything lies there that only an agent leaves: then a database that is missing was lost. */
@@ -59,30 +67,37 @@ export function hasOrphans(dataDir: string): boolean {
   return names.includes(METADATA_FILE) || keyFileNames(dataDir).some((name) => parseName(name)?.type === "final");
 }
 
-/** Whether the key files beside the database are all of an agent that it does not know. @throws TalosError VAULT_CORRUPT */
-export function isForeign(dataDir: string, database: DatabaseSync): boolean {
-  const inventory = new Inventory(new Store(database, undefined));
-  const held = VITAL_FILES.map((name) => headerIn(join(dataDir, name))?.keyId).filter((keyId) => keyId !== undefined);
-  return held.length > 0 && held.every((keyId) => inventory.get(keyId) === undefined);
+/**
+ * What the key files say that no agent is without. Read before the database: what it says of them is then never older than they are,
+ * also while an agent at work replaces them.
+ */
+export function vitalHeaders(dataDir: string): KeyFileHeader[] {
+  return VITAL_FILES.flatMap((name) => headerIn(join(dataDir, name)) ?? []);
 }
 
-function judge(dataDir: string, database: DatabaseSync, crypto: Crypto, now: number): StateVerdict {
+/** Whether the key files beside the database are all of an agent that it does not know. @throws TalosError VAULT_CORRUPT */
+export function isForeign(held: readonly KeyFileHeader[], database: DatabaseSync): boolean {
+  const inventory = new Inventory(new Store(database, undefined));
+  return held.length > 0 && held.every(({ keyId }) => inventory.get(keyId) === undefined);
+}
+
+/** Whether the database is from before a change of the vault key: that commits before any file under the new one gets its final name. */
+export function isBehind(held: readonly KeyFileHeader[], facts: StoredFacts): boolean {
+  return held.some(({ vaultKeyNumber }) => vaultKeyNumber > facts.vaultKeyNumber);
+}
+
+function judge(held: readonly KeyFileHeader[], database: DatabaseSync, crypto: Crypto, now: number): StateVerdict {
   const facts = readFacts(database);
   if (facts === undefined) return { kind: "missing" };
   const problems = findProblems(database);
   if (problems.length > 0) return { kind: "damaged", reason: `SQLite says: ${problems.slice(0, SHOWN_PROBLEMS).join("; ")}.`, facts };
-  if (isForeign(dataDir, database)) return { kind: "foreign", facts };
+  if (isForeign(held, database)) return { kind: "foreign", facts };
   const store = new Store(database, undefined);
   if (!hasWayIn(database, facts, crypto)) return { kind: "damaged", reason: "No unlock slot in it opens its vault key.", facts };
-  if (isBehind(dataDir, facts)) return { kind: "damaged", reason: "It is older than the key files: from before a new vault key.", facts };
+  if (isBehind(held, facts)) return { kind: "damaged", reason: "It is older than the key files: from before a new vault key.", facts };
   return hasOwnKeys(store, facts, crypto, now)
     ? { kind: "sound", facts }
     : { kind: "damaged", reason: "Its identity log does not verify, or names other keys.", facts };
-}
-
-/** A vault key is replaced by a commit before any file under the new one gets its final name. */
-function isBehind(dataDir: string, { vaultKeyNumber }: StoredFacts): boolean {
-  return VITAL_FILES.some((name) => (headerIn(join(dataDir, name))?.vaultKeyNumber ?? 0) > vaultKeyNumber);
 }
 
 /** What SQLite says of the file's structure; nothing where it is whole. @throws TalosError or an error of SQLite where it cannot be read at all */
