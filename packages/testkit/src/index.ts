@@ -8,6 +8,7 @@ export { Party, type SealOptions } from "./protocol/party.ts";
 export { keyBackendConformance, type BackendUnderTest, type ConformanceOptions } from "./backends/key-backend-conformance.ts";
 export { listModes, snapshotFolder, type SnapshotOptions } from "./vault/folder-snapshot.ts";
 export { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOptions } from "./agents/agent-world.ts";
+export { hasCode } from "./errors/has-code.ts";
 export { IN_PROCESS_LIMITS } from "./directory/in-process-limits.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
 export { InterceptedDirectory, intercepting, type DirectoryHooks } from "./faults/intercepted-directory.ts";

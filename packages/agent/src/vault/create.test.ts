@@ -3,7 +3,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
-import { type Crypto, isTalosError, nodeCrypto, type SecretBytes, talosError } from "@talos/core";
+import { type Crypto, nodeCrypto, type SecretBytes, talosError } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { createParts } from "./create.ts";
 import { openForWriting } from "./database.ts";
 import { recordAsync } from "./disk-fixture.test.ts";
@@ -184,7 +185,3 @@ test("what a new vault has to tell is only what is not as usual, and nothing is 
     tx.inventory.put(prekeyEntry("one-time-prekey", "000000000000000c" as Parameters<typeof tx.inventory.get>[0]));
   });
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { isTalosError } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { connect } from "./connect.ts";
 import { atomically, openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts, writeFirst } from "./database.ts";
 import { record } from "./disk-fixture.test.ts";
@@ -23,10 +24,6 @@ function folderWithDatabase(): ReturnType<typeof temporaryFolder> {
   using database = openForWriting(folder.dataDir);
   atomically(database, () => writeFirst(database, FACTS, SLOTS));
   return folder;
-}
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
 }
 
 test("failure 32: the database syncs its log at every commit, overwrites what it deletes, and keeps temporary tables off the disk", () => {

@@ -3,7 +3,7 @@ import { copyFileSync, existsSync, readdirSync, readFileSync, renameSync, rmSync
 import { join } from "node:path";
 import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto, type SecretBytes } from "@talos/core";
-import { listModes, snapshotFolder } from "@talos/testkit";
+import { hasCode, listModes, snapshotFolder } from "@talos/testkit";
 import { openKeyFile, sealKeyFile } from "./key-file.ts";
 import { Sealer } from "./sealer.ts";
 import {
@@ -291,8 +291,4 @@ function swap(dir: string, first: string, second: string): void {
   renameSync(join(dir, first), join(dir, "aside"));
   renameSync(join(dir, second), join(dir, first));
   renameSync(join(dir, "aside"), join(dir, second));
-}
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
 }

@@ -3,6 +3,7 @@ import fs, { existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFile
 import { join } from "node:path";
 import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto, type SecretBytes, toHex, utf8 } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { otherwise, record, refuses } from "./disk-fixture.test.ts";
 import { sealKeyFile } from "./key-file.ts";
 import { KeyFolder, listQuarantine } from "./key-folder.ts";
@@ -308,7 +309,3 @@ test("what is staged and not committed yet is no leftover of a crash, until it i
   folder.apply({ ...NOTHING, clear: [stagedA] });
   assert.deepEqual(here.names(), ["prekeys"]);
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

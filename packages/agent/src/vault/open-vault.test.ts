@@ -4,7 +4,8 @@ import { lstatSync } from "node:fs";
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { isTalosError, nodeCrypto, utf8 } from "@talos/core";
+import { nodeCrypto, utf8 } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { KeyFolder } from "./key-folder.ts";
 import { openParts } from "./open.ts";
 import {
@@ -125,7 +126,3 @@ test("a time before 1970 changes no way in", async () => {
   }
   assert.deepEqual([closing.vaultKeyNumber, closing.slots().length], [1, 2]);
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

@@ -4,6 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, type SecretBytes } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
 import { openParts } from "./open.ts";
 import {
@@ -194,7 +195,3 @@ test("what was staged in a vault that was opened and never committed is removed 
     [],
   );
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

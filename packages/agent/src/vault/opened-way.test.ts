@@ -2,6 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, type SecretBytes } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { openParts } from "./open.ts";
 import { FLOOR_KDF, keyMaterial, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
@@ -144,7 +145,3 @@ test("a secret that opens the vault already is told with its slot", async () => 
   }
   assert.equal(closing.slots().length, 2);
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

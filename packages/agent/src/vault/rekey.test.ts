@@ -6,6 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync, StatementSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, fromBase64Url, isTalosError, type KeyId, nodeCrypto, revealSecret, SecretBytes, toHex, utf8 } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
 import { openKeyFile, readKeyFileHeader } from "./key-file.ts";
 import { parseName } from "./layout.ts";
@@ -642,8 +643,4 @@ function failAtCommit(database: DatabaseSync): void {
 
 function touchKeyNumber({ store }: VaultParts): void {
   store.run("UPDATE vault SET vault_key_number = vault_key_number");
-}
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
 }

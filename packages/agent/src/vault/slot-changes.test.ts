@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, type SecretBytes, toHex } from "@talos/core";
-import { snapshotFolder } from "@talos/testkit";
+import { hasCode, snapshotFolder } from "@talos/testkit";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
 import type { KdfParameters } from "./kdf-bounds.ts";
 import { openParts } from "./open.ts";
@@ -395,8 +395,4 @@ function readSlotRecord(dataDir: string): Uint8Array {
   const record = Buffer.from(slots[0] ?? assert.fail(), "base64url");
   assert.ok(toHex(record).length > 200);
   return record.subarray(-100, -40);
-}
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
 }

@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, SecretBytes } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
 import { decodeSlot, encodeSlot, type SlotFields, type StoredSlot, UNLOCK_KINDS, type UnlockKind } from "./slot-record.ts";
 import { makeSlot, unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
@@ -285,7 +286,3 @@ test("what makes no slot says which option it was, and why", () => {
     );
   }
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

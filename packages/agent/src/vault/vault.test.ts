@@ -4,7 +4,7 @@ import { syncBuiltinESMExports } from "node:module";
 import { join } from "node:path";
 import { test } from "node:test";
 import { decodeUtf8, isTalosError, type KeyId, nodeCrypto, type SecretBytes, toHex, utf8 } from "@talos/core";
-import { listModes, recordingCrypto, snapshotFolder } from "@talos/testkit";
+import { hasCode, listModes, recordingCrypto, snapshotFolder } from "@talos/testkit";
 import { createParts } from "./create.ts";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
 import { openParts } from "./open.ts";
@@ -664,7 +664,3 @@ test("a newer format is refused with its name", async () => {
   vault.close();
   await assert.rejects(reopen(folder.dataDir), hasCode("UNSUPPORTED_VERSION"));
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { type AgentId, equalBytes, isTalosError, type KeyId, nodeCrypto, revealSecret, SecretBytes, utf8 } from "@talos/core";
+import { type AgentId, equalBytes, type KeyId, nodeCrypto, revealSecret, SecretBytes, utf8 } from "@talos/core";
+import { hasCode } from "@talos/testkit";
 import { Sealer } from "../sealer.ts";
 import { agent, NOW, prekeyEntry } from "../vault-fixture.test.ts";
 import { MAX_KEPT_BYTES, MAX_KEPT_ITEMS } from "./kept.ts";
@@ -512,7 +513,3 @@ test("a body that is a secret is the caller's to dispose", () => {
   body.dispose();
   assert.equal(bodyText(store.tx, order), "body");
 });
-
-function hasCode(code: Parameters<typeof isTalosError>[1]): (error: unknown) => boolean {
-  return (error) => isTalosError(error, code);
-}
