@@ -352,7 +352,9 @@ test("a database whose slots open another vault key than its own is no sound one
 
 test("a file under the name of a journal that can undo nothing is no reason for a rescue", async () => {
   const dataDir = fresh();
-  writeFileSync(join(dataDir, "state.db-journal"), "no journal", { mode: 0o600 });
+  // Written beside and renamed: nothing but SQLite opens these files by name.
+  writeFileSync(`${dataDir}.other`, "no journal", { mode: 0o600 });
+  renameSync(`${dataDir}.other`, join(dataDir, "state.db-journal"));
   await assertRefused(dataDir, "RESCUE_NOT_NEEDED");
   await using client = await openIn(environment, { dataDir, password });
   assert.equal(client.identityKey, alice.identityKey);
