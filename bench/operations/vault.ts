@@ -9,8 +9,8 @@ import { createIn, openIn, systemEnvironment, type Environment, type TalosClient
 import { agentId, encodeSession, nodeCrypto, SecretBytes } from "@talos/core";
 import { Party, ProtocolAgent, TEST_KDF } from "@talos/testkit";
 import { createOneTimePrekeys } from "../../packages/agent/src/lifecycle/prekey-secrets.ts";
-import { DEFAULT_KDF } from "../../packages/agent/src/vault/kdf-bounds.ts";
-import { KEY_FILE_HEADER_BYTES } from "../../packages/agent/src/vault/key-file.ts";
+import { DEFAULT_KDF } from "../../packages/agent/src/vault/slots/kdf-bounds.ts";
+import { KEY_FILE_HEADER_BYTES } from "../../packages/agent/src/vault/keys/key-file.ts";
 import { Vault, type SessionRow } from "../../packages/agent/src/vault/index.ts";
 import type { Operation } from "../harness.ts";
 

@@ -40,23 +40,23 @@ const MUTATIONS: readonly Mutation[] = [
     every: 3,
     patches: [
       {
-        file: `${VAULT}/key-folder.ts`,
+        file: `${VAULT}/keys/key-folder.ts`,
         from: "    writeNewFile(path, sealKeyFile(place.kind, keyId, secret, this.#sealer));\n",
         to: "    const sealed = sealKeyFile(place.kind, keyId, secret, this.#sealer);\n    this.#late.push(() => writeNewFile(path, sealed));\n",
       },
       {
-        file: `${VAULT}/key-folder.ts`,
+        file: `${VAULT}/keys/key-folder.ts`,
         from: "  readonly #unsynced = new Set<string>();\n",
         to: "  readonly #unsynced = new Set<string>();\n  readonly #late: (() => void)[] = [];\n",
       },
       {
-        file: `${VAULT}/key-folder.ts`,
+        file: `${VAULT}/keys/key-folder.ts`,
         from: "    for (const keyId of this.#uncommitted) if (isCommitted(keyId)) this.#uncommitted.delete(keyId);\n",
         to: "    for (const write of this.#late.splice(0)) write();\n    for (const keyId of this.#uncommitted) if (isCommitted(keyId)) this.#uncommitted.delete(keyId);\n",
       },
       {
         // The first commit, of an agent that is being made.
-        file: `${VAULT}/key-folder.ts`,
+        file: `${VAULT}/keys/key-folder.ts`,
         from: "  forgetUncommitted(): void {\n",
         to: "  forgetUncommitted(): void {\n    for (const write of this.#late.splice(0)) write();\n",
       },
@@ -80,9 +80,9 @@ const MUTATIONS: readonly Mutation[] = [
     operations: ["change-password-rekey"],
     every: 8,
     patches: [
-      { file: `${VAULT}/key-folder.ts`, from: "    for (const name of toClear) unlinkFile(touch(name));\n", to: "" },
+      { file: `${VAULT}/keys/key-folder.ts`, from: "    for (const name of toClear) unlinkFile(touch(name));\n", to: "" },
       {
-        file: `${VAULT}/key-folder.ts`,
+        file: `${VAULT}/keys/key-folder.ts`,
         from: "    const vacated = new Set<string>();\n",
         to: "    for (const name of toClear) unlinkFile(touch(name));\n    const vacated = new Set<string>();\n",
       },

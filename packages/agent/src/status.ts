@@ -17,7 +17,7 @@ import { isPublished } from "./lifecycle/publish-plan.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
-import { finalName } from "./vault/layout.ts";
+import { finalName } from "./vault/keys/layout.ts";
 import {
   HOME_DIRECTORY,
   type InventoryEntry,

@@ -1,6 +1,6 @@
 /** The vault's own record of what happened to it: without gaps, each entry whole, generations never going back; times only with the clock. */
 import { CLOCK_SLACK_MILLISECONDS, isTalosError } from "@talos/core";
-import { DATABASE_FILE } from "../vault/layout.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
 import type { AuditEntry } from "../vault/store/audit.ts";
 import { showTime } from "../vault/times.ts";
 import { type DoctorFinding, finding } from "./finding.ts";

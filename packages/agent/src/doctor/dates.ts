@@ -1,6 +1,6 @@
 /** What time has made due, and whether the clock can be right. Judged by the clock that is given and by the times in the store. */
 import { CLOCK_SLACK_MILLISECONDS, decodeCertificate } from "@talos/core";
-import { DATABASE_FILE } from "../vault/layout.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
 import type { InventoryEntry } from "../vault/store/inventory.ts";
 import { showTime } from "../vault/times.ts";
 import { command, type DoctorFinding, finding, NOTHING_TO_DO } from "./finding.ts";

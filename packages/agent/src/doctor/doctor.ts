@@ -4,11 +4,11 @@
  */
 import { agentIdToDid, isTalosError, type Crypto } from "@talos/core";
 import { readFacts, readOnce, readSlots, type StoredFacts } from "../vault/database.ts";
-import { DATABASE_FILE } from "../vault/layout.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
 import { Sealer } from "../vault/sealer.ts";
 import { Store } from "../vault/store/store.ts";
 import { transactionOver } from "../vault/store/transaction.ts";
-import { unlock, type UnlockWith } from "../vault/unlock-slots.ts";
+import { unlock, type UnlockWith } from "../vault/slots/unlock-slots.ts";
 import { checkAudit } from "./audit.ts";
 import { checkClock, checkDueDates, checkTimes } from "./dates.ts";
 import { checkFileSystem, checkSpace, readDisk } from "./disk.ts";

@@ -1,7 +1,7 @@
 /** The folder itself: there, owned by who runs this, closed to others, and holding nothing that is not ours. Reads names and modes only. */
 import { join, relative } from "node:path";
 import { listFolder, statPath } from "../vault/files.ts";
-import { DATABASE_FILE, LOCK_FILE, METADATA_FILE, parseName, PREKEYS_FOLDER, QUARANTINE_FOLDER } from "../vault/layout.ts";
+import { DATABASE_FILE, LOCK_FILE, METADATA_FILE, parseName, PREKEYS_FOLDER, QUARANTINE_FOLDER } from "../vault/keys/layout.ts";
 import { findFaults, type PermissionFault } from "../vault/permissions.ts";
 import { type DoctorFinding, finding, pathFor } from "./finding.ts";
 import type { Look } from "./look.ts";

@@ -3,10 +3,10 @@
  * it names and headers have to do.
  */
 import { checkKeyFiles } from "../vault/open.ts";
-import { KeyFolder } from "../vault/key-folder.ts";
-import { isVital } from "../vault/layout.ts";
+import { KeyFolder } from "../vault/keys/key-folder.ts";
+import { isVital } from "../vault/keys/layout.ts";
 import { planFor } from "../vault/settle.ts";
-import type { Placement } from "../vault/placement.ts";
+import type { Placement } from "../vault/keys/placement.ts";
 import type { VaultFinding } from "../vault/types.ts";
 import { command, type DoctorFinding, finding, pathFor, type FindingCode } from "./finding.ts";
 import type { StateLook } from "./look.ts";

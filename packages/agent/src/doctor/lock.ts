@@ -2,7 +2,7 @@
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { statPath } from "../vault/files.ts";
-import { LOCK_FILE } from "../vault/layout.ts";
+import { LOCK_FILE } from "../vault/keys/layout.ts";
 import { type LockHolder, mayBeRunning, readHolder } from "../vault/lock.ts";
 import { fromSqlite } from "../vault/sqlite-error.ts";
 import { showTime } from "../vault/times.ts";

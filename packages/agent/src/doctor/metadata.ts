@@ -1,5 +1,5 @@
 /** `metadata.json` against the database: it is what a rescue stands on, and never trusted otherwise. */
-import { METADATA_FILE } from "../vault/layout.ts";
+import { METADATA_FILE } from "../vault/keys/layout.ts";
 import { compareMetadata } from "../vault/metadata.ts";
 import { projectionOf } from "../vault/settle.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";

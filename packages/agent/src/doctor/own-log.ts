@@ -1,6 +1,6 @@
 /** Who the agent is: its log verifies and names the keys that the inventory has. */
 import { equalBytes, isTalosError, type IdentityLog, verifyLog } from "@talos/core";
-import { DATABASE_FILE } from "../vault/layout.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
 

@@ -1,7 +1,7 @@
 /** What was put aside, and never deleted: a person decides. */
 import { join } from "node:path";
 import { listFolder, statPath } from "../vault/files.ts";
-import { QUARANTINE_FOLDER } from "../vault/layout.ts";
+import { QUARANTINE_FOLDER } from "../vault/keys/layout.ts";
 import { type DoctorFinding, finding, pathFor } from "./finding.ts";
 import type { Look } from "./look.ts";
 

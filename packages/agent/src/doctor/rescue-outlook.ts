@@ -1,7 +1,7 @@
 /** Whether a destroyed `state.db` could be rescued, as far as can be told without the password. */
 import { isTalosError } from "@talos/core";
-import { METADATA_FILE } from "../vault/layout.ts";
-import { readRescueSource } from "../vault/rescue-source.ts";
+import { METADATA_FILE } from "../vault/keys/layout.ts";
+import { readRescueSource } from "../vault/rescue/rescue-source.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { Look } from "./look.ts";
 

@@ -1,6 +1,6 @@
 /** Every sealed value of `state.db`, opened and wiped again: a row that was damaged, moved or brought from elsewhere is named exactly. */
 import { isTalosError, toHex, zeroBytes } from "@talos/core";
-import { DATABASE_FILE } from "../vault/layout.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
 import { bytes } from "../vault/store/columns.ts";
 import { type SealedValue, sealedValues } from "../vault/store/sealed-values.ts";
 import type { Store } from "../vault/store/store.ts";

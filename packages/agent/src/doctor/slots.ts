@@ -1,9 +1,9 @@
 /** The ways in: how many there are, whether their records are whole, and how hard a password is to guess through them. Opens none. */
 import { isTalosError } from "@talos/core";
 import { readSlots } from "../vault/database.ts";
-import { DEFAULT_KDF } from "../vault/kdf-bounds.ts";
-import { DATABASE_FILE } from "../vault/layout.ts";
-import { decodeSlot, type SlotFields, type StoredSlot } from "../vault/slot-record.ts";
+import { DEFAULT_KDF } from "../vault/slots/kdf-bounds.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
+import { decodeSlot, type SlotFields, type StoredSlot } from "../vault/slots/slot-record.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
 

@@ -1,8 +1,8 @@
 /** `state.db` as a file: there, of this format and application, whole, and of the agent whose keys lie beside it. */
 import { isTalosError } from "@talos/core";
-import { DATABASE_FILE } from "../vault/layout.ts";
+import { DATABASE_FILE } from "../vault/keys/layout.ts";
 import { findKeylessRescue } from "./rescue-outlook.ts";
-import { hasOrphans, judgeState, type StateVerdict } from "../vault/rescue-state.ts";
+import { hasOrphans, judgeState, type StateVerdict } from "../vault/rescue/rescue-state.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { Look } from "./look.ts";
 

@@ -11,9 +11,9 @@ import { rescueIn } from "../care.ts";
 import { systemEnvironment, type Environment } from "../environment.ts";
 import type { RescueOptions } from "../options.ts";
 import { createIn, openIn } from "../talos-client.ts";
-import { DEFAULT_KDF } from "../vault/kdf-bounds.ts";
-import { rescueVault } from "../vault/rescue.ts";
-import { decodeSlot, encodeSlot } from "../vault/slot-record.ts";
+import { DEFAULT_KDF } from "../vault/slots/kdf-bounds.ts";
+import { rescueVault } from "../vault/rescue/rescue.ts";
+import { decodeSlot, encodeSlot } from "../vault/slots/slot-record.ts";
 import type { RescueReport } from "./rescue-agent.ts";
 
 const password = "river otter lamp quartz";

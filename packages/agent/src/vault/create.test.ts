@@ -8,7 +8,7 @@ import { hasCode } from "@talos/testkit";
 import { createParts } from "./create.ts";
 import { openForWriting } from "./database.ts";
 import { recordAsync } from "./disk-fixture.test.ts";
-import { KeyFolder } from "./key-folder.ts";
+import { KeyFolder } from "./keys/key-folder.ts";
 import type { VaultParts } from "./parts.ts";
 import { APPLICATION_ID } from "./store/migrations.ts";
 import type { Transaction } from "./store/transaction.ts";

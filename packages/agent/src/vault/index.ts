@@ -1,10 +1,10 @@
 export * from "./types.ts";
 export { Vault } from "./vault.ts";
-export { rescueVault, type Remains, type RescuedSlot } from "./rescue.ts";
+export { rescueVault, type Remains, type RescuedSlot } from "./rescue/rescue.ts";
 export type { LockHolder } from "./lock.ts";
-export type { KdfParameters } from "./kdf-bounds.ts";
-export type { UnlockKind } from "./slot-record.ts";
-export type { UnlockWith } from "./unlock-slots.ts";
+export type { KdfParameters } from "./slots/kdf-bounds.ts";
+export type { UnlockKind } from "./slots/slot-record.ts";
+export type { UnlockWith } from "./slots/unlock-slots.ts";
 export * from "./store/inventory.ts";
 export * from "./store/own-log.ts";
 export * from "./store/batches.ts";

@@ -5,7 +5,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test, type TestContext } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, utf8 } from "@talos/core";
 import { snapshotFolder } from "@talos/testkit";
-import { KeyFolder } from "./key-folder.ts";
+import { KeyFolder } from "./keys/key-folder.ts";
 import { agent, changeFile, makeClosedVault, makeFile, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 

@@ -4,19 +4,19 @@
  */
 import type { Crypto } from "@talos/core";
 import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
-import { KeyFolder, listQuarantine } from "./key-folder.ts";
-import { METADATA_FILE } from "./layout.ts";
+import { KeyFolder, listQuarantine } from "./keys/key-folder.ts";
+import { METADATA_FILE } from "./keys/layout.ts";
 import { type LockHolder, mayBeRunning, readHolder } from "./lock.ts";
 import { compareMetadata, describeMetadata } from "./metadata.ts";
 import { damagedSlots, checkKeyFiles, findWayIn } from "./open.ts";
 import { pendingStranger, planFor, projectionOf } from "./settle.ts";
 import { Sealer } from "./sealer.ts";
-import { slotInfos } from "./slot-info.ts";
-import type { StoredSlot } from "./slot-record.ts";
+import { slotInfos } from "./slots/slot-info.ts";
+import type { StoredSlot } from "./slots/slot-record.ts";
 import { Store } from "./store/store.ts";
 import { type ReadTransaction, transactionOver } from "./store/transaction.ts";
 import type { InspectVaultOptions, SlotInfo, VaultFacts, VaultFinding, VaultInspection } from "./types.ts";
-import { unlock, type UnlockWith } from "./unlock-slots.ts";
+import { unlock, type UnlockWith } from "./slots/unlock-slots.ts";
 
 /**
  * @throws TalosError VAULT_NOT_FOUND, VAULT_CORRUPT, UNSUPPORTED_VERSION, SYMLINK_REFUSED, OWNER_FOREIGN,

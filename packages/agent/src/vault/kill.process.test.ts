@@ -7,7 +7,7 @@ import { createInterface } from "node:readline";
 import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto } from "@talos/core";
 import { listModes } from "@talos/testkit";
-import { DATABASE_FILE, LOCK_FILE, METADATA_FILE } from "./layout.ts";
+import { DATABASE_FILE, LOCK_FILE, METADATA_FILE } from "./keys/layout.ts";
 import { makeVault, NOW, password, prekeyEntry, reopen, stagePrekey, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 

@@ -9,7 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Crypto, equalBytes, talosError, type TalosError } from "@talos/core";
 import { connect } from "./connect.ts";
 import { createEmptyFile } from "./files.ts";
-import { LOCK_FILE } from "./layout.ts";
+import { LOCK_FILE } from "./keys/layout.ts";
 import { fromSqlite, isBusy } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
 import { checkTime, showTime } from "./times.ts";

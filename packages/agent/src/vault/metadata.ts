@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { agentIdToDid, decodeUtf8, equalBytes, fromBase64Url, toBase64Url, toHex, utf8 } from "@talos/core";
 import type { StoredFacts } from "./database.ts";
 import { readFile, renameFile, statPath, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
-import { METADATA_FILE } from "./layout.ts";
+import { METADATA_FILE } from "./keys/layout.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 
 const FORMAT = 1;

@@ -6,7 +6,7 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { nodeCrypto, utf8 } from "@talos/core";
 import { hasCode } from "@talos/testkit";
-import { KeyFolder } from "./key-folder.ts";
+import { KeyFolder } from "./keys/key-folder.ts";
 import { openParts } from "./open.ts";
 import {
   FLOOR_KDF,

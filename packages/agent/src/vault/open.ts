@@ -2,17 +2,17 @@
 import { type AgentId, type Crypto, equalBytes, isTalosError, talosError } from "@talos/core";
 import { refuseOrphans } from "./create.ts";
 import { atomically, openForWriting, raiseGeneration, readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
-import { checkKdfParameters, DEFAULT_KDF } from "./kdf-bounds.ts";
-import { raiseKdf } from "./kdf-raise.ts";
-import { KeyFolder } from "./key-folder.ts";
-import { DATABASE_FILE, isVital } from "./layout.ts";
+import { checkKdfParameters, DEFAULT_KDF } from "./slots/kdf-bounds.ts";
+import { raiseKdf } from "./slots/kdf-raise.ts";
+import { KeyFolder } from "./keys/key-folder.ts";
+import { DATABASE_FILE, isVital } from "./keys/layout.ts";
 import { Lock } from "./lock.ts";
 import type { VaultParts } from "./parts.ts";
 import { checkPermissions } from "./permissions.ts";
-import { isBehind, isForeign, isThere, vitalHeaders } from "./rescue-state.ts";
+import { isBehind, isForeign, isThere, vitalHeaders } from "./rescue/rescue-state.ts";
 import { Sealer } from "./sealer.ts";
-import { fieldsOf } from "./slot-info.ts";
-import type { StoredSlot } from "./slot-record.ts";
+import { fieldsOf } from "./slots/slot-info.ts";
+import type { StoredSlot } from "./slots/slot-record.ts";
 import { planFor, putStrangersAside, trySettle } from "./settle.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
@@ -20,7 +20,7 @@ import { migrate } from "./store/migrations.ts";
 import { Store } from "./store/store.ts";
 import { checkTime } from "./times.ts";
 import type { OpenVaultOptions, VaultFinding } from "./types.ts";
-import { unlock, type UnlockedSlot } from "./unlock-slots.ts";
+import { unlock, type UnlockedSlot } from "./slots/unlock-slots.ts";
 
 export interface WayIn {
   readonly facts: StoredFacts;

@@ -1,8 +1,8 @@
 /** What an open vault is made of, shared by creating, opening, the vault itself and its larger operations. */
 import type { DatabaseSync } from "node:sqlite";
 import type { Crypto, SecretBytes } from "@talos/core";
-import type { KdfParameters } from "./kdf-bounds.ts";
-import type { KeyFolder } from "./key-folder.ts";
+import type { KdfParameters } from "./slots/kdf-bounds.ts";
+import type { KeyFolder } from "./keys/key-folder.ts";
 import type { Lock } from "./lock.ts";
 import type { Sealer } from "./sealer.ts";
 import type { Store } from "./store/store.ts";

@@ -6,7 +6,7 @@ import type { Stats } from "node:fs";
 import { join } from "node:path";
 import { talosError } from "@talos/core";
 import { listFolder, statPath } from "./files.ts";
-import { PREKEYS_FOLDER, QUARANTINE_FOLDER } from "./layout.ts";
+import { PREKEYS_FOLDER, QUARANTINE_FOLDER } from "./keys/layout.ts";
 
 const FOLDER_EXCESS = 0o077;
 const FILE_EXCESS = 0o177;

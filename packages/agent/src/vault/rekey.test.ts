@@ -8,12 +8,12 @@ import { test } from "node:test";
 import { type Crypto, fromBase64Url, isTalosError, type KeyId, nodeCrypto, revealSecret, SecretBytes, toHex, utf8 } from "@talos/core";
 import { hasCode } from "@talos/testkit";
 import { otherwise, refuses } from "./disk-fixture.test.ts";
-import { openKeyFile, readKeyFileHeader } from "./key-file.ts";
-import { parseName } from "./layout.ts";
+import { openKeyFile, readKeyFileHeader } from "./keys/key-file.ts";
+import { parseName } from "./keys/layout.ts";
 import { openParts } from "./open.ts";
 import type { VaultParts } from "./parts.ts";
 import { Sealer } from "./sealer.ts";
-import { decodeSlot } from "./slot-record.ts";
+import { decodeSlot } from "./slots/slot-record.ts";
 import { bytes } from "./store/columns.ts";
 import {
   agent,

@@ -9,14 +9,14 @@ import { type SecretBytes, talosError } from "@talos/core";
 import { atomically, readSlots } from "./database.ts";
 import type { OpenVault, VaultParts } from "./parts.ts";
 import { Sealer } from "./sealer.ts";
-import { fieldsOf, slotInfo, slotInfos } from "./slot-info.ts";
-import { decodeSlot } from "./slot-record.ts";
+import { fieldsOf, slotInfo, slotInfos } from "./slots/slot-info.ts";
+import { decodeSlot } from "./slots/slot-record.ts";
 import type { NewAuditEntry } from "./store/audit.ts";
 import { Inventory } from "./store/inventory.ts";
 import { resealAll } from "./store/sealed-values.ts";
 import { SlotTable } from "./store/slots.ts";
 import type { PasswordChange } from "./types.ts";
-import { type MadeSlot, rewrapSlot, type VaultKeyPlace } from "./unlock-slots.ts";
+import { type MadeSlot, rewrapSlot, type VaultKeyPlace } from "./slots/unlock-slots.ts";
 
 const VAULT_KEY_BYTES = 32;
 

@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { join } from "node:path";
 import { test, type TestContext } from "node:test";
 import { isTalosError, nodeCrypto, talosError } from "@talos/core";
-import { KeyFolder } from "./key-folder.ts";
+import { KeyFolder } from "./keys/key-folder.ts";
 import { openParts } from "./open.ts";
 import type { VaultParts } from "./parts.ts";
 import { trySettle } from "./settle.ts";

@@ -4,12 +4,12 @@
  */
 import { isTalosError } from "@talos/core";
 import { atomically, readSlots } from "./database.ts";
-import { listQuarantine, type KeyFolder } from "./key-folder.ts";
-import { METADATA_FILE } from "./layout.ts";
+import { listQuarantine, type KeyFolder } from "./keys/key-folder.ts";
+import { METADATA_FILE } from "./keys/layout.ts";
 import { describeMetadata, type Projection, recordedSlots, writeMetadata } from "./metadata.ts";
 import type { VaultParts } from "./parts.ts";
-import { type InventoryView, type Placement, planPlacement } from "./placement.ts";
-import { fieldsOf } from "./slot-info.ts";
+import { type InventoryView, type Placement, planPlacement } from "./keys/placement.ts";
+import { fieldsOf } from "./slots/slot-info.ts";
 import { Audit } from "./store/audit.ts";
 import { Inventory } from "./store/inventory.ts";
 import { OwnLogReader } from "./store/own-log.ts";

@@ -3,9 +3,9 @@ import type { AgentId, Crypto, ErrorCode, KeyId, SecretBytes } from "@talos/core
 import type { LockHolder } from "./lock.ts";
 import type { StoredKeyKind } from "./store/inventory.ts";
 import type { ReadTransaction, Transaction } from "./store/transaction.ts";
-import type { KdfParameters } from "./kdf-bounds.ts";
-import type { UnlockKind } from "./slot-record.ts";
-import type { UnlockWith } from "./unlock-slots.ts";
+import type { KdfParameters } from "./slots/kdf-bounds.ts";
+import type { UnlockKind } from "./slots/slot-record.ts";
+import type { UnlockWith } from "./slots/unlock-slots.ts";
 
 /** Kind of a key that is being made: a next identity key is stored as an identity key, under another name. */
 export type NewKeyKind = StoredKeyKind | "next-identity";

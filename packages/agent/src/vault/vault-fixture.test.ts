@@ -4,11 +4,11 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { type AgentId, agentId, type Crypto, type KeyId, nodeCrypto, SecretBytes, toHex, utf8 } from "@talos/core";
 import { SoftwareBackend } from "../backends/software/software-backend.ts";
-import type { KdfParameters } from "./kdf-bounds.ts";
+import type { KdfParameters } from "./slots/kdf-bounds.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
 import type { Transaction } from "./store/transaction.ts";
 import type { KeyFileStore } from "./types.ts";
-import type { UnlockWith } from "./unlock-slots.ts";
+import type { UnlockWith } from "./slots/unlock-slots.ts";
 import { Vault } from "./vault.ts";
 
 export const FLOOR_KDF: KdfParameters = { memoryKiB: 7_168, passes: 5, lanes: 1 };

@@ -11,8 +11,8 @@ import { openParts } from "./open.ts";
 import type { OpenVault, VaultParts } from "./parts.ts";
 import { replaceVaultKeyUnasked } from "./rekey.ts";
 import { settle } from "./settle.ts";
-import { addSlot, changePassword, removeSlot } from "./slot-changes.ts";
-import { slotInfos } from "./slot-info.ts";
+import { addSlot, changePassword, removeSlot } from "./slots/slot-changes.ts";
+import { slotInfos } from "./slots/slot-info.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
 import { type ReadTransaction, type Transaction, transactionOver } from "./store/transaction.ts";
@@ -29,7 +29,7 @@ import type {
   VaultInspection,
 } from "./types.ts";
 import { checkTime } from "./times.ts";
-import type { UnlockWith } from "./unlock-slots.ts";
+import type { UnlockWith } from "./slots/unlock-slots.ts";
 
 export class Vault implements VaultFacts, Disposable {
   readonly #parts: VaultParts;

@@ -1,5 +1,5 @@
 /** Writes the table of unlock slots; only the vault's own operations use it. Knows no secret. */
-import type { StoredSlot } from "../slot-record.ts";
+import type { StoredSlot } from "../slots/slot-record.ts";
 import type { Store } from "./store.ts";
 
 export class SlotTable {

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto, type SecretBytes } from "@talos/core";
 import { hasCode, listModes, snapshotFolder } from "@talos/testkit";
 import { openKeyFile, sealKeyFile } from "./key-file.ts";
-import { Sealer } from "./sealer.ts";
+import { Sealer } from "../sealer.ts";
 import {
   agent,
   makeClosedVault,
@@ -16,8 +16,8 @@ import {
   reopen,
   stagePrekey,
   temporaryFolder,
-} from "./vault-fixture.test.ts";
-import { Vault } from "./vault.ts";
+} from "../vault-fixture.test.ts";
+import { Vault } from "../vault.ts";
 
 const crypto = nodeCrypto;
 const ID = "0123456789abcdef" as KeyId;

@@ -23,8 +23,8 @@ import {
   toHex,
   utf8,
 } from "@talos/core";
-import { SALT_BYTES, type Sealer } from "./sealer.ts";
-import { STORED_KEY_KINDS, type StoredKeyKind } from "./store/inventory.ts";
+import { SALT_BYTES, type Sealer } from "../sealer.ts";
+import { STORED_KEY_KINDS, type StoredKeyKind } from "../store/inventory.ts";
 
 const MAGIC = "TALOSKEY";
 const VERSION = 1;

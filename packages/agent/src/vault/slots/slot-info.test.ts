@@ -3,7 +3,7 @@ import { test } from "node:test";
 import { nodeCrypto } from "@talos/core";
 import { fieldsOf, slotInfos } from "./slot-info.ts";
 import { makeSlot } from "./unlock-slots.ts";
-import { agent, FLOOR_KDF, keyMaterial, NOW } from "./vault-fixture.test.ts";
+import { agent, FLOOR_KDF, keyMaterial, NOW } from "../vault-fixture.test.ts";
 
 test("a damaged slot has no fields and is not shown; a failure to look is no damage", () => {
   using vaultKey = nodeCrypto.randomSecret(32);

@@ -5,7 +5,7 @@ import { hasCode } from "@talos/testkit";
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
 import { decodeSlot, encodeSlot, type SlotFields, type StoredSlot, UNLOCK_KINDS, type UnlockKind } from "./slot-record.ts";
 import { makeSlot, unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
-import { agent, FLOOR_KDF, keyMaterial, NOW, password } from "./vault-fixture.test.ts";
+import { agent, FLOOR_KDF, keyMaterial, NOW, password } from "../vault-fixture.test.ts";
 
 const crypto = nodeCrypto;
 

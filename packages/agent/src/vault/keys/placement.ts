@@ -5,7 +5,7 @@
 import type { KeyId } from "@talos/core";
 import type { KeyFileHeader } from "./key-file.ts";
 import { finalName, type KeyPlace, parseName, type ParsedName } from "./layout.ts";
-import type { VaultFinding } from "./types.ts";
+import type { VaultFinding } from "../types.ts";
 
 /** What is wrong with what lies under a key's final name. */
 type KeyFileFault = "missing" | "damaged" | "another key" | "former key" | "foreign key";

@@ -4,13 +4,13 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { isTalosError, type KeyId, nodeCrypto, type SecretBytes, toHex, utf8 } from "@talos/core";
 import { hasCode } from "@talos/testkit";
-import { otherwise, record, refuses } from "./disk-fixture.test.ts";
+import { otherwise, record, refuses } from "../disk-fixture.test.ts";
 import { sealKeyFile } from "./key-file.ts";
 import { KeyFolder, listQuarantine } from "./key-folder.ts";
 import type { Placement } from "./placement.ts";
-import { Sealer } from "./sealer.ts";
-import type { NewKeyKind } from "./types.ts";
-import { agent, makeFile, makeVault, NOW, prekeyEntry, stagePrekey, temporaryFolder } from "./vault-fixture.test.ts";
+import { Sealer } from "../sealer.ts";
+import type { NewKeyKind } from "../types.ts";
+import { agent, makeFile, makeVault, NOW, prekeyEntry, stagePrekey, temporaryFolder } from "../vault-fixture.test.ts";
 
 const crypto = nodeCrypto;
 const A = "000000000000000a" as KeyId;

@@ -5,13 +5,23 @@ import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, type SecretBytes, toHex } from "@talos/core";
 import { hasCode, snapshotFolder } from "@talos/testkit";
-import { otherwise, refuses } from "./disk-fixture.test.ts";
+import { otherwise, refuses } from "../disk-fixture.test.ts";
 import type { KdfParameters } from "./kdf-bounds.ts";
-import { openParts } from "./open.ts";
+import { openParts } from "../open.ts";
 import { decodeSlot, encodeSlot, MAX_SLOTS } from "./slot-record.ts";
 import type { UnlockWith } from "./unlock-slots.ts";
-import { agent, FLOOR_KDF, keyMaterial, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "./vault-fixture.test.ts";
-import { Vault } from "./vault.ts";
+import {
+  agent,
+  FLOOR_KDF,
+  keyMaterial,
+  makeClosedVault,
+  makeVault,
+  NOW,
+  password,
+  reopen,
+  temporaryFolder,
+} from "../vault-fixture.test.ts";
+import { Vault } from "../vault.ts";
 
 const crypto = nodeCrypto;
 /** As cheap as the floor allows, and above it in one component. */

@@ -5,15 +5,15 @@
 import { join } from "node:path";
 import type { DatabaseSync } from "node:sqlite";
 import { type Crypto, equalBytes, fromHex, isTalosError, verifyLog } from "@talos/core";
-import { readFacts, readOnce, readSlots, type StoredFacts } from "./database.ts";
-import { listFolder, readStart, statPath } from "./files.ts";
-import { KEY_FILE_HEADER_BYTES, type KeyFileHeader, readKeyFileHeader } from "./key-file.ts";
-import { DATABASE_FILE, METADATA_FILE, parseName } from "./layout.ts";
+import { readFacts, readOnce, readSlots, type StoredFacts } from "../database.ts";
+import { listFolder, readStart, statPath } from "../files.ts";
+import { KEY_FILE_HEADER_BYTES, type KeyFileHeader, readKeyFileHeader } from "../keys/key-file.ts";
+import { DATABASE_FILE, METADATA_FILE, parseName } from "../keys/layout.ts";
 import { keyFileNames } from "./rescue-keys.ts";
-import { decodeSlot } from "./slot-record.ts";
-import { Inventory } from "./store/inventory.ts";
-import { OwnLogReader } from "./store/own-log.ts";
-import { Store } from "./store/store.ts";
+import { decodeSlot } from "../slots/slot-record.ts";
+import { Inventory } from "../store/inventory.ts";
+import { OwnLogReader } from "../store/own-log.ts";
+import { Store } from "../store/store.ts";
 
 export type StateVerdict =
   | { readonly kind: "sound"; readonly facts: StoredFacts }

@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { concatBytes, isTalosError, nodeCrypto, revealSecret, utf8 } from "@talos/core";
 import { decode, encode } from "cborg";
 import { decodeSlot, UNLOCK_KINDS, type UnlockKind } from "./slot-record.ts";
-import { agent, FLOOR_KDF, keyMaterial, NOW, password } from "./vault-fixture.test.ts";
+import { agent, FLOOR_KDF, keyMaterial, NOW, password } from "../vault-fixture.test.ts";
 import { makeSlot, type UnlockWith } from "./unlock-slots.ts";
 
 const crypto = nodeCrypto;

@@ -3,14 +3,14 @@
  * audit trail. The keys themselves stay as they are.
  */
 import { isTalosError, talosError } from "@talos/core";
-import { readSlots } from "./database.ts";
+import { readSlots } from "../database.ts";
 import { strongest } from "./kdf-bounds.ts";
-import type { OpenVault, VaultParts } from "./parts.ts";
-import { replaceVaultKey } from "./rekey.ts";
+import type { OpenVault, VaultParts } from "../parts.ts";
+import { replaceVaultKey } from "../rekey.ts";
 import { fieldsOf, slotInfo } from "./slot-info.ts";
 import { checkLabel, decodeSlot, MAX_SLOTS, type StoredSlot, type UnlockKind } from "./slot-record.ts";
-import { SlotTable } from "./store/slots.ts";
-import type { ChangePasswordOptions, PasswordChange, SlotInfo } from "./types.ts";
+import { SlotTable } from "../store/slots.ts";
+import type { ChangePasswordOptions, PasswordChange, SlotInfo } from "../types.ts";
 import { checkNewSecret, makeSlot, unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
 
 /**

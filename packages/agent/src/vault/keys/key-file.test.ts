@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { concatBytes, isTalosError, type KeyId, nodeCrypto, SecretBytes, toHex, utf8 } from "@talos/core";
 import { KEY_FILE_HEADER_BYTES, openKeyFile, readKeyFileHeader, sealKeyFile } from "./key-file.ts";
-import { Sealer } from "./sealer.ts";
-import { agent } from "./vault-fixture.test.ts";
+import { Sealer } from "../sealer.ts";
+import { agent } from "../vault-fixture.test.ts";
 
 const crypto = nodeCrypto;
 const ID = "0123456789abcdef" as KeyId;

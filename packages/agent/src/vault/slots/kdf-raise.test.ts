@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, type SecretBytes } from "@talos/core";
 import { type KdfRaise, raiseKdf } from "./kdf-raise.ts";
-import { openStore, type OpenStore } from "./store/store-fixture.test.ts";
+import { openStore, type OpenStore } from "../store/store-fixture.test.ts";
 import { makeSlot, unlock } from "./unlock-slots.ts";
-import { agent, FLOOR_KDF, NOW, password } from "./vault-fixture.test.ts";
+import { agent, FLOOR_KDF, NOW, password } from "../vault-fixture.test.ts";
 
 const PLACE = { agentId: agent(), vaultKeyNumber: 1 };
 const TARGET = { ...FLOOR_KDF, memoryKiB: FLOOR_KDF.memoryKiB + 64 };

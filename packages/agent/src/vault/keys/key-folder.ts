@@ -15,13 +15,13 @@ import {
   unlinkFile,
   unlinkQuietly,
   writeNewFile,
-} from "./files.ts";
+} from "../files.ts";
 import { KEY_FILE_HEADER_BYTES, openKeyFile, readKeyFileHeader, sealKeyFile } from "./key-file.ts";
 import { isVital, type KeyPlace, parseName, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
 import type { Placement, SeenFile } from "./placement.ts";
-import type { Sealer } from "./sealer.ts";
-import type { StoredKeyKind } from "./store/inventory.ts";
-import type { KeyFileStore, NewKeyKind, VaultFinding } from "./types.ts";
+import type { Sealer } from "../sealer.ts";
+import type { StoredKeyKind } from "../store/inventory.ts";
+import type { KeyFileStore, NewKeyKind, VaultFinding } from "../types.ts";
 
 const DIGEST_BYTES = 8;
 

@@ -1,7 +1,7 @@
 /** Unlock slots as they may be shown. Opens none. */
 import { type Crypto, isTalosError } from "@talos/core";
 import { decodeSlot, type SlotFields, type StoredSlot } from "./slot-record.ts";
-import type { SlotInfo } from "./types.ts";
+import type { SlotInfo } from "../types.ts";
 
 /** Damaged records are left out. @param opened the number of the one that opened the vault */
 export function slotInfos(slots: readonly StoredSlot[], opened: number | undefined, crypto: Pick<Crypto, "sha256">): SlotInfo[] {

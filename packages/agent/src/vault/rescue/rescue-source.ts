@@ -16,9 +16,9 @@ import {
   type TalosError,
   verifyLog,
 } from "@talos/core";
-import { readFile, statPath } from "./files.ts";
-import { METADATA_FILE } from "./layout.ts";
-import { decodeSlot, type SlotFields, type StoredSlot } from "./slot-record.ts";
+import { readFile, statPath } from "../files.ts";
+import { METADATA_FILE } from "../keys/layout.ts";
+import { decodeSlot, type SlotFields, type StoredSlot } from "../slots/slot-record.ts";
 
 /** Ten thousand prekeys, a log at its longest, and room. */
 const MAX_METADATA_BYTES = 16_000_000;

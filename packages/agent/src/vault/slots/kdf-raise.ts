@@ -1,13 +1,13 @@
 /** Hashes a password anew where its slot asks for less work than is due today. Only at opening: then the password is there. */
 import { type Crypto, isTalosError, type SecretBytes } from "@talos/core";
 import type { DatabaseSync } from "node:sqlite";
-import { atomically } from "./database.ts";
+import { atomically } from "../database.ts";
 import { isBelow, type KdfParameters, strongest } from "./kdf-bounds.ts";
-import { DATABASE_FILE } from "./layout.ts";
-import { Audit } from "./store/audit.ts";
-import { SlotTable } from "./store/slots.ts";
-import type { Store } from "./store/store.ts";
-import type { VaultFinding } from "./types.ts";
+import { DATABASE_FILE } from "../keys/layout.ts";
+import { Audit } from "../store/audit.ts";
+import { SlotTable } from "../store/slots.ts";
+import type { Store } from "../store/store.ts";
+import type { VaultFinding } from "../types.ts";
 import { makeSlot, type UnlockedSlot, type UnlockWith, type VaultKeyPlace } from "./unlock-slots.ts";
 
 export interface KdfRaise {

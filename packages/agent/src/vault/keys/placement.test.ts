@@ -3,7 +3,7 @@ import { test } from "node:test";
 import type { KeyId } from "@talos/core";
 import type { KeyPlace } from "./layout.ts";
 import { type Placement, planPlacement, type SeenFile } from "./placement.ts";
-import type { StoredKeyKind } from "./store/inventory.ts";
+import type { StoredKeyKind } from "../store/inventory.ts";
 
 const A = "000000000000000a" as KeyId;
 const B = "000000000000000b" as KeyId;

@@ -17,12 +17,12 @@ import {
   revealSecret,
   SecretBytes,
 } from "@talos/core";
-import { listFolder, readFile, statPath } from "./files.ts";
-import { type KeyFileHeader, openKeyFile, readKeyFileHeader } from "./key-file.ts";
-import { parseName, type ParsedName, PREKEYS_FOLDER } from "./layout.ts";
+import { listFolder, readFile, statPath } from "../files.ts";
+import { type KeyFileHeader, openKeyFile, readKeyFileHeader } from "../keys/key-file.ts";
+import { parseName, type ParsedName, PREKEYS_FOLDER } from "../keys/layout.ts";
 import { notPossible } from "./rescue-source.ts";
-import type { Sealer } from "./sealer.ts";
-import type { StoredKeyKind } from "./store/inventory.ts";
+import type { Sealer } from "../sealer.ts";
+import type { StoredKeyKind } from "../store/inventory.ts";
 
 /** Far above any key file of ours. */
 const MAX_KEY_FILE_BYTES = 65_536;

@@ -3,7 +3,7 @@
  * always its key: that is in its header, and whether it is right there is the inventory's to say.
  */
 import type { KeyId, KeyState } from "@talos/core";
-import type { KeyRole, StoredKeyKind } from "./store/inventory.ts";
+import type { KeyRole, StoredKeyKind } from "../store/inventory.ts";
 
 export const DATABASE_FILE = "state.db";
 export const LOCK_FILE = "lock";

@@ -6,25 +6,25 @@
  */
 import { join } from "node:path";
 import { ALGORITHM, type Crypto, equalBytes, type IdentityLog, isTalosError, talosError } from "@talos/core";
-import { atomically, openForWriting, writeFirst } from "./database.ts";
-import { makeFolder, renameFile, statPath, syncFolder, unlinkQuietly } from "./files.ts";
-import { DEFAULT_KDF } from "./kdf-bounds.ts";
-import { KeyFolder } from "./key-folder.ts";
-import { DATABASE_FILE, finalName, type KeyPlace, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "./layout.ts";
-import { Lock } from "./lock.ts";
-import { checkPermissions } from "./permissions.ts";
-import type { Placement } from "./placement.ts";
+import { atomically, openForWriting, writeFirst } from "../database.ts";
+import { makeFolder, renameFile, statPath, syncFolder, unlinkQuietly } from "../files.ts";
+import { DEFAULT_KDF } from "../slots/kdf-bounds.ts";
+import { KeyFolder } from "../keys/key-folder.ts";
+import { DATABASE_FILE, finalName, type KeyPlace, PREKEYS_FOLDER, QUARANTINE_FOLDER, stagedName } from "../keys/layout.ts";
+import { Lock } from "../lock.ts";
+import { checkPermissions } from "../permissions.ts";
+import type { Placement } from "../keys/placement.ts";
 import { findKeys, type FoundKey, type FoundKeys } from "./rescue-keys.ts";
 import { notPossible, readRescueSource, type RescueSource } from "./rescue-source.ts";
 import { hasOrphans, judgeState } from "./rescue-state.ts";
-import { Sealer } from "./sealer.ts";
-import { planFor, trySettle } from "./settle.ts";
-import type { StoredSlot, UnlockKind } from "./slot-record.ts";
-import { Store } from "./store/store.ts";
-import { type Transaction, transactionOver } from "./store/transaction.ts";
-import type { KeyFileStore } from "./types.ts";
-import { unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
-import { Vault } from "./vault.ts";
+import { Sealer } from "../sealer.ts";
+import { planFor, trySettle } from "../settle.ts";
+import type { StoredSlot, UnlockKind } from "../slots/slot-record.ts";
+import { Store } from "../store/store.ts";
+import { type Transaction, transactionOver } from "../store/transaction.ts";
+import type { KeyFileStore } from "../types.ts";
+import { unlock, type UnlockedSlot, type UnlockWith } from "../slots/unlock-slots.ts";
+import { Vault } from "../vault.ts";
 
 /**
  * More openings than there can have been since `metadata.json` was written: the rescued instance is the newest, and copies of the old
