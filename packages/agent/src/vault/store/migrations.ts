@@ -5,12 +5,13 @@
  */
 import type { DatabaseSync } from "node:sqlite";
 import { number } from "./columns.ts";
+import { SCHEMA_2 } from "./schema-2.ts";
 import { SCHEMA_1 } from "./schema.ts";
 
 /** "TALO": tells our files from other SQLite databases. */
 export const APPLICATION_ID = 0x54414c4f;
 
-const STEPS: readonly string[] = [SCHEMA_1];
+const STEPS: readonly string[] = [SCHEMA_1, SCHEMA_2];
 
 /** What this version writes. */
 export const FORMAT: number = STEPS.length;

@@ -3,7 +3,7 @@ import { utf8 } from "@talos/core";
 import { bytes, number, optionalNumber, optionalText, text, word } from "./columns.ts";
 import type { SqlRow, Store } from "./store.ts";
 
-export const PLAN_KINDS = ["publish", "rotate", "emergency", "recover"] as const;
+export const PLAN_KINDS = ["publish", "rotate", "emergency", "recover", "revoke", "takeover"] as const;
 export type PlanKind = (typeof PLAN_KINDS)[number];
 
 export interface PlanInfo {

@@ -1,0 +1,40 @@
+/** Format 2 of `state.db`: what the life of keys needs beyond format 1. A step that was released never changes. */
+export const SCHEMA_2 = `
+ALTER TABLE peer_events ADD COLUMN seen_at INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE peers ADD COLUMN told_seq INTEGER NOT NULL DEFAULT 0;
+ALTER TABLE peers ADD COLUMN trust_since INTEGER;
+ALTER TABLE peers ADD COLUMN forked_at INTEGER;
+ALTER TABLE peers ADD COLUMN session_replaced_at INTEGER;
+CREATE TABLE notifications (
+  peer BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  hash BLOB NOT NULL,
+  created_at INTEGER NOT NULL,
+  deposited_at INTEGER,
+  attempts INTEGER NOT NULL,
+  next_attempt_at INTEGER NOT NULL,
+  last_error TEXT,
+  acknowledged_at INTEGER,
+  ended_at INTEGER,
+  PRIMARY KEY (peer, seq, hash)
+) STRICT, WITHOUT ROWID;
+CREATE INDEX notifications_open ON notifications (next_attempt_at) WHERE ended_at IS NULL;
+CREATE TABLE audit_edge (
+  id INTEGER PRIMARY KEY CHECK (id = 1),
+  edge BLOB NOT NULL
+) STRICT;
+CREATE TABLE seen_signatures (
+  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  agent_id BLOB NOT NULL,
+  head_seq INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE TABLE cut_off_events (
+  hash BLOB PRIMARY KEY CHECK (length(hash) = 32),
+  agent_id BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  wire BLOB NOT NULL,
+  seen_at INTEGER NOT NULL
+) STRICT, WITHOUT ROWID;
+CREATE INDEX cut_off_events_by_agent ON cut_off_events (agent_id, seq);
+`;
