@@ -6,6 +6,7 @@ import type { BackendAgreementKey, BackendSigningKey } from "./backends/index.ts
 import type { Clock } from "./clock.ts";
 import type { Directories } from "./directory/directories.ts";
 import type { Instance } from "./lifecycle/instance.ts";
+import type { OwnIdentity } from "./lifecycle/own-identity.ts";
 import type { Standing } from "./lifecycle/standing.ts";
 import type { Commits } from "./messaging/commits.ts";
 import type { LiveSessions } from "./messaging/live-sessions.ts";
@@ -25,6 +26,8 @@ export interface AgentContext {
   readonly crypto: Crypto;
   readonly clock: Clock;
   readonly policy: AgentPolicy;
+  readonly identity: OwnIdentity;
+  /** As `identity` has them just now: read them at the moment of use, they change with a rotation. */
   readonly log: IdentityLog;
   readonly identityKey: BackendSigningKey<"identity">;
   readonly encryptionKey: BackendAgreementKey;

@@ -14,15 +14,14 @@ import {
   verifyCertificate,
   type Certificate,
   type Crypto,
-  type IdentityLog,
   type SigningKey,
 } from "@talos/core";
-import type { BackendSigningKey } from "../backends/index.ts";
 import type { SigningInstance } from "../directory/directory.ts";
+import type { OwnIdentity } from "./own-identity.ts";
 
 export interface InstanceFacts {
-  readonly log: IdentityLog;
-  readonly identityKey: BackendSigningKey<"identity">;
+  /** Asked at each certification: a certificate names the head of that moment, and is signed by its key. */
+  readonly identity: Pick<OwnIdentity, "log" | "identityKey">;
   readonly generation: number;
   /** Home directories, at most 4 URLs. */
   readonly directories: readonly string[];
@@ -53,7 +52,7 @@ export class Instance implements Disposable {
 
   /** Without the identity key: under a certificate of an earlier run, so that it can look but sign nothing that counts. */
   static dormant(facts: InstanceFacts, certificate: Uint8Array): Instance {
-    return new Instance(facts, facts.crypto.generateSigningKey(), verifyCertificate(facts.log, certificate, facts.crypto));
+    return new Instance(facts, facts.crypto.generateSigningKey(), verifyCertificate(facts.identity.log, certificate, facts.crypto));
   }
 
   get certificate(): Certificate {
@@ -99,11 +98,8 @@ export class Instance implements Disposable {
   }
 }
 
-async function certify(
-  { log, identityKey, generation, directories, crypto }: InstanceFacts,
-  key: SigningKey,
-  now: number,
-): Promise<Certificate> {
+async function certify({ identity, generation, directories, crypto }: InstanceFacts, key: SigningKey, now: number): Promise<Certificate> {
+  const { log, identityKey } = identity;
   const { body, toSign } = prepareCertificate({
     agentId: log.agentId,
     head: log.head,

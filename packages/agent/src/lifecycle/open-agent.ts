@@ -3,8 +3,7 @@
  * and everything that the loops share. Where another instance has superseded this agent before, it opens without an
  * instance: it keeps everything and acts no more.
  */
-import { equalBytes, talosError, verifyLog, type Certificate, type IdentityLog } from "@talos/core";
-import { openBackend, type BackendAgreementKey, type BackendKeyKind, type BackendKeys, type BackendSigningKey } from "../backends/index.ts";
+import type { Certificate } from "@talos/core";
 import type { AgentContext, AgentPolicy } from "../context.ts";
 import { Directories } from "../directory/directories.ts";
 import type { Environment } from "../environment.ts";
@@ -13,6 +12,7 @@ import { LiveSessions } from "../messaging/live-sessions.ts";
 import { PeerBook } from "../messaging/peer-book.ts";
 import { HOME_DIRECTORY, type Vault } from "../vault/index.ts";
 import { Instance } from "./instance.ts";
+import { OwnIdentity } from "./own-identity.ts";
 import { Standing } from "./standing.ts";
 import { hearOwnCertificate, supersededBefore } from "./supersession.ts";
 
@@ -36,17 +36,14 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   using cleanup = new DisposableStack();
   cleanup.defer(() => vault.close());
   const { crypto, clock } = environment;
-  const log = ownLog(vault, environment);
-  const identityKey = cleanup.use(await openKey(vault, "identity", environment));
-  const encryptionKey = cleanup.use(await openKey(vault, "encryption", environment));
-  checkOwn(log, identityKey, encryptionKey);
+  const identity = cleanup.use(await OwnIdentity.open(vault, crypto, clock.now()));
   const home = homeDirectory(input);
 
   const standing = new Standing();
-  const before = vault.read((tx) => supersededBefore(tx, log, crypto));
+  const before = vault.read((tx) => supersededBefore(tx, identity.log, crypto));
   if (before !== undefined) standing.supersede(before.seq, before.generation);
   const directories = home === undefined ? [] : [home];
-  const facts = { log, identityKey, generation: vault.generation, directories, crypto };
+  const facts = { identity, generation: vault.generation, directories, crypto };
   // The identity key does nothing for an instance that may not act.
   const last = standing.isActive ? undefined : vault.read((tx) => tx.log.certificate());
   const instance = cleanup.use(last === undefined ? await Instance.open(facts, clock.now()) : Instance.dormant(facts, last));
@@ -70,12 +67,14 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   };
   const known = new Directories({
     open: (url) => environment.openDirectory({ url, crypto, clock, instance: () => instance.requestSigner() }),
-    log,
+    get log() {
+      return identity.log;
+    },
     certificate: async () => {
       if (!instance.isUsable(clock.now())) await renewCertificate();
       return instance.certificate;
     },
-    hear: (wire) => hearOwnCertificate({ vault, log, instance, standing, crypto }, wire),
+    hear: (wire) => hearOwnCertificate({ vault, log: identity.log, instance, standing, crypto }, wire),
     requireActive: () => standing.requireActive(),
   });
   cleanup.defer(() => known.close());
@@ -84,9 +83,16 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     crypto,
     clock,
     policy: input.policy,
-    log,
-    identityKey,
-    encryptionKey,
+    identity,
+    get log() {
+      return identity.log;
+    },
+    get identityKey() {
+      return identity.identityKey;
+    },
+    get encryptionKey() {
+      return identity.encryptionKey;
+    },
     instance,
     standing,
     directories: known,
@@ -98,29 +104,6 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   };
   const held = cleanup.move();
   return { context, close: () => held.dispose() };
-}
-
-function ownLog(vault: Vault, { crypto, clock }: Environment): IdentityLog {
-  const events = vault.read((tx) => tx.log.events().map(({ wire }) => wire));
-  return verifyLog(undefined, events, clock.now(), crypto, vault.agentId).log;
-}
-
-async function openKey<K extends Exclude<BackendKeyKind, "next-identity">>(
-  vault: Vault,
-  kind: K,
-  { crypto }: Environment,
-): Promise<BackendKeys[K]> {
-  const entry = vault.read((tx) => tx.inventory.live(kind));
-  if (entry === undefined) throw talosError("KEY_NOT_FOUND", undefined, { details: { kind } });
-  const backend = openBackend(entry.backend, { files: vault.files, crypto });
-  return await backend.open({ backend: entry.backend, kind, keyId: entry.keyId });
-}
-
-/** The keys that the log names are the keys that are here. */
-function checkOwn(log: IdentityLog, identity: BackendSigningKey<"identity">, encryption: BackendAgreementKey): void {
-  const fits =
-    equalBytes(log.identityKey.bytes, identity.publicKey.bytes) && equalBytes(log.encryptionKey.bytes, encryption.publicKey.bytes);
-  if (!fits) throw talosError("VAULT_CORRUPT", "The keys in the data directory are not those of the agent's log.");
 }
 
 /** The one that is given is remembered for the next time. */

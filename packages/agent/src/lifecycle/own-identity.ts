@@ -1,0 +1,119 @@
+/**
+ * What this agent is just now: its own verified log, and handles of the identity and encryption keys that the log has in
+ * force. It moves on when an event of the agent has committed; whoever needs a part reads it at the moment of use.
+ * Knows no plan and no directory.
+ */
+import { equalBytes, logAt, talosError, verifyLog, type Crypto, type IdentityLog, type KeyId, type LogHead } from "@talos/core";
+import { openBackend, type BackendAgreementKey, type BackendKeyKind, type BackendKeys, type BackendSigningKey } from "../backends/index.ts";
+import type { Vault } from "../vault/index.ts";
+
+export interface OwnKeys {
+  readonly log: IdentityLog;
+  readonly identityKey: BackendSigningKey<"identity">;
+  readonly encryptionKey: BackendAgreementKey;
+}
+
+export class OwnIdentity implements Disposable {
+  readonly #vault: Vault;
+  readonly #crypto: Crypto;
+  #keys: OwnKeys;
+  /** Handles of former encryption keys that were needed, by key id. */
+  readonly #former: Map<KeyId, BackendAgreementKey> = new Map();
+
+  private constructor(vault: Vault, crypto: Crypto, keys: OwnKeys) {
+    this.#vault = vault;
+    this.#crypto = crypto;
+    this.#keys = keys;
+  }
+
+  /**
+   * @param now milliseconds since 1970
+   * @throws TalosError VAULT_CORRUPT where log and keys do not fit; KEY_NOT_FOUND; of the backend; as `verifyLog`
+   */
+  static async open(vault: Vault, crypto: Crypto, now: number): Promise<OwnIdentity> {
+    return new OwnIdentity(vault, crypto, await loadOwnKeys(vault, crypto, now));
+  }
+
+  get log(): IdentityLog {
+    return this.#keys.log;
+  }
+
+  get identityKey(): BackendSigningKey<"identity"> {
+    return this.#keys.identityKey;
+  }
+
+  get encryptionKey(): BackendAgreementKey {
+    return this.#keys.encryptionKey;
+  }
+
+  /**
+   * The encryption key that was in force at that head: the current one, or a retired one for as long as it is kept.
+   *
+   * @throws TalosError HEAD_UNKNOWN for a head that is not in this agent's log; PREKEY_NOT_FOUND once the key has ended: what was
+   *   made for it cannot be opened any more; of the backend
+   */
+  async encryptionKeyAt(head: LogHead): Promise<BackendAgreementKey> {
+    const { bytes } = logAt(this.log, head).encryptionKey;
+    if (equalBytes(bytes, this.encryptionKey.publicKey.bytes)) return this.encryptionKey;
+    const entry = this.#vault.read((tx) =>
+      tx.inventory.list({ kind: "encryption" }).find(({ publicKey, state }) => state !== "ended" && equalBytes(publicKey, bytes)),
+    );
+    this.#forgetOthers(entry?.keyId);
+    if (entry === undefined) throw talosError("PREKEY_NOT_FOUND", undefined, { details: { kind: "encryption" } });
+    const open = this.#former.get(entry.keyId);
+    if (open !== undefined) return open;
+    const backend = openBackend(entry.backend, { files: this.#vault.files, crypto: this.#crypto });
+    const key = await backend.open({ backend: entry.backend, kind: "encryption", keyId: entry.keyId });
+    this.#former.get(entry.keyId)?.[Symbol.dispose]();
+    this.#former.set(entry.keyId, key);
+    return key;
+  }
+
+  /** What the store holds now, after an event has committed. The former handles are released. @throws as `open`; then nothing changes */
+  async reload(now: number): Promise<void> {
+    const before = this.#keys;
+    this.#keys = await loadOwnKeys(this.#vault, this.#crypto, now);
+    before.identityKey[Symbol.dispose]();
+    before.encryptionKey[Symbol.dispose]();
+    this.#forgetOthers(undefined);
+  }
+
+  [Symbol.dispose](): void {
+    this.#keys.identityKey[Symbol.dispose]();
+    this.#keys.encryptionKey[Symbol.dispose]();
+    this.#forgetOthers(undefined);
+  }
+
+  /** A former key is rarely needed and ends some day: one handle at most is held. */
+  #forgetOthers(keyId: KeyId | undefined): void {
+    for (const [id, key] of this.#former) {
+      if (id === keyId) continue;
+      key[Symbol.dispose]();
+      this.#former.delete(id);
+    }
+  }
+}
+
+async function loadOwnKeys(vault: Vault, crypto: Crypto, now: number): Promise<OwnKeys> {
+  const events = vault.read((tx) => tx.log.events().map(({ wire }) => wire));
+  const { log } = verifyLog(undefined, events, now, crypto, vault.agentId);
+  using cleanup = new DisposableStack();
+  const identityKey = cleanup.use(await openLiveKey(vault, "identity", crypto));
+  const encryptionKey = cleanup.use(await openLiveKey(vault, "encryption", crypto));
+  const fits =
+    equalBytes(log.identityKey.bytes, identityKey.publicKey.bytes) && equalBytes(log.encryptionKey.bytes, encryptionKey.publicKey.bytes);
+  if (!fits) throw talosError("VAULT_CORRUPT", "The keys in the data directory are not those of the agent's log.");
+  cleanup.move();
+  return { log, identityKey, encryptionKey };
+}
+
+async function openLiveKey<K extends Exclude<BackendKeyKind, "next-identity">>(
+  vault: Vault,
+  kind: K,
+  crypto: Crypto,
+): Promise<BackendKeys[K]> {
+  const entry = vault.read((tx) => tx.inventory.live(kind));
+  if (entry === undefined) throw talosError("KEY_NOT_FOUND", undefined, { details: { kind } });
+  const backend = openBackend(entry.backend, { files: vault.files, crypto });
+  return await backend.open({ backend: entry.backend, kind, keyId: entry.keyId });
+}
