@@ -7,7 +7,9 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { fileURLToPath } from "node:url";
-import { Vault } from "@talos/agent";
+import { TalosClient, Vault } from "@talos/agent";
+import { FORMAT } from "../packages/agent/src/vault/store/migrations.ts";
+import { SCHEMA_1 } from "../packages/agent/src/vault/store/schema.ts";
 import { decodeSession, fromHex, isTalosError, nodeCrypto, SecretBytes, toHex, wipeSession } from "@talos/core";
 import { AgentWorld, snapshotFolder, TEST_KDF, VaultReader } from "@talos/testkit";
 
@@ -83,15 +85,37 @@ for (const [kind, label, secret] of WAYS_IN) {
   });
 }
 
-test("the tables of format 1 are those that the specification points to", async () => {
+const tablesIn = (dataDir: string): unknown[] => {
+  using database = new DatabaseSync(join(dataDir, "state.db"), { readOnly: true });
+  return database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY name").all();
+};
+
+function formatIn(dataDir: string): unknown {
+  using database = new DatabaseSync(join(dataDir, "state.db"), { readOnly: true });
+  return database.prepare("PRAGMA user_version").get()?.["user_version"];
+}
+
+test("the tables of format 1 are those that the specification points to", () => {
   using copy = new Copy();
-  await using world = await AgentWorld.start();
-  await (await world.create("new")).close();
-  const tables = (dataDir: string): unknown[] => {
-    using database = new DatabaseSync(join(dataDir, "state.db"), { readOnly: true });
-    return database.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY name").all();
-  };
-  assert.deepEqual(tables(copy.dataDir), tables(world.dataDir("new")));
+  using specified = new DatabaseSync(":memory:");
+  specified.exec(SCHEMA_1);
+  assert.deepEqual(tablesIn(copy.dataDir), specified.prepare("SELECT type, name, sql FROM sqlite_schema ORDER BY name").all());
+});
+
+test("a look at format 1 shows what there is, and changes no byte", async () => {
+  using copy = new Copy();
+  const before = snapshotFolder(copy.dataDir);
+  {
+    using inspection = await TalosClient.inspect({ dataDir: copy.dataDir });
+    assert.equal(inspection.status().did, EXPECTED.did);
+    assert.deepEqual(
+      inspection.peers().map(({ did }) => did),
+      EXPECTED.peers,
+    );
+  }
+  const { counts } = await TalosClient.doctor({ dataDir: copy.dataDir, password: EXPECTED.password });
+  assert.equal(counts?.peers, EXPECTED.peers.length);
+  assert.deepEqual(snapshotFolder(copy.dataDir), before);
 });
 
 test("every sealed column of format 1 opens by the specification alone", () => {
@@ -125,7 +149,7 @@ test("every sealed column of format 1 opens by the specification alone", () => {
   }
 });
 
-test("the agent of today opens the vault of format 1, reads its mail and loses nothing", async () => {
+test("the agent of today opens the vault of format 1, brings it to the newest format, reads its mail and loses nothing", async () => {
   using copy = new Copy();
   await using world = await AgentWorld.start();
   const clock = { now: () => EXPECTED.time + 60_000, sleep: (ms: number) => world.environment.clock.sleep(ms) };
@@ -142,13 +166,16 @@ test("the agent of today opens the vault of format 1, reads its mail and loses n
     if (read.length === EXPECTED.inbox.length) break;
   }
   assert.deepEqual(read, EXPECTED.inbox);
+  await client.close();
+  await (await world.create("new")).close();
+  assert.deepEqual([formatIn(copy.dataDir), tablesIn(copy.dataDir)], [FORMAT, tablesIn(world.dataDir("new"))]);
 });
 
 test("a format that is newer than this version is refused in a clear sentence, and not touched", async () => {
   using copy = new Copy();
   {
     using database = new DatabaseSync(join(copy.dataDir, "state.db"));
-    database.exec("PRAGMA user_version = 2");
+    database.exec("PRAGMA user_version = 3");
   }
   const before = snapshotFolder(copy.dataDir);
   using password = SecretBytes.fromUtf8(EXPECTED.password);

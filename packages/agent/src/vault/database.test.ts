@@ -68,10 +68,10 @@ test("no tables are no vault yet; another program's, a newer one's and a gutted 
   assert.equal(readFacts(empty), undefined);
   using folder = folderWithDatabase();
   using database = openForWriting(folder.dataDir);
-  database.exec("PRAGMA user_version = 2");
+  database.exec("PRAGMA user_version = 3");
   assert.throws(
     () => readFacts(database),
-    (error) => isTalosError(error, "UNSUPPORTED_VERSION") && error.details["version"] === 2,
+    (error) => isTalosError(error, "UNSUPPORTED_VERSION") && error.details["version"] === 3,
   );
   database.exec(`PRAGMA user_version = 1; PRAGMA application_id = ${APPLICATION_ID + 1}`);
   assert.throws(() => readFacts(database), hasCode("VAULT_CORRUPT"));

@@ -12,7 +12,7 @@ import { DATABASE_FILE } from "./keys/layout.ts";
 import type { StoredSlot } from "./slots/slot-record.ts";
 import { fromSqlite, isUnusableShm } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
-import { APPLICATION_ID, FORMAT, formatOf, migrate } from "./store/migrations.ts";
+import { APPLICATION_ID, FORMAT, formatOf, migrate, showAsNewest } from "./store/migrations.ts";
 import type { VaultFacts } from "./types.ts";
 
 /** Nobody else writes while the lock is held; a look that has to rebuild a lost `-shm` is done in milliseconds. */
@@ -74,7 +74,7 @@ function isAtRest(dataDir: string): boolean {
 }
 
 /**
- * Reads from one consistent state and closes again. Read anew when an agent opened an immutable database meanwhile.
+ * Reads from one consistent state, an older format as if it were the newest, and closes again. Read anew when an agent opened an immutable database meanwhile.
  *
  * @throws TalosError VAULT_CORRUPT, STORAGE_FAILED, or what `read` threw
  */
@@ -86,6 +86,7 @@ export function readOnce<T>(dataDir: string, read: (database: DatabaseSync) => T
     const database = openForReading(dataDir, makeShm);
     try {
       database.exec("BEGIN");
+      showAsNewest(database);
       const result = read(database);
       if (!disturbed()) return result;
     } catch (error) {

@@ -660,7 +660,7 @@ test("a newer format is refused with its name", async () => {
   await makeClosedVault(folder.dataDir);
   const parts = openParts({ dataDir: folder.dataDir, unlock: password(), crypto, now: NOW, kdf: FLOOR_KDF });
   const vault = new Vault(parts);
-  parts.database.exec("PRAGMA user_version = 2");
+  parts.database.exec("PRAGMA user_version = 3");
   vault.close();
   await assert.rejects(reopen(folder.dataDir), hasCode("UNSUPPORTED_VERSION"));
 });

@@ -38,3 +38,18 @@ CREATE TABLE cut_off_events (
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cut_off_events_by_agent ON cut_off_events (agent_id, seq);
 `;
+
+/**
+ * For a look at format 1, which changes no byte of it: stand-ins that live in memory with the connection and hide the tables of the same
+ * name. What format 2 added is empty there.
+ */
+export const VIEW_OF_1_AS_2 = `
+CREATE TEMP VIEW peer_events AS SELECT *, 0 AS seen_at FROM main.peer_events;
+CREATE TEMP VIEW peers AS SELECT *, 0 AS told_seq, NULL AS trust_since, NULL AS forked_at, NULL AS session_replaced_at FROM main.peers;
+CREATE TEMP TABLE notifications (
+  peer, seq, hash, created_at, deposited_at, attempts, next_attempt_at, last_error, acknowledged_at, ended_at
+);
+CREATE TEMP TABLE audit_edge (id, edge);
+CREATE TEMP TABLE seen_signatures (hash, agent_id, head_seq, seen_at);
+CREATE TEMP TABLE cut_off_events (hash, agent_id, seq, wire, seen_at);
+`;
