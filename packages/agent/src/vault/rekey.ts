@@ -16,9 +16,11 @@ import { Inventory } from "./store/inventory.ts";
 import { resealAll } from "./store/sealed-values.ts";
 import { SlotTable } from "./store/slots.ts";
 import type { PasswordChange } from "./types.ts";
-import { type MadeSlot, rewrapSlot, type VaultKeyPlace } from "./slots/unlock-slots.ts";
+import { refuseKnown } from "./slots/known-secret.ts";
+import { checkNewSecret, type MadeSlot, makeSlot, rewrapSlot, type VaultKeyPlace } from "./slots/unlock-slots.ts";
 
 const VAULT_KEY_BYTES = 32;
+const FIRST_SLOT = 1;
 
 export interface VaultKeyChange {
   /** Of the one slot that there is afterwards. */
@@ -76,11 +78,14 @@ export function replaceVaultKey(vault: OpenVault, change: VaultKeyChange): Passw
 }
 
 /**
- * The slot that opened the vault is wrapped around a new vault key without asking for its secret.
+ * The slot that opened the vault is wrapped around a new vault key without asking for its secret; with a new password one slot for
+ * that is made in its place.
  *
- * @throws TalosError SLOT_NOT_FOUND where that slot was removed since; as `replaceVaultKey`
+ * @throws TalosError SLOT_NOT_FOUND where that slot was removed since; SLOT_EXISTS where the new password opens a slot already;
+ *   PASSWORD_REQUIRED, INVALID_ARGUMENT as `makeSlot`; as `replaceVaultKey`
  */
-export function replaceVaultKeyUnasked(vault: OpenVault, now: number): PasswordChange {
+export function replaceVaultKeyUnasked(vault: OpenVault, now: number, newPassword?: SecretBytes): PasswordChange {
+  if (newPassword !== undefined) return replaceWithPassword(vault, now, newPassword);
   const { crypto, database, way } = vault.parts;
   const slot = readSlots(database).find(({ number }) => number === way?.number);
   const fields = slot && fieldsOf(slot, crypto);
@@ -94,6 +99,21 @@ export function replaceVaultKeyUnasked(vault: OpenVault, now: number): PasswordC
     stretched: way.stretched.clone(),
   });
   return replaceVaultKey(vault, { number: way.number, now, wrap, changes: [] });
+}
+
+function replaceWithPassword(vault: OpenVault, now: number, newPassword: SecretBytes): PasswordChange {
+  const { parts } = vault;
+  const secret = { kind: "password", secret: newPassword } as const;
+  checkNewSecret(secret);
+  // Whoever knew a password knows it still.
+  refuseKnown(vault, secret, readSlots(parts.database));
+  const number = parts.way?.number ?? FIRST_SLOT;
+  return replaceVaultKey(vault, {
+    number,
+    now,
+    wrap: (vaultKey, place) => makeSlot(secret, vaultKey, place, { label: "", now, kdf: parts.kdf }, parts.crypto),
+    changes: [{ kind: "password-changed", at: now, details: { slot: number } }],
+  });
 }
 
 /**

@@ -5,7 +5,7 @@
 import { isTalosError } from "@talos/core";
 import { atomically, readSlots } from "./database.ts";
 import { listQuarantine, type KeyFolder } from "./keys/key-folder.ts";
-import { METADATA_FILE } from "./keys/layout.ts";
+import { METADATA_FILE, parseName } from "./keys/layout.ts";
 import { describeMetadata, type Projection, recordedSlots, writeMetadata } from "./metadata.ts";
 import type { VaultParts } from "./parts.ts";
 import { type InventoryView, type Placement, planPlacement } from "./keys/placement.ts";
@@ -31,14 +31,22 @@ export function settle(
   const { dataDir } = parts.facts;
   const projection = projectionOf(parts);
   const { replaces } = placement;
-  // While final names hold files of two vault keys, a rescue needs the slots of both.
-  const both = replaces.size > 0 ? writeMetadata(dataDir, withFormerSlots(projection, parts, replaces)) : undefined;
+  // While final names hold files of two vault keys, a rescue needs the slots of both. And before a key ends that the former log names,
+  // the log that names its successor must stand there: a rescue has nothing else to tell them by.
+  const isFirst = replaces.size > 0 || placement.clear.some(isOfLog);
+  const early = isFirst ? writeMetadata(dataDir, withFormerSlots(projection, parts, replaces)) : undefined;
   parts.folder.apply(placement);
   const last = writeMetadata(dataDir, projection);
-  const before = both ?? last;
+  const before = early ?? last;
   if (before === "as it should be") return [...placement.findings];
   const message = `metadata.json was ${describeMetadata(before)} and has been written anew.`;
   return [...placement.findings, { code: "METADATA_REWRITTEN", file: METADATA_FILE, message }];
+}
+
+/** Whether a file under that name may hold a key that an identity event put in force. */
+function isOfLog(file: string): boolean {
+  const parsed = parseName(file);
+  return parsed?.type === "final" && (parsed.kind === "identity" || parsed.kind === "encryption");
 }
 
 /**

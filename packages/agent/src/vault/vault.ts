@@ -3,7 +3,7 @@
  * `transaction`; the key files follow each commit by themselves. Knows no message and no directory.
  */
 import type { StatementSync } from "node:sqlite";
-import { type AgentId, talosError } from "@talos/core";
+import { type AgentId, type SecretBytes, talosError } from "@talos/core";
 import { readSlots } from "./database.ts";
 import { createParts, holdsAgent } from "./create.ts";
 import { inspectVault } from "./inspect.ts";
@@ -141,6 +141,25 @@ export class Vault implements VaultFacts, Disposable {
     }
   }
 
+  /**
+   * As `transaction`, and in the same commit this opening gets another generation: it is to stand above one that exists elsewhere.
+   *
+   * @param generation above the present one, at most 2^53 - 1
+   */
+  transactionAt<T>(generation: number, fn: (tx: Transaction) => T): T {
+    const parts = this.#parts;
+    if (!Number.isSafeInteger(generation) || generation <= parts.facts.generation) throw talosError("INTERNAL");
+    return this.#commit(
+      (tx) => {
+        parts.store.run("UPDATE vault SET generation = ? WHERE id = 1", generation);
+        return fn(tx);
+      },
+      () => {
+        parts.facts = { ...parts.facts, generation };
+      },
+    );
+  }
+
   /** The ways in, by number. @throws TalosError STORAGE_FAILED, VAULT_CORRUPT, CLIENT_CLOSED */
   slots(): readonly SlotInfo[] {
     return this.read(() => slotInfos(readSlots(this.#parts.database), this.#parts.way?.number, this.#parts.crypto));
@@ -175,13 +194,13 @@ export class Vault implements VaultFacts, Disposable {
   }
 
   /**
-   * A new vault key, in the slot that opened this vault; all other slots go.
+   * A new vault key, in the slot that opened this vault, or in one for the new password; all other slots go.
    *
    * @throws as `replaceVaultKeyUnasked` of rekey.ts; INVALID_ARGUMENT as `addSlot`; then nothing has changed
    */
-  replaceVaultKey(now: number): PasswordChange {
+  replaceVaultKey(now: number, newPassword?: SecretBytes): PasswordChange {
     checkTime(now);
-    const change = this.#operate((open) => replaceVaultKeyUnasked(open, now));
+    const change = this.#operate((open) => replaceVaultKeyUnasked(open, now, newPassword));
     this.checkpoint();
     return change;
   }

@@ -2,16 +2,17 @@
  * Ways in, of an open vault: one more, one less, another password. Each change is one transaction with its entry in the
  * audit trail. The keys themselves stay as they are.
  */
-import { isTalosError, talosError } from "@talos/core";
+import { talosError } from "@talos/core";
 import { readSlots } from "../database.ts";
 import { strongest } from "./kdf-bounds.ts";
 import type { OpenVault, VaultParts } from "../parts.ts";
 import { replaceVaultKey } from "../rekey.ts";
+import { refuseKnown } from "./known-secret.ts";
 import { fieldsOf, slotInfo } from "./slot-info.ts";
-import { checkLabel, decodeSlot, MAX_SLOTS, type StoredSlot, type UnlockKind } from "./slot-record.ts";
+import { checkLabel, decodeSlot, MAX_SLOTS, type StoredSlot } from "./slot-record.ts";
 import { SlotTable } from "../store/slots.ts";
 import type { ChangePasswordOptions, PasswordChange, SlotInfo } from "../types.ts";
-import { checkNewSecret, makeSlot, unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
+import { checkNewSecret, makeSlot, unlock, type UnlockWith } from "./unlock-slots.ts";
 
 /**
  * Of a password one Argon2id run, and one for each password slot there is: a secret that opened two of them would still open the
@@ -35,27 +36,6 @@ export function addSlot(vault: OpenVault, withSecret: UnlockWith, label: string,
     tx.audit.append({ kind: "slot-added", at: now, details: { slot: number, unlock: withSecret.kind, label } });
   });
   return slotInfo(number, decodeSlot(record, crypto), parts.way?.number);
-}
-
-/** @param slots those that it must not open @throws TalosError SLOT_EXISTS */
-function refuseKnown({ parts }: OpenVault, secret: UnlockWith, slots: readonly StoredSlot[]): void {
-  const kinds: readonly UnlockKind[] = secret.kind === "password" ? ["password"] : ["key-file", "credential"];
-  for (const kind of kinds) {
-    using known = tryUnlock(slots, { kind, secret: secret.secret }, parts);
-    if (known !== undefined) throw talosError("SLOT_EXISTS", undefined, { details: { slot: known.number } });
-  }
-}
-
-function tryUnlock(slots: readonly StoredSlot[], secret: UnlockWith, { facts, crypto }: VaultParts): UnlockedSlot | undefined {
-  if (slots.length === 0) return undefined;
-  try {
-    return unlock(slots, secret, facts, crypto);
-  } catch (error) {
-    // A damaged slot opens with nothing.
-    const none = ["WRONG_PASSWORD", "WRONG_UNLOCK_KEY", "VAULT_CORRUPT", "KDF_PARAMETERS_REFUSED"] as const;
-    if (none.some((code) => isTalosError(error, code))) return undefined;
-    throw error;
-  }
 }
 
 /** @throws TalosError SLOT_NOT_FOUND; LAST_SLOT where no other slot would open the vault; as `Vault.transaction` */
