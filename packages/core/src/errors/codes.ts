@@ -30,6 +30,11 @@ export const ERROR_CODES = {
     message: "The directory does not know this agent.",
     hint: "Check the id and the directory; the agent has to be published there first.",
   },
+  AUDIT_INVALID: {
+    exitCode: 5,
+    message: "The audit is not what was signed.",
+    hint: "Somebody changed it, or it is not whole: compare with another copy, and find out who could write to it.",
+  },
   BACKEND_FAILED: {
     exitCode: 1,
     message: "The key backend could not carry out the operation.",
@@ -365,10 +370,75 @@ export const ERROR_CODES = {
     message: "The directory does not know a prekey that the batch carries over.",
     hint: "Publish it as a new one, or leave it out.",
   },
+  PROOF_NOT_POSSIBLE: {
+    exitCode: 1,
+    message: "There is nothing to prove about this signature, or nothing to prove it with.",
+    hint: "The reason in the details says which; see talos audit show for what is on record.",
+  },
   RATE_LIMITED: {
     exitCode: 5,
     message: "Too many requests in a short time.",
     hint: "Wait and try again.",
+  },
+  RECOVERY_KIT_DAMAGED: {
+    exitCode: 1,
+    message: "The recovery kit is damaged or cut short.",
+    hint: "Use another copy of it; a line that was typed wrongly is named in the details.",
+  },
+  RECOVERY_KIT_EXISTS: {
+    exitCode: 1,
+    message: "There is a file where the recovery kit would be written, and a kit is never overwritten.",
+    hint: "Choose another path; the file there may be a kit that an agent still needs.",
+  },
+  RECOVERY_KIT_FOREIGN: {
+    exitCode: 5,
+    message: "The recovery kit belongs to another agent.",
+    hint: "Take the kit that names this agent.",
+  },
+  RECOVERY_KIT_IN_FORCE: {
+    exitCode: 5,
+    message: "The agent has a recovery kit already.",
+    hint: "Prove it with talos recovery-kit check; only the kit itself can be replaced by another one, in a recovery.",
+  },
+  RECOVERY_KIT_NOT_IN_FORCE: {
+    exitCode: 5,
+    message: "The agent's identity log does not commit to a key of this recovery kit.",
+    hint: "The kit was never put in force, or another one has replaced it; take the one that is in force.",
+  },
+  RECOVERY_KIT_PASSWORD_REUSED: {
+    exitCode: 5,
+    message: "The recovery kit's password opens the data directory too.",
+    hint: "Take another one: whoever learns the agent's password must not have the kit's.",
+  },
+  RECOVERY_KIT_WRONG_PASSWORD: {
+    exitCode: 3,
+    message: "The password of the recovery kit is wrong.",
+    hint: "Try again; the kit has a password of its own, not the agent's. Nothing was changed.",
+  },
+  RECOVERY_SHARES_MIXED: {
+    exitCode: 1,
+    message: "The shares are not of one set.",
+    hint: "Take shares with the same set name; every split makes a set of its own.",
+  },
+  RECOVERY_SHARES_TOO_FEW: {
+    exitCode: 1,
+    message: "There are fewer shares than it takes.",
+    hint: "The details say how many it takes; add shares of the same set.",
+  },
+  RECOVERY_SHARES_WRONG: {
+    exitCode: 5,
+    message: "The shares do not give the seed that was split.",
+    hint: "One of them was made up or changed on purpose; try with others of the same set.",
+  },
+  RECOVERY_SHARE_DAMAGED: {
+    exitCode: 1,
+    message: "A share is damaged or cut short.",
+    hint: "Use another copy of it, or another share; a line that was typed wrongly is named in the details.",
+  },
+  RECOVERY_SHARE_REPEATED: {
+    exitCode: 1,
+    message: "One share was given twice.",
+    hint: "Give different shares; each bears its number.",
   },
   REPLAYED: {
     exitCode: 5,
