@@ -2,6 +2,7 @@
  * What the parts of an open agent share. Made once when it opens; knows how nothing is done.
  */
 import type { Crypto, IdentityLog } from "@talos/core";
+import type { AgentEvents } from "./agent-events.ts";
 import type { BackendAgreementKey, BackendSigningKey } from "./backends/index.ts";
 import type { Clock } from "./clock.ts";
 import type { Directories } from "./directory/directories.ts";
@@ -39,6 +40,8 @@ export interface AgentContext {
   readonly commits: Commits;
   readonly sessions: LiveSessions;
   readonly peers: PeerBook;
+  /** What the application is told. */
+  readonly events: AgentEvents;
   /** A fresh certificate for the same instance, durable before it is used. */
   renewCertificate(): Promise<void>;
 }

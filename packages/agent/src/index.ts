@@ -1,6 +1,19 @@
 /** What applications use of an agent, and below it what tests and tools need. */
 export { TalosClient, createIn, openIn, inspectIn, MAX_BODY_BYTES, type SendResult } from "./talos-client.ts";
 export { Inspection } from "./inspection.ts";
+export type {
+  AgentEventMap,
+  AgentEventName,
+  IdentityMoved,
+  PeerForked,
+  PeerRevoked,
+  PeerRotated,
+  PrekeysLow,
+  RotationDone,
+  RotationDue,
+  Superseded,
+  TrustOutcome,
+} from "./agent-events.ts";
 export { doctorIn, rescueIn } from "./care.ts";
 export { FINDING_SEVERITIES, type DoctorFinding, type FindingCode, type Severity } from "./doctor/finding.ts";
 export type { CheckResult, DoctorCounts, DoctorReport } from "./doctor/doctor.ts";

@@ -2,6 +2,7 @@
  * The public interface of an agent: arguments in, plain values out. What it does is in the parts under it.
  */
 import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8, zeroBytes, type MessageId } from "@talos/core";
+import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
@@ -176,6 +177,17 @@ export class TalosClient implements AsyncDisposable {
    */
   async changePassword(options: ChangePasswordOptions): Promise<PasswordChange> {
     return await changePassword(this.#agent.context, options);
+  }
+
+  /**
+   * Hears what happens to this agent and its peers, each after the commit that made it true. A listener that throws stops nothing:
+   * its error is thrown in a turn of its own.
+   *
+   * @returns ends the listening
+   * @throws TalosError INVALID_ARGUMENT
+   */
+  on<N extends AgentEventName>(name: N, listener: (payload: AgentEventMap[N]) => void): () => void {
+    return this.#agent.context.events.on(name, listener);
   }
 
   /** @throws TalosError CLIENT_CLOSED */

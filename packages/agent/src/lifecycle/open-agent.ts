@@ -3,7 +3,8 @@
  * and everything that the loops share. Where another instance has superseded this agent before, it opens without an
  * instance: it keeps everything and acts no more.
  */
-import type { Certificate } from "@talos/core";
+import type { AuditHead, Certificate } from "@talos/core";
+import { AgentEvents } from "../agent-events.ts";
 import type { AgentContext, AgentPolicy } from "../context.ts";
 import { Directories } from "../directory/directories.ts";
 import type { Environment } from "../environment.ts";
@@ -11,6 +12,7 @@ import { Commits } from "../messaging/commits.ts";
 import { LiveSessions } from "../messaging/live-sessions.ts";
 import { PeerBook } from "../messaging/peer-book.ts";
 import { HOME_DIRECTORY, type Vault } from "../vault/index.ts";
+import { certificateSigned } from "./audit-entries.ts";
 import { Instance } from "./instance.ts";
 import { OwnIdentity } from "./own-identity.ts";
 import { Standing } from "./standing.ts";
@@ -43,7 +45,8 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const before = vault.read((tx) => supersededBefore(tx, identity.log, crypto));
   if (before !== undefined) standing.supersede(before.seq, before.generation);
   const directories = home === undefined ? [] : [home];
-  const facts = { identity, generation: vault.generation, directories, crypto };
+  const auditHead = (): AuditHead => vault.read((tx) => tx.audit.head(crypto));
+  const facts = { identity, generation: vault.generation, directories, auditHead, crypto };
   // The identity key does nothing for an instance that may not act.
   const last = standing.isActive ? undefined : vault.read((tx) => tx.log.certificate());
   const instance = cleanup.use(last === undefined ? await Instance.open(facts, clock.now()) : Instance.dormant(facts, last));
@@ -51,7 +54,10 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const sessions = cleanup.use(new LiveSessions());
   const peers = new PeerBook(crypto);
   const commits = new Commits(vault, standing, [sessions, peers]);
-  const store = (certificate: Certificate): void => commits.now((tx) => tx.log.setCertificate(certificate.wire));
+  const store = (certificate: Certificate): void => commits.now((tx) => {
+      tx.log.setCertificate(certificate.wire);
+      tx.audit.append(certificateSigned(certificate, clock.now()));
+    });
   if (standing.isActive) store(instance.certificate);
 
   let renewing: Promise<void> | undefined;
@@ -100,6 +106,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     commits,
     sessions,
     peers,
+    events: new AgentEvents(),
     renewCertificate,
   };
   const held = cleanup.move();
