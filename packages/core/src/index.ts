@@ -88,3 +88,5 @@ export * from "./prekeys/index.ts";
 export * from "./envelope/index.ts";
 export * from "./requests/index.ts";
 export * from "./rotation/index.ts";
+export * from "./audit/index.ts";
+export * from "./signing/index.ts";

@@ -13,6 +13,7 @@ export const LABELS = {
   hashPrekeyBatch: "talos/v1/hash/prekey-batch",
   hashHandshakeHeader: "talos/v1/hash/handshake-header",
   hashHandshakeTranscript: "talos/v1/hash/handshake-transcript",
+  hashUserSignature: "talos/v1/hash/user-signature",
   signIdentityEvent: "talos/v1/sign/identity-event",
   signInstanceCertificate: "talos/v1/sign/instance-certificate",
   signPrekeyBatch: "talos/v1/sign/prekey-batch",

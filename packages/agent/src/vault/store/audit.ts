@@ -1,44 +1,39 @@
 /**
- * What happened to the vault itself, in order: append-only, each entry in the transaction of what it records. Public;
- * never holds a secret. Knows nothing of what an entry means.
+ * What happened to the agent and its keys, in order: append-only, each entry in the transaction of what it records. Public; never holds a
+ * secret. Keeps the right edge of the tree over all entries, so that its head is at hand. Knows nothing of what an entry means.
  */
-import { encodeStruct, StructReader, talosError } from "@talos/core";
+import {
+  appendLeaf,
+  auditLeaf,
+  decodeAuditEntry,
+  decodeEdge,
+  edgeRoot,
+  EMPTY_EDGE,
+  encodeAuditEntry,
+  encodeEdge,
+  isTalosError,
+  nodeCrypto,
+  talosError,
+  type AuditEntry,
+  type AuditHead,
+  type NewAuditEntry,
+  type TreeEdge,
+  type TreeHash,
+} from "@talos/core";
 import { checkTime } from "../times.ts";
 import { bytes, number } from "./columns.ts";
 import type { SqlRow, Store } from "./store.ts";
 
-export type AuditKind =
-  | "vault-created"
-  | "slot-added"
-  | "slot-removed"
-  | "password-changed"
-  | "vault-key-replaced"
-  | "kdf-raised"
-  | "vault-rescued"
-  | "file-quarantined";
+export type { AuditDetails, AuditEntry, AuditKind, NewAuditEntry } from "@talos/core";
 
-export type AuditDetails = Readonly<Record<string, string | number>>;
-
-export interface NewAuditEntry {
-  readonly kind: AuditKind;
-  /** milliseconds since 1970 */
-  readonly at: number;
-  readonly details: AuditDetails;
+export interface AuditPage {
+  /** Entries of a higher order. Default: from the first. */
+  readonly after?: number | undefined;
+  readonly limit: number;
 }
 
-export interface AuditEntry {
-  /** 1 and up, without gaps. */
-  readonly order: number;
-  /** An `AuditKind`, or one of a later release. */
-  readonly kind: string;
-  readonly at: number;
-  /** Of the opening that wrote it. */
-  readonly generation: number;
-  readonly details: AuditDetails;
-}
-
-const MAX_KIND_BYTES = 64;
-const DETAILS = { maxEntries: 32, maxBytes: 1024 } as const;
+/** SHA-256 alone: it has no secret and no choice that a test could want to make. */
+const HASH: TreeHash = nodeCrypto;
 
 export class AuditReader {
   protected readonly store: Store;
@@ -51,38 +46,79 @@ export class AuditReader {
   list(): AuditEntry[] {
     return this.store.all("SELECT ord, entry FROM audit ORDER BY ord").map(toEntry);
   }
+
+  /** Oldest first. @throws TalosError VAULT_CORRUPT */
+  page({ after = 0, limit }: AuditPage): AuditEntry[] {
+    return this.store.all("SELECT ord, entry FROM audit WHERE ord > ? ORDER BY ord LIMIT ?", after, limit).map(toEntry);
+  }
+
+  count(): number {
+    return number(this.store.get("SELECT count(*) AS entries FROM audit") ?? {}, "entries");
+  }
+
+  /** The first entries as they are stored, for their tree. */
+  stored(count: number = Number.MAX_SAFE_INTEGER): Uint8Array[] {
+    return this.store.all("SELECT entry FROM audit ORDER BY ord LIMIT ?", count).map((row) => bytes(row, "entry"));
+  }
+
+  /** Size and root of the tree over all entries: what stands in certificates and events. @throws TalosError VAULT_CORRUPT */
+  head(crypto: TreeHash): AuditHead {
+    const edge = this.edge();
+    return { size: edge.size, root: edgeRoot(crypto, edge) };
+  }
+
+  /**
+   * From which index of the tree on entries are of that time or later, by the owner's clock: the first such entry decides, also where the
+   * clock went back after it. The size of the tree where there is none.
+   *
+   * @param at milliseconds since 1970
+   * @throws TalosError VAULT_CORRUPT
+   */
+  indexSince(at: number): number {
+    const entries = this.list();
+    const index = entries.findIndex((entry) => entry.at >= at);
+    return index < 0 ? entries.length : index;
+  }
+
+  /** As it is kept; undefined where it is damaged, and in a vault of format 1 until its first append. */
+  storedEdge(): TreeEdge | undefined {
+    const row = this.store.get("SELECT edge FROM audit_edge WHERE id = 1");
+    try {
+      return row && decodeEdge(bytes(row, "edge"));
+    } catch (error) {
+      if (!isTalosError(error)) throw error;
+      return undefined;
+    }
+  }
+
+  /** An edge that is lost is no loss: the entries have it, and whether they are the right ones the signed heads say. */
+  protected edge(): TreeEdge {
+    return this.storedEdge() ?? this.stored().reduce((edge, entry) => appendLeaf(HASH, edge, auditLeaf(entry, HASH)), EMPTY_EDGE);
+  }
 }
 
 export class Audit extends AuditReader {
-  /** @throws TalosError INVALID_ARGUMENT for a time before 1970: the entry could not be read again */
-  append({ kind, at, details }: NewAuditEntry): void {
-    checkTime(at);
+  /**
+   * @throws TalosError INVALID_ARGUMENT for a time before 1970: the entry could not be read again; MALFORMED for details beyond their bounds;
+   *   VAULT_CORRUPT
+   */
+  append(added: NewAuditEntry): void {
+    checkTime(added.at);
     const generation = number(this.store.get("SELECT generation FROM vault WHERE id = 1") ?? {}, "generation");
-    const entry = encodeStruct(
-      new Map<number, string | number | ReadonlyMap<string, string | number>>([
-        [2, kind],
-        [3, at],
-        [4, generation],
-        [5, new Map(Object.entries(details))],
-      ]),
-    );
-    this.store.run("INSERT INTO audit (ord, entry) VALUES ((SELECT coalesce(max(ord), 0) + 1 FROM audit), ?)", entry);
+    const entry = encodeAuditEntry(added, generation);
+    const before = this.edge();
+    const edge = appendLeaf(HASH, before, auditLeaf(entry, HASH));
+    const newest = number(this.store.get("SELECT coalesce(max(ord), 0) AS newest FROM audit") ?? {}, "newest");
+    // Where somebody took entries out or put some in, the two differ: the place stays a gap that every check finds.
+    this.store.run("INSERT INTO audit (ord, entry) VALUES (?, ?)", Math.max(newest, before.size) + 1, entry);
+    this.store.run("INSERT INTO audit_edge (id, edge) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET edge = excluded.edge", encodeEdge(edge));
   }
 }
 
 function toEntry(row: SqlRow): AuditEntry {
   const order = number(row, "ord");
   try {
-    const reader = new StructReader(bytes(row, "entry"), "audit entry");
-    const entry: AuditEntry = {
-      order,
-      kind: reader.text(2, { maxBytes: MAX_KIND_BYTES }),
-      at: reader.uint(3),
-      generation: reader.uint(4),
-      details: Object.fromEntries(reader.textMap(5, DETAILS)),
-    };
-    reader.finish();
-    return entry;
+    return decodeAuditEntry(bytes(row, "entry"), order);
   } catch (cause) {
     throw talosError("VAULT_CORRUPT", "An entry of the audit trail is damaged.", { cause, details: { table: "audit", row: order } });
   }

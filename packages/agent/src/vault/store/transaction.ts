@@ -12,6 +12,7 @@ import { Outbox, type OutboxReader } from "./outbox.ts";
 import { OwnLog, type OwnLogReader } from "./own-log.ts";
 import { Peers, type PeersReader } from "./peers.ts";
 import { Plans, type PlansReader } from "./plans.ts";
+import { SeenSignatures, type SeenSignaturesReader } from "./seen-signatures.ts";
 import { Sessions, type SessionsReader } from "./sessions.ts";
 import { Settings, type SettingsReader } from "./settings.ts";
 import type { Store } from "./store.ts";
@@ -30,6 +31,7 @@ export interface ReadTransaction {
   readonly plans: PlansReader;
   readonly settings: SettingsReader;
   readonly audit: AuditReader;
+  readonly seenSignatures: SeenSignaturesReader;
 }
 
 export interface Transaction extends ReadTransaction {
@@ -46,6 +48,7 @@ export interface Transaction extends ReadTransaction {
   readonly plans: Plans;
   readonly settings: Settings;
   readonly audit: Audit;
+  readonly seenSignatures: SeenSignatures;
 }
 
 export function transactionOver(store: Store): Transaction {
@@ -63,5 +66,6 @@ export function transactionOver(store: Store): Transaction {
     plans: new Plans(store),
     settings: new Settings(store),
     audit: new Audit(store),
+    seenSignatures: new SeenSignatures(store),
   };
 }

@@ -1,0 +1,3 @@
+export * from "./judge-signature.ts";
+export * from "./signature-proof.ts";
+export * from "./user-signature.ts";
