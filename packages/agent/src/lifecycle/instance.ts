@@ -7,11 +7,11 @@ import {
   assembleCertificate,
   certificateDueAt,
   CLOCK_SLACK_MILLISECONDS,
-  emptyRoot,
   MAX_CERTIFICATE_MILLISECONDS,
   prepareCertificate,
   ROLE,
   verifyCertificate,
+  type AuditHead,
   type Certificate,
   type Crypto,
   type SigningKey,
@@ -25,6 +25,8 @@ export interface InstanceFacts {
   readonly generation: number;
   /** Home directories, at most 4 URLs. */
   readonly directories: readonly string[];
+  /** Asked at each certification too: what is on record until then. */
+  readonly auditHead: () => AuditHead;
   readonly crypto: Crypto;
 }
 
@@ -98,7 +100,11 @@ export class Instance implements Disposable {
   }
 }
 
-async function certify({ identity, generation, directories, crypto }: InstanceFacts, key: SigningKey, now: number): Promise<Certificate> {
+async function certify(
+  { identity, generation, directories, auditHead, crypto }: InstanceFacts,
+  key: SigningKey,
+  now: number,
+): Promise<Certificate> {
   const { log, identityKey } = identity;
   const { body, toSign } = prepareCertificate({
     agentId: log.agentId,
@@ -106,8 +112,7 @@ async function certify({ identity, generation, directories, crypto }: InstanceFa
     generation,
     instanceKey: { algorithm: 1, bytes: key.publicKey },
     directories,
-    // There is no audit record yet: the head of an empty tree.
-    auditHead: { size: 0, root: emptyRoot(crypto) },
+    auditHead: auditHead(),
     from: now,
     to: now + MAX_CERTIFICATE_MILLISECONDS,
   });
