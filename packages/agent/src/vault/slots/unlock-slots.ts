@@ -7,18 +7,17 @@
  */
 import {
   AEAD_KEY_BYTES,
-  AEAD_NONCE_BYTES,
   type AgentId,
   concatBytes,
   type Crypto,
   isTalosError,
   revealSecret,
-  SecretBytes,
-  secureCompare,
+  type SecretBytes,
   talosError,
   type TalosError,
   utf8,
 } from "@talos/core";
+import { openCommitted, wrapCommitted, type WrapLabels } from "./committed-wrap.ts";
 import { checkKdfParameters, DEFAULT_KDF, type KdfParameters } from "./kdf-bounds.ts";
 import { mayBeRandom } from "./random-material.ts";
 import {
@@ -38,9 +37,11 @@ const MIN_MATERIAL_BYTES = 32;
 const MAX_MATERIAL_BYTES = 1024;
 
 const MATERIAL_LABEL: Uint8Array = utf8("talos/v1/vault/slot-material\u0000");
-const KEK_LABEL: Uint8Array = utf8("talos/v1/vault/slot-key\u0000");
-const COMMITMENT_LABEL: Uint8Array = utf8("talos/v1/vault/slot-commitment\u0000");
-const WRAP_LABEL: Uint8Array = utf8("talos/v1/vault/slot-wrap\u0000");
+const WRAP_LABELS: WrapLabels = {
+  key: utf8("talos/v1/vault/slot-key\u0000"),
+  commitment: utf8("talos/v1/vault/slot-commitment\u0000"),
+  wrap: utf8("talos/v1/vault/slot-wrap\u0000"),
+};
 
 /** A secret to open a vault with; only slots of its kind are tried. */
 export interface UnlockWith {
@@ -158,12 +159,11 @@ function openSlot(
   const bound = boundFields(slot, { agentId, vaultKeyNumber: slot.vaultKeyNumber });
   using cleanup = new DisposableStack();
   const stretched = cleanup.use(stretch(unlockWith, slot.salt, slot.kdf, crypto));
-  if (!secureCompare(commitTo(stretched, bound, crypto), slot.commitment)) return undefined;
-  using kek = crypto.deriveKey(stretched, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
   try {
-    const vaultKey = crypto.aeadOpen("aes-256-gcm", kek, slot.nonce, slot.wrapped, concatBytes(WRAP_LABEL, bound));
+    const vaultKey = openCommitted(slot, stretched, bound, WRAP_LABELS, crypto);
+    if (vaultKey === undefined) return undefined;
     cleanup.move();
-    return { vaultKey: SecretBytes.take(vaultKey), stretched };
+    return { vaultKey, stretched };
   } catch (cause) {
     throw damagedSlot(cause);
   }
@@ -178,10 +178,7 @@ function wrap(
 ): Uint8Array {
   const { kind, label, kdf, salt, createdAt } = slot;
   const bound = boundFields(slot, place);
-  const nonce = crypto.randomBytes(AEAD_NONCE_BYTES);
-  using kek = crypto.deriveKey(stretched, concatBytes(KEK_LABEL, bound), AEAD_KEY_BYTES);
-  const commitment = commitTo(stretched, bound, crypto);
-  const wrapped = crypto.aeadSeal("aes-256-gcm", kek, nonce, revealSecret(vaultKey), concatBytes(WRAP_LABEL, bound));
+  const { commitment, nonce, wrapped } = wrapCommitted(vaultKey, stretched, bound, WRAP_LABELS, crypto);
   const { vaultKeyNumber } = place;
   return readable(encodeSlot({ kind, label, kdf, salt, vaultKeyNumber, createdAt, commitment, nonce, wrapped }, crypto), crypto);
 }
@@ -200,12 +197,6 @@ function stretch({ kind, secret }: UnlockWith, salt: Uint8Array, kdf: KdfParamet
   if (kind !== "password") return crypto.deriveKey(secret, MATERIAL_LABEL, AEAD_KEY_BYTES, salt);
   if (kdf === undefined) throw damagedSlot();
   return crypto.argon2id(secret, salt, { ...kdf, length: AEAD_KEY_BYTES });
-}
-
-/** SHA-256 over a key of its own, so that what is stored tells nothing of the key-encryption key and fits one secret only. */
-function commitTo(stretched: SecretBytes, bound: Uint8Array, crypto: Crypto): Uint8Array {
-  using key = crypto.deriveKey(stretched, COMMITMENT_LABEL, AEAD_KEY_BYTES);
-  return crypto.sha256(COMMITMENT_LABEL, bound, revealSecret(key));
 }
 
 /**
