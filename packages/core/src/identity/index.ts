@@ -3,3 +3,4 @@ export { decodeEventBody, type InceptionInput, type RevocationInput, type Rotati
 export * from "./log.ts";
 export * from "./signed-event.ts";
 export * from "./verify-log.ts";
+export { recoveryKeyAt } from "./recovery-key.ts";
