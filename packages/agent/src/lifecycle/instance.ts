@@ -30,9 +30,16 @@ export interface InstanceFacts {
   readonly crypto: Crypto;
 }
 
+/** Of the instance after an event of its identity; counts once it is adopted. */
+export interface NextCertificate extends Disposable {
+  readonly certificate: Certificate;
+  /** Absent: the same instance key. */
+  readonly key: SigningKey | undefined;
+}
+
 export class Instance implements Disposable {
   readonly #facts: InstanceFacts;
-  readonly #key: SigningKey;
+  #key: SigningKey;
   #certificate: Certificate;
 
   private constructor(facts: InstanceFacts, key: SigningKey, certificate: Certificate) {
@@ -84,6 +91,31 @@ export class Instance implements Disposable {
     return this.#certificate;
   }
 
+  /**
+   * A certificate under an identity that is about to come into force.
+   *
+   * @param freshKey a new instance key: after a theft the present one may be in other hands
+   * @throws what the backend throws; nothing changes
+   */
+  async prepare(identity: InstanceFacts["identity"], now: number, freshKey: boolean): Promise<NextCertificate> {
+    const key = freshKey ? this.#facts.crypto.generateSigningKey() : undefined;
+    try {
+      const certificate = await certify({ ...this.#facts, identity }, key ?? this.#key, now);
+      return { certificate, key, [Symbol.dispose]: () => key?.[Symbol.dispose]() };
+    } catch (error) {
+      key?.[Symbol.dispose]();
+      throw error;
+    }
+  }
+
+  /** Takes the key over; in the same turn as the commit that made the certificate durable. */
+  adopt({ certificate, key }: NextCertificate): void {
+    this.#certificate = certificate;
+    if (key === undefined) return;
+    this.#key[Symbol.dispose]();
+    this.#key = key;
+  }
+
   /** 64 bytes by the instance key. */
   sign(bytes: Uint8Array): Uint8Array {
     return this.#key.sign(bytes);
@@ -100,11 +132,7 @@ export class Instance implements Disposable {
   }
 }
 
-async function certify(
-  { identity, generation, directories, auditHead, crypto }: InstanceFacts,
-  key: SigningKey,
-  now: number,
-): Promise<Certificate> {
+async function certify({ identity, generation, directories, auditHead, crypto }: InstanceFacts, key: SigningKey, now: number): Promise<Certificate> {
   const { log, identityKey } = identity;
   const { body, toSign } = prepareCertificate({
     agentId: log.agentId,

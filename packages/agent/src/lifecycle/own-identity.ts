@@ -69,10 +69,10 @@ export class OwnIdentity implements Disposable {
     return key;
   }
 
-  /** What the store holds now, after an event has committed. The former handles are released. @throws as `open`; then nothing changes */
-  async reload(now: number): Promise<void> {
+  /** In the same turn as the commit that put them in force. Takes the handles over; the former ones are released. */
+  adopt(keys: OwnKeys): void {
     const before = this.#keys;
-    this.#keys = await loadOwnKeys(this.#vault, this.#crypto, now);
+    this.#keys = keys;
     before.identityKey[Symbol.dispose]();
     before.encryptionKey[Symbol.dispose]();
     this.#forgetOthers(undefined);

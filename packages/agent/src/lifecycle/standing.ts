@@ -6,7 +6,7 @@
 import { isTalosError, talosError, type TalosError } from "@talos/core";
 
 export class Standing {
-  readonly #stop: AbortController = new AbortController();
+  #stop: AbortController = new AbortController();
   #ended: TalosError | undefined;
 
   /** Aborts when the agent may not act any more. */
@@ -22,11 +22,15 @@ export class Standing {
     return isTalosError(this.#ended, "INSTANCE_SUPERSEDED");
   }
 
+  get isRevoked(): boolean {
+    return isTalosError(this.#ended, "AGENT_REVOKED");
+  }
+
   get isClosed(): boolean {
     return isTalosError(this.#ended, "CLIENT_CLOSED");
   }
 
-  /** @throws TalosError INSTANCE_SUPERSEDED, GENERATION_FENCED or CLIENT_CLOSED, whichever came first */
+  /** @throws TalosError INSTANCE_SUPERSEDED, AGENT_REVOKED, GENERATION_FENCED or CLIENT_CLOSED, whichever came first */
   requireActive(): void {
     if (this.#ended !== undefined) throw talosError(this.#ended.code, this.#ended.message, { details: this.#ended.details });
   }
@@ -34,6 +38,23 @@ export class Standing {
   /** A certificate of this agent that verified says that another instance is the newer one. */
   supersede(seq: number, generation: number): void {
     this.#end(talosError("INSTANCE_SUPERSEDED", undefined, { details: { seq, generation } }));
+  }
+
+  /** As `requireActive`, but a superseded instance may: it is about to become the living one. */
+  requireActiveOrSuperseded(): void {
+    if (!this.isSuperseded) this.requireActive();
+  }
+
+  /** An event of the identity stands above whatever superseded this instance. */
+  revive(): void {
+    if (!this.isSuperseded) return;
+    this.#ended = undefined;
+    this.#stop = new AbortController();
+  }
+
+  /** The identity has ended. */
+  revoke(): void {
+    this.#end(talosError("AGENT_REVOKED"));
   }
 
   /** The store's generation is not ours any more. */

@@ -41,20 +41,13 @@ export class Commits {
    */
   now<T>(work: (tx: Transaction) => T): T {
     this.#standing.requireActive();
-    let result: T;
-    try {
-      result = this.#vault.transaction((tx) => {
-        const value = work(tx);
-        for (const participant of this.#participants) participant.beforeCommit(tx);
-        return value;
-      });
-    } catch (error) {
-      for (const participant of this.#participants) participant.rolledBack();
-      if (isTalosError(error, "GENERATION_FENCED")) this.#standing.fence();
-      throw isTalosError(error) ? error : talosError("COMMIT_FAILED", undefined, { cause: error });
-    }
-    for (const participant of this.#participants) participant.committed();
-    return result;
+    return this.#commit(work);
+  }
+
+  /** As `now`, also for an instance that was superseded: it may record what was found out, and how it becomes the living one. */
+  evenSuperseded<T>(work: (tx: Transaction) => T): T {
+    this.#standing.requireActiveOrSuperseded();
+    return this.#commit(work);
   }
 
   /**
@@ -92,5 +85,22 @@ export class Commits {
       return;
     }
     for (const job of jobs) job.resolve();
+  }
+
+  #commit<T>(work: (tx: Transaction) => T): T {
+    let result: T;
+    try {
+      result = this.#vault.transaction((tx) => {
+        const value = work(tx);
+        for (const participant of this.#participants) participant.beforeCommit(tx);
+        return value;
+      });
+    } catch (error) {
+      for (const participant of this.#participants) participant.rolledBack();
+      if (isTalosError(error, "GENERATION_FENCED")) this.#standing.fence();
+      throw isTalosError(error) ? error : talosError("COMMIT_FAILED", undefined, { cause: error });
+    }
+    for (const participant of this.#participants) participant.committed();
+    return result;
   }
 }

@@ -30,6 +30,11 @@ export class BatchesReader {
     return row && toBatch(row);
   }
 
+  /** When the last of them ends that are remembered; 0 without one. */
+  lastEnd(): number {
+    return number(this.store.get("SELECT coalesce(max(valid_to), 0) AS last FROM own_batches") ?? { last: 0 }, "last");
+  }
+
   /** The one made last. */
   newest(): OwnBatch | undefined {
     const row = this.store.get("SELECT * FROM own_batches ORDER BY ord DESC LIMIT 1");

@@ -146,6 +146,23 @@ export class Inventory extends InventoryReader {
     return changed > 0;
   }
 
+  /**
+   * live -> retired, and from then on it is kept until so long after that time.
+   *
+   * @param expiresAt when the last thing ends that names it publicly
+   * @returns false when there is no such live key
+   */
+  retire(keyId: KeyId, at: number, expiresAt: number): boolean {
+    const changed = this.store.run(
+      "UPDATE inventory SET state = 'retired', retired_at = ?2, expires_at = ?3 WHERE key_id = ?1 AND state = 'live'",
+      keyId,
+      at,
+      expiresAt,
+    );
+    if (changed > 0) this.store.noteProjectionChange();
+    return changed > 0;
+  }
+
   /** Only from next to current: the step of a rotation. @returns false when there is no such next key */
   promote(keyId: KeyId, dueAt: number | undefined): boolean {
     const changed = this.store.run(
