@@ -80,10 +80,20 @@ export const ERROR_CODES = {
     message: "The instance certificate does not belong to this agent's log.",
     hint: "Fetch it again; if it happens again, do not trust its source.",
   },
+  CERTIFICATE_RETIRED: {
+    exitCode: 5,
+    message: "The instance certificate was made under an identity key that has been rotated since.",
+    hint: "Fetch the agent's newest certificate; an agent that rotated makes one by itself.",
+  },
   CERTIFICATE_UNKNOWN: {
     exitCode: 5,
     message: "The directory has no certificate for this instance.",
     hint: "Register the certificate first; an open client does it by itself.",
+  },
+  CERTIFICATE_VOID: {
+    exitCode: 5,
+    message: "The instance certificate was made under an identity key that its agent has declared compromised, or after which it was revoked.",
+    hint: "Nothing made under that key counts any more; fetch the agent's newest certificate.",
   },
   CLIENT_CLOSED: {
     exitCode: 1,

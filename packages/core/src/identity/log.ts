@@ -3,14 +3,28 @@
 import { equalBytes } from "../bytes/bytes.ts";
 import { talosError } from "../errors/talos-error.ts";
 import type { AgentId } from "../keys/agent-id.ts";
-import type { LogHead } from "../keys/heads.ts";
-import type { InstalledKeys } from "./event.ts";
+import type { AuditHead, LogHead } from "../keys/heads.ts";
+import type { Authority, EventReason, InstalledKeys } from "./event.ts";
 
-/** What was in force after one event of a log. */
+/** What was in force after one event of a log. After a revocation: what was in force before it, and nothing may be made under it. */
 export interface LogState extends InstalledKeys {
   readonly head: LogHead;
   /** Of the event, by its owner's clock; informative. */
   readonly time: number;
+  readonly event: "inception" | "rotation" | "revocation";
+  /** Whose key was revealed; undefined of the inception. */
+  readonly authority?: Authority;
+  readonly reason?: EventReason;
+  /** Of a rotation. */
+  readonly migrationSeconds?: number;
+  /** An index into the owner's audit tree: what stands from there on is in doubt. */
+  readonly suspectFrom?: number;
+  readonly auditHead?: AuditHead;
+}
+
+export interface Revocation {
+  readonly authority: Authority;
+  readonly reason: EventReason;
 }
 
 declare const verifiedBrand: unique symbol;
@@ -18,14 +32,16 @@ declare const verifiedBrand: unique symbol;
 export interface IdentityLog extends InstalledKeys {
   readonly [verifiedBrand]: true;
   readonly agentId: AgentId;
-  /** The events as they travel, inception first. */
+  /** The events of the branch that stands, as they travel, inception first. */
   readonly events: readonly Uint8Array[];
   /** One per event. */
   readonly states: readonly LogState[];
   readonly head: LogHead;
+  /** Set once the agent is revoked. */
+  readonly revoked?: Revocation;
 }
 
-/** What was in force at that head. Throws HEAD_UNKNOWN when the log has no such event. */
+/** What was in force at that head. Throws HEAD_UNKNOWN when the log has no such event (also: it was cut off). */
 export function logAt(log: IdentityLog, head: LogHead): LogState {
   const state = log.states[head.seq];
   if (state === undefined || !equalBytes(state.head.hash, head.hash)) throw talosError("HEAD_UNKNOWN");

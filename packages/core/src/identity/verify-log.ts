@@ -1,31 +1,37 @@
-// From events as they came to the trusted log. The one place that makes an IdentityLog.
-// Must not know who sent the events. Source: docs/protocol/identity.md.
+// From events as they came to the trusted log: which branch stands. The one place that makes an IdentityLog.
+// Must not know who sent the events. Source: docs/protocol/identity.md, "Which branch stands".
 import { equalBytes } from "../bytes/bytes.ts";
-import { talosError, type TalosError } from "../errors/talos-error.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { MAX_LOG_EVENTS } from "../keys/heads.ts";
-import type { Crypto } from "../primitives/crypto.ts";
-import type { InceptionEvent } from "./event.ts";
 import type { IdentityLog, LogState } from "./log.ts";
-import { decodeEvent, verifyEventSignatures, type UnverifiedEvent } from "./signed-event.ts";
+import { decodeEvent, verifyEventSignatures } from "./signed-event.ts";
+import { logInvalid, seqOf, UsedKeys, verifySuccessor, type LogCrypto } from "./successor.ts";
 
-/** What a verifier concludes from a log. A log that forks or cuts off what was known gives kinds of its own once such events are accepted. */
+/** What a verifier concludes from a log. `log` is the one that stands for it now. */
 export type LogVerdict =
   | { readonly kind: "accepted"; readonly log: IdentityLog }
-  | { readonly kind: "unchanged"; readonly log: IdentityLog };
-
-type LogCrypto = Pick<Crypto, "sha256" | "verifySignature">;
+  | { readonly kind: "unchanged"; readonly log: IdentityLog }
+  | { readonly kind: "extended"; readonly log: IdentityLog; readonly added: readonly Uint8Array[] }
+  /** A recovery event cut off what was known from some event on. */
+  | {
+      readonly kind: "replaced";
+      readonly log: IdentityLog;
+      readonly added: readonly Uint8Array[];
+      readonly cutOff: readonly Uint8Array[];
+    }
+  /** Two branches of one authority: the one seen first stands. Both first events are evidence. */
+  | { readonly kind: "forked"; readonly log: IdentityLog; readonly contender: Uint8Array; readonly standing: Uint8Array }
+  /** A branch that the known recovery event has cut off: nothing changes. */
+  | { readonly kind: "refused"; readonly log: IdentityLog; readonly contender: Uint8Array; readonly standing: Uint8Array };
 
 /**
- * Verifies a whole log, inception first, against what is known of it.
+ * Verifies a whole log, inception first, against what is known of it. What was verified once is not verified again.
  *
- * Accepts inception events. A log with more is refused with LOG_NOT_SUPPORTED, after form and signatures of the next event were checked.
- *
- * @param known the log that this verifier has already; nobody goes back behind its head
+ * @param known the log that this verifier has already; nobody goes back behind its head, except by a recovery event
  * @param events as they travel, all of them; of the known ones only the hash is compared
- * @param _now the verifier's clock, in milliseconds; no rule about inception events depends on it
+ * @param _now the verifier's clock, in milliseconds; no rule about events depends on it
  * @param expected the agent whose log this must be
- * @throws TalosError LOG_INVALID (`details.reason`: empty, too-long, other-agent, behind, not-an-inception, second-inception, forked), LOG_NOT_SUPPORTED,
+ * @throws TalosError LOG_INVALID (`details.reason`: empty, too-long, other-agent, behind, not-an-inception, and those of `verifySuccessor`),
  *   SIGNATURE_INVALID, MALFORMED (also for an event above 4,096 bytes), UNSUPPORTED_VERSION, UNSUPPORTED_SUITE,
  *   UNSUPPORTED_EXTENSION, WEAK_PUBLIC_KEY
  */
@@ -36,51 +42,103 @@ export function verifyLog(
   crypto: LogCrypto,
   expected?: AgentId,
 ): LogVerdict {
-  if (events.length > MAX_LOG_EVENTS) throw invalid("too-long");
-  if (known !== undefined && events.length < known.events.length) throw invalid("behind");
+  if (events.length > MAX_LOG_EVENTS) throw logInvalid("too-long");
   const first = events[0];
-  if (first === undefined) throw invalid("empty");
+  if (first === undefined) throw logInvalid("empty");
+  const start = known ?? startLog(first, crypto);
+  if (expected !== undefined && !equalBytes(start.agentId, expected)) throw logInvalid("other-agent");
+  if (known === undefined) return { kind: "accepted", log: extendLog(start, events.slice(1), crypto) };
+  const shared = sharedLength(known, events, crypto);
+  const added = events.slice(shared);
+  if (shared === 0) throw logInvalid("other-agent");
+  if (shared === known.events.length) {
+    if (added.length === 0) return { kind: "unchanged", log: known };
+    const log = extendLog(known, added, crypto);
+    return { kind: "extended", log, added: log.events.slice(shared) };
+  }
+  if (added.length === 0) throw logInvalid("behind");
+  return judgeBranches(known, shared, added, crypto);
+}
 
-  const log = known ?? startLog(first, crypto);
-  if (expected !== undefined && !equalBytes(log.agentId, expected)) throw invalid("other-agent");
-  if (known !== undefined) checkKnownPart(known, events, crypto);
+/** A recovery key outranks every online key; where neither branch has it, or both, the one seen first stands. */
+function judgeBranches(known: IdentityLog, shared: number, added: readonly Uint8Array[], crypto: LogCrypto): LogVerdict {
+  const contending = extendLog(logOf(known.agentId, known.events.slice(0, shared), known.states.slice(0, shared)), added, crypto);
+  const isRecovered = hasRecovery(known, shared);
+  const recovers = hasRecovery(contending, shared);
+  if (recovers && !isRecovered) {
+    return { kind: "replaced", log: contending, added: contending.events.slice(shared), cutOff: known.events.slice(shared) };
+  }
+  const evidence = { contender: contending.events[shared] as Uint8Array, standing: known.events[shared] as Uint8Array };
+  return { kind: isRecovered && !recovers ? "refused" : "forked", log: known, ...evidence };
+}
 
-  const successor = events[log.events.length];
-  if (successor !== undefined) refuseSuccessor(log, successor, crypto);
-  return { kind: known === undefined ? "accepted" : "unchanged", log };
+function hasRecovery(log: IdentityLog, from: number): boolean {
+  return log.states.slice(from).some(({ authority }) => authority === "recovery");
 }
 
 function startLog(wire: Uint8Array, crypto: LogCrypto): IdentityLog {
   const unverified = decodeEvent(wire, crypto);
-  if (unverified.event.kind !== "inception") throw invalid("not-an-inception");
+  const { event, hash } = unverified;
+  if (event.kind !== "inception") throw logInvalid("not-an-inception");
   verifyEventSignatures(unverified, crypto);
-  const state = firstState(unverified, unverified.event);
-  const { head, time: _time, ...installed } = state;
-  const log = { ...installed, agentId: agentId(head.hash), events: [new Uint8Array(wire)], states: [state], head };
+  const { identityKey, identityProtection, encryptionKey, encryptionProtection, next, time } = event;
+  const state: LogState = Object.freeze({
+    head: { seq: 0, hash },
+    time,
+    event: "inception",
+    identityKey,
+    identityProtection,
+    encryptionKey,
+    encryptionProtection,
+    next,
+  });
+  return logOf(agentId(hash), [new Uint8Array(wire)], [state]);
+}
+
+/** The log with these events after its head. */
+function extendLog(log: IdentityLog, added: readonly Uint8Array[], crypto: LogCrypto): IdentityLog {
+  if (added.length === 0) return log;
+  const events = [...log.events];
+  const states = [...log.states];
+  const used = new UsedKeys(states);
+  for (const wire of added) {
+    const state = verifySuccessor(states.at(-1) as LogState, decodeEvent(wire, crypto), used, crypto);
+    if (state.event === "rotation") used.add(state);
+    events.push(new Uint8Array(wire));
+    states.push(state);
+  }
+  return logOf(log.agentId, events, states);
+}
+
+function logOf(id: AgentId, events: readonly Uint8Array[], states: readonly LogState[]): IdentityLog {
+  const last = states.at(-1) as LogState;
+  const { head, event, authority, reason, identityKey, identityProtection, encryptionKey, encryptionProtection, next } = last;
+  const revoked = event === "revocation" && authority !== undefined && reason !== undefined ? { authority, reason } : undefined;
+  const installed = { identityKey, identityProtection, encryptionKey, encryptionProtection, next };
+  const log = { ...installed, agentId: id, events, states, head, ...(revoked && { revoked }) };
   return Object.freeze(log) as object as IdentityLog;
 }
 
-function firstState({ hash }: UnverifiedEvent, event: InceptionEvent): LogState {
-  const { identityKey, identityProtection, encryptionKey, encryptionProtection, next, time } = event;
-  return Object.freeze({ head: { seq: 0, hash }, time, identityKey, identityProtection, encryptionKey, encryptionProtection, next });
-}
-
-/** The known events again, whatever valid or invalid signatures they carry this time: what was verified stays. */
-function checkKnownPart(known: IdentityLog, events: readonly Uint8Array[], crypto: LogCrypto): void {
-  for (const [seq, state] of known.states.entries()) {
+/** How many events are those that are known, whatever valid or invalid signatures they carry this time: what was verified stays. */
+function sharedLength(known: IdentityLog, events: readonly Uint8Array[], crypto: LogCrypto): number {
+  const most = Math.min(known.events.length, events.length);
+  for (let seq = 0; seq < most; seq++) {
     const wire = events[seq] as Uint8Array;
     if (equalBytes(wire, known.events[seq] as Uint8Array)) continue;
-    if (!equalBytes(decodeEvent(wire, crypto).hash, state.head.hash)) throw invalid(seq === 0 ? "other-agent" : "forked");
+    if (!equalBytes(decodeEvent(wire, crypto).hash, (known.states[seq] as LogState).head.hash)) return seq;
   }
+  return most;
 }
 
-function refuseSuccessor(log: IdentityLog, wire: Uint8Array, crypto: LogCrypto): never {
-  const unverified = decodeEvent(wire, crypto);
-  if (unverified.event.kind === "inception") throw invalid("second-inception");
-  verifyEventSignatures(unverified, crypto, log.identityKey);
-  throw talosError("LOG_NOT_SUPPORTED");
-}
-
-function invalid(reason: string): TalosError {
-  return talosError("LOG_INVALID", undefined, { details: { reason } });
+/**
+ * The whole chain that a source has, from a log that is known and the events that it sent: its later ones, a contending one, or all of them.
+ *
+ * @param later in order; the first one says by its own number where it belongs
+ * @throws TalosError LOG_INVALID (`details.reason`: gap) where events between are missing; MALFORMED and others of the form of an event
+ */
+export function chainWith(known: IdentityLog | undefined, later: readonly Uint8Array[], crypto: Pick<LogCrypto, "sha256">): Uint8Array[] {
+  const [first] = later;
+  const from = first === undefined ? (known?.events.length ?? 0) : seqOf(decodeEvent(first, crypto).event);
+  if (from > (known?.events.length ?? 0)) throw logInvalid("gap");
+  return [...(known?.events.slice(0, from) ?? []), ...later];
 }

@@ -5,6 +5,7 @@ import { malformedField } from "../codec/fields.ts";
 import { encodeStruct, StructReader, type Extension } from "../codec/struct.ts";
 import { talosError } from "../errors/talos-error.ts";
 import { logAt, type IdentityLog } from "../identity/log.ts";
+import { standingOf, type VerifierMemory } from "../identity/standing.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { MAX_HOME_DIRECTORIES, readDirectories } from "../keys/directory-url.ts";
 import { auditHeadToCbor, headToCbor, readAuditHead, readLogHead, type AuditHead, type LogHead } from "../keys/heads.ts";
@@ -136,4 +137,22 @@ export function compareCertificates(a: Rank, b: Rank): number {
 /** True for certificates of one agent with one (log seq, generation) and different instance keys: there are two copies of the agent. */
 export function certificatesConflict(a: CertificateFields, b: CertificateFields): boolean {
   return equalBytes(a.agentId, b.agentId) && compareCertificates(a, b) === 0 && !samePublicKey(a.instanceKey, b.instanceKey);
+}
+
+/**
+ * Whether the certificate still counts, now that the log may have grown: for a session that exists, or for something new (a handshake, a
+ * notice, a request).
+ *
+ * @throws TalosError CERTIFICATE_VOID after a rotation for compromise or a revocation; for something new CERTIFICATE_RETIRED once the
+ *   migration of a planned rotation is over, and after a rotation for loss; HEAD_UNKNOWN for a head that was cut off
+ */
+export function requireStanding(
+  log: IdentityLog,
+  { head }: Pick<Certificate, "head">,
+  memory: VerifierMemory,
+  use: "session" | "new",
+): void {
+  const standing = standingOf(log, head, memory);
+  if (standing === "void") throw talosError("CERTIFICATE_VOID");
+  if (standing === "ended" && use === "new") throw talosError("CERTIFICATE_RETIRED");
 }
