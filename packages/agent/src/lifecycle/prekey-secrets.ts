@@ -4,38 +4,33 @@
  */
 import {
   ALGORITHM,
-  DAY_MILLISECONDS,
   decodeStatement,
+  DEFAULT_ROTATION_POLICY,
   encodeStatement,
+  oneTimePrekeyTimes,
   ownKey,
   PREKEY_ID_BYTES,
   prekeyKeyId,
   revealSecret,
   SecretBytes,
   settledBytes,
+  signedPrekeyTimes,
   talosError,
   type Crypto,
   type KemKey,
+  type KeyTimes,
   type OwnPrekey,
   type PrekeyKind,
+  type RotationPolicy,
 } from "@talos/core";
 import type { InventoryEntry, KeyFileStore } from "../vault/index.ts";
 
 const AGREEMENT_BYTES = 32;
 const KEM_SEED_BYTES = 64;
-const ONE_TIME_PREKEY_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
-
-export interface PrekeyValidity {
-  readonly from: number;
-  readonly to: number;
-  /** When a successor is due. */
-  readonly dueAt?: number;
-}
 
 /** Makes a prekey and stages its private part; it is live once the entry has committed. */
-export function createPrekey(files: KeyFileStore, kind: PrekeyKind, validity: PrekeyValidity, crypto: Crypto): InventoryEntry {
+function createPrekey(files: KeyFileStore, kind: PrekeyKind, { from, to, dueAt }: KeyTimes, crypto: Crypto): InventoryEntry {
   const id = crypto.randomBytes(PREKEY_ID_BYTES);
-  const { from, to, dueAt } = validity;
   using agreement = crypto.generateAgreementKey();
   using kem = crypto.generateKemKey();
   const agreementKey = ownKey(kind, ALGORITHM.x25519, agreement.publicKey);
@@ -58,10 +53,30 @@ export function createPrekey(files: KeyFileStore, kind: PrekeyKind, validity: Pr
   };
 }
 
-/** New one-time prekeys, valid from now on. */
-export function createOneTimePrekeys(files: KeyFileStore, count: number, now: number, crypto: Crypto): readonly InventoryEntry[] {
-  const validity = { from: now, to: now + ONE_TIME_PREKEY_MILLISECONDS };
-  return Array.from({ length: count }, () => createPrekey(files, "one-time-prekey", validity, crypto));
+/** A new signed prekey, valid from now on. */
+export function createSignedPrekey(
+  files: KeyFileStore,
+  now: number,
+  crypto: Crypto,
+  policy: RotationPolicy = DEFAULT_ROTATION_POLICY,
+): InventoryEntry {
+  return createPrekey(files, "signed-prekey", signedPrekeyTimes(policy, now, randomByte(crypto)), crypto);
+}
+
+/** New one-time prekeys, valid from now on, and all due at one time: they are replaced together. */
+export function createOneTimePrekeys(
+  files: KeyFileStore,
+  count: number,
+  now: number,
+  crypto: Crypto,
+  policy: RotationPolicy = DEFAULT_ROTATION_POLICY,
+): readonly InventoryEntry[] {
+  const times = oneTimePrekeyTimes(policy, now, randomByte(crypto));
+  return Array.from({ length: count }, () => createPrekey(files, "one-time-prekey", times, crypto));
+}
+
+function randomByte(crypto: Crypto): number {
+  return crypto.randomBytes(1)[0] ?? 0;
 }
 
 /** A prekey with its private parts, for a moment. */
