@@ -92,14 +92,16 @@ function inDatabase(dataDir: string, sql: string, ...values: readonly (string | 
   database.close();
 }
 
-function appendAudit(dataDir: string, order: number, at: number, generation: number): void {
+/** @param places after the newest entry: 1 is the next one */
+function appendAudit(dataDir: string, places: number, at: number, generation: number): void {
   const fields = new Map<number, string | number | ReadonlyMap<string, string>>([
     [2, "slot-added"],
     [3, at],
     [4, generation],
     [5, new Map()],
   ]);
-  inDatabase(dataDir, "INSERT INTO audit (ord, entry) VALUES (?, ?)", order, encodeStruct(fields));
+  inDatabase(dataDir, "INSERT INTO audit (ord, entry) SELECT max(ord) + ?, ? FROM audit", places, encodeStruct(fields));
+  inDatabase(dataDir, "DELETE FROM audit_edge");
 }
 
 // Written beside and renamed: nothing but SQLite opens these files by name.
@@ -128,7 +130,7 @@ test("a sound agent: every check runs with the password, those of sealed things 
   const withIt = await examine(dataDir);
   assert.deepEqual([withIt.worst, withIt.unlocked, withIt.name, unusual(withIt)], ["sound", true, "alice", []]);
   assert.ok(withIt.checks.every(({ outcome }) => outcome === "done"));
-  assert.deepEqual(withIt.counts, { oneTimePrekeys: 100, sessions: 0, outbox: 0, inbox: 0, peers: 0, unlockSlots: 1, auditEntries: 1 });
+  assert.deepEqual(withIt.counts, { oneTimePrekeys: 100, sessions: 0, outbox: 0, inbox: 0, peers: 0, unlockSlots: 1, auditEntries: 9 });
   const without = await examine(dataDir, { options: {} });
   assert.deepEqual([without.worst, without.unlocked, unusual(without)], ["sound", false, []]);
   assert.deepEqual(
@@ -280,7 +282,7 @@ const CASES: readonly Case[] = [
   },
   {
     name: "a newer format",
-    damage: (dataDir) => inDatabase(dataDir, "PRAGMA user_version = 2"),
+    damage: (dataDir) => inDatabase(dataDir, "PRAGMA user_version = 3"),
     found: ["UNSUPPORTED_VERSION state.db"],
     worst: "cannot-be-opened",
   },
@@ -433,9 +435,9 @@ const CASES: readonly Case[] = [
   {
     name: "an audit entry of a day when the clock was behind",
     damage: (dataDir) => {
-      appendAudit(dataDir, 2, Date.now(), 1);
-      appendAudit(dataDir, 3, 1000, 2);
-      appendAudit(dataDir, 4, Date.now(), 2);
+      appendAudit(dataDir, 1, Date.now(), 1);
+      appendAudit(dataDir, 1, 1000, 2);
+      appendAudit(dataDir, 1, Date.now(), 2);
     },
     found: ["CLOCK_WENT_BACK state.db"],
     worst: "warning",
@@ -443,15 +445,15 @@ const CASES: readonly Case[] = [
   {
     name: "an audit entry of an earlier generation",
     damage: (dataDir) => {
-      appendAudit(dataDir, 2, Date.now(), 3);
-      appendAudit(dataDir, 3, Date.now(), 2);
+      appendAudit(dataDir, 1, Date.now(), 3);
+      appendAudit(dataDir, 1, Date.now(), 2);
     },
     found: ["AUDIT_DAMAGED state.db"],
     worst: "error",
   },
   {
     name: "a gap in the audit trail",
-    damage: (dataDir) => appendAudit(dataDir, 3, Date.now(), 1),
+    damage: (dataDir) => appendAudit(dataDir, 2, Date.now(), 1),
     found: ["AUDIT_DAMAGED state.db"],
     worst: "error",
   },

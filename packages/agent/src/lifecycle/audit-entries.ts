@@ -36,6 +36,14 @@ export function batchSigned({ root, head, ids, to }: Pick<OwnBatch, "root" | "he
   return { kind: "batch-signed", at, details: { root: toHex(root), seq: head.seq, prekeys: ids.length, to } };
 }
 
+/** An event of the agent's own log. `reason` of rotations and revocations. */
+export function eventSigned(
+  { seq, hash, event, reason }: { readonly seq: number; readonly hash: Uint8Array; readonly event: string; readonly reason?: string },
+  at: number,
+): NewAuditEntry {
+  return { kind: "event-signed", at, details: { seq, event, hash: toHex(hash), ...(reason === undefined ? {} : { reason }) } };
+}
+
 function idOf(key: PublicKey): string {
   return keyId(key, nodeCrypto);
 }

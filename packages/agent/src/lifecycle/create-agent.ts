@@ -5,6 +5,7 @@
 import { agentId, assembleEvent, keyCommitment, prepareInception, ROLE, verifyLog, type Crypto, type IdentityLog } from "@talos/core";
 import { openBackend, type BackendKey, type BackendName, type BackendSigningKey } from "../backends/index.ts";
 import { Vault, type KdfParameters, type KeyFileStore, type Transaction, type UnlockWith } from "../vault/index.ts";
+import { batchSigned, eventSigned, keyEntries } from "./audit-entries.ts";
 import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
@@ -61,6 +62,9 @@ async function buildFirstContent(
     write: (tx) => {
       tx.log.append({ seq: 0, hash: log.head.hash, wire: event ?? new Uint8Array() });
       for (const entry of [...keys, ...prekeys]) tx.inventory.put(entry);
+      for (const entry of keyEntries("key-created", [...keys, ...prekeys], now)) tx.audit.append(entry);
+      tx.audit.append(eventSigned({ seq: 0, hash: log.head.hash, event: "inception" }, now));
+      tx.audit.append(batchSigned(batch, now));
       tx.batches.put(batch);
       tx.plans.put(publishPlan(batch, prekeys, now));
     },

@@ -17,6 +17,7 @@ import {
 import type { AgentContext } from "../context.ts";
 import type { InventoryEntry, OwnBatch, Plan, ReadTransaction } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
+import { batchSigned, keyEntries } from "./audit-entries.ts";
 import { rememberFormerHome } from "./former-homes.ts";
 import { createOneTimePrekeys } from "./prekey-secrets.ts";
 import { signBatch } from "./sign-batch.ts";
@@ -62,6 +63,8 @@ export async function planForNewHome(context: AgentContext, home: string): Promi
     for (const { keyId } of former) tx.inventory.setState(keyId, "retired", now);
     for (const entry of fresh) tx.inventory.put(entry);
     tx.batches.put(batch);
+    for (const entry of [...keyEntries("key-retired", former, now), ...keyEntries("key-created", fresh, now)]) tx.audit.append(entry);
+    tx.audit.append(batchSigned(batch, now));
     tx.plans.put(publishPlan(batch, prekeys, now));
     rememberFormerHome(tx, left, now);
   });

@@ -15,6 +15,7 @@ import {
   type Transaction,
   type UnlockWith,
 } from "../vault/index.ts";
+import { batchSigned, keyEntries } from "./audit-entries.ts";
 import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
@@ -120,6 +121,8 @@ async function rebuild(
       for (const [seq, { head }] of log.states.entries())
         tx.log.append({ seq, hash: head.hash, wire: log.events[seq] ?? new Uint8Array() });
       for (const entry of [...keys, ...prekeys]) tx.inventory.put(entry);
+      for (const entry of [...keyEntries("key-restored", keys, now), ...keyEntries("key-created", prekeys, now)]) tx.audit.append(entry);
+      tx.audit.append(batchSigned(batch, now));
       tx.batches.put(batch);
       tx.plans.put(publishPlan(batch, prekeys, now));
       if (home !== undefined) tx.settings.set(HOME_DIRECTORY, home);

@@ -115,8 +115,8 @@ function writeContent(store: Store, content: FirstContent, entry: NewAuditEntry)
   store.beginWriting();
   try {
     const tx = transactionOver(store);
-    content.write(tx);
     tx.audit.append(entry);
+    content.write(tx);
   } finally {
     store.endWriting();
   }

@@ -173,11 +173,12 @@ export function writeFirst(database: DatabaseSync, facts: StoredFacts, slots: re
   for (const { number: slot, record } of slots) database.prepare("INSERT INTO slots (slot, record) VALUES (?, ?)").run(slot, record);
 }
 
-/** Durably one more; returns the new generation. */
-export function raiseGeneration(database: DatabaseSync): number {
+/** Durably one more; returns the new generation. @param also in the same transaction, after it was raised */
+export function raiseGeneration(database: DatabaseSync, also?: () => void): number {
   return atomically(database, () => {
     const row = database.prepare("UPDATE vault SET generation = generation + 1 WHERE id = 1 RETURNING generation").get();
     if (row === undefined) throw talosError("VAULT_CORRUPT");
+    also?.();
     return number(row, "generation");
   });
 }

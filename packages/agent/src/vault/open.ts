@@ -15,6 +15,7 @@ import { fieldsOf } from "./slots/slot-info.ts";
 import type { StoredSlot } from "./slots/slot-record.ts";
 import { planFor, putStrangersAside, trySettle } from "./settle.ts";
 import { fromSqlite } from "./sqlite-error.ts";
+import { Audit } from "./store/audit.ts";
 import { Inventory } from "./store/inventory.ts";
 import { migrate } from "./store/migrations.ts";
 import { Store } from "./store/store.ts";
@@ -67,7 +68,7 @@ export function openParts(options: OpenVaultOptions): VaultParts {
   const damaged = checkKeyFiles(folder, store, placement.findings);
   refuseLost(store, damaged);
 
-  const generation = raiseGeneration(database);
+  const generation = raiseGeneration(database, () => noteUnlocked(store, { slot: unlocked.number, unlock: options.unlock.kind }, now));
   const facts = { ...current.facts, generation, dataDir };
   const raised = raiseKdf({ database, store, crypto, place: facts, unlocked, withSecret: options.unlock, target: kdf, now });
   const stretched = raised !== undefined && "stretched" in raised ? cleanup.use(raised.stretched) : unlocked.stretched;
@@ -80,6 +81,16 @@ export function openParts(options: OpenVaultOptions): VaultParts {
   const way = { number: unlocked.number, stretched };
   const { unsettled } = settled;
   return { facts, database, store, sealer, folder, lock, findings, crypto, unsettled, doubtful: false, way, kdf };
+}
+
+/** Every generation begins with it: who opened, and when. */
+function noteUnlocked(store: Store, details: { readonly slot: number; readonly unlock: string }, now: number): void {
+  store.beginWriting();
+  try {
+    new Audit(store).append({ kind: "unlocked", at: now, details });
+  } finally {
+    store.endWriting();
+  }
 }
 
 /** Checks the folder and reads how it is unlocked; changes nothing. */

@@ -3,7 +3,7 @@
  * `transaction`; the key files follow each commit by themselves. Knows no message and no directory.
  */
 import type { StatementSync } from "node:sqlite";
-import { type AgentId, type SecretBytes, talosError } from "@talos/core";
+import { type AgentId, type SecretBytes, isTalosError, talosError } from "@talos/core";
 import { readSlots } from "./database.ts";
 import { createParts, holdsAgent } from "./create.ts";
 import { inspectVault } from "./inspect.ts";
@@ -184,13 +184,19 @@ export class Vault implements VaultFacts, Disposable {
    * Another password in place of one; copies that were taken before still open with the old one. With `rekey` a new vault
    * key too.
    *
-   * @throws as `changePassword` of slot-changes.ts; INVALID_ARGUMENT as `addSlot`; then nothing has changed
+   * @throws as `changePassword` of slot-changes.ts; INVALID_ARGUMENT as `addSlot`; then nothing has changed but the audit, where a wrong
+   *   password is on record
    */
   changePassword(options: ChangePasswordOptions): PasswordChange {
     checkTime(options.now);
-    const change = this.#operate((open) => changePassword(open, options));
-    this.checkpoint();
-    return change;
+    try {
+      const change = this.#operate((open) => changePassword(open, options));
+      this.checkpoint();
+      return change;
+    } catch (error) {
+      if (isTalosError(error, "WRONG_PASSWORD")) this.#noteFailedUnlock(options.now);
+      throw error;
+    }
   }
 
   /**
@@ -236,6 +242,15 @@ export class Vault implements VaultFacts, Disposable {
 
   [Symbol.dispose](): void {
     this.close();
+  }
+
+  /** Somebody guesses with the vault open. The refusal stands, whether it can be written down or not. */
+  #noteFailedUnlock(now: number): void {
+    try {
+      this.#commit((tx) => tx.audit.append({ kind: "unlock-failed", at: now, details: { unlock: "password", when: "password-change" } }));
+    } catch {
+      // The store fails too.
+    }
   }
 
   /** @param committed runs when the change is durable, before the files follow it */

@@ -145,9 +145,9 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     store.beginWriting();
     try {
       const tx = transactionOver(store);
+      tx.audit.append({ kind: "vault-rescued", at: now, details: { was, slot: way.number } });
       endPrekeys(tx, remains, now);
       content.write(tx);
-      tx.audit.append({ kind: "vault-rescued", at: now, details: { was, slot: way.number } });
       for (const { name, aside, sha256 } of strangers) {
         tx.audit.append({
           kind: "file-quarantined",

@@ -165,7 +165,7 @@ test("the last way in is never removed, a damaged slot does not count as one", a
   assert.equal(again.slots().length, 1);
 });
 
-test("what cannot be a way in changes nothing", async () => {
+test("what cannot be a way in changes nothing, but that somebody tried a password is on record", async () => {
   using folder = temporaryFolder();
   const { vault } = await makeVault(folder.dataDir);
   using closing = vault;
@@ -176,12 +176,16 @@ test("what cannot be a way in changes nothing", async () => {
     () => closing.changePassword({ current: password().secret, next: password("").secret, now: NOW }),
     hasCode("PASSWORD_REQUIRED"),
   );
-  assert.throws(
-    () => closing.changePassword({ current: password("wrong").secret, next: password("next").secret, now: NOW }),
-    hasCode("WRONG_PASSWORD"),
-  );
   assert.deepEqual(snapshotFolder(folder.dataDir, { unread: (path) => path === "lock" || path.startsWith("state.db") }), before);
   assert.equal(audit(closing).length, 1);
+  const slots = closing.slots();
+  assert.throws(
+    () => closing.changePassword({ current: password("wrong").secret, next: password("next").secret, now: NOW + 1 }),
+    hasCode("WRONG_PASSWORD"),
+  );
+  assert.deepEqual(closing.slots(), slots);
+  const { kind, at, details } = closing.read((tx) => tx.audit.list()).at(-1) ?? assert.fail();
+  assert.deepEqual([kind, at, details], ["unlock-failed", NOW + 1, { unlock: "password", when: "password-change" }]);
 });
 
 test("a label has at most 64 bytes and nothing that deceives a reader; one that is there already keeps nobody from a new password", async () => {
@@ -307,7 +311,7 @@ test("failure 35: a password that was hashed with less is hashed anew at the nex
     assert.deepEqual(vault.slots()[0]?.kdf, RAISED);
     assert.equal(vault.slots()[0]?.createdAt, NOW);
     assert.deepEqual(vault.read((tx) => tx.audit.list()).at(-1), {
-      order: 2,
+      order: 3,
       kind: "kdf-raised",
       at: NOW + 1000,
       generation: 2,

@@ -18,8 +18,9 @@ test("the trail begins with the vault, and entries follow in order, each under i
     vault.read((tx) => tx.audit.list()),
     [
       { order: 1, kind: "vault-created", at: NOW, generation: 1, details: { slot: 1, unlock: "password", label: "" } },
-      { order: 2, kind: "slot-added", at: NOW + 5, generation: 2, details: { slot: 2, label: "rack 7" } },
-      { order: 3, kind: "slot-removed", at: NOW + 6, generation: 2, details: {} },
+      { order: 2, kind: "unlocked", at: NOW + 1000, generation: 2, details: { slot: 1, unlock: "password" } },
+      { order: 3, kind: "slot-added", at: NOW + 5, generation: 2, details: { slot: 2, label: "rack 7" } },
+      { order: 4, kind: "slot-removed", at: NOW + 6, generation: 2, details: {} },
     ],
   );
 });

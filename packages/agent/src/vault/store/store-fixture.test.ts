@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { nodeCrypto } from "@talos/core";
 import { Sealer } from "../sealer.ts";
 import { agent } from "../vault-fixture.test.ts";
-import { SCHEMA_1 } from "./schema.ts";
+import { migrate } from "./migrations.ts";
 import { type RowSealer, Store } from "./store.ts";
 import { type Transaction, transactionOver } from "./transaction.ts";
 
@@ -19,7 +19,7 @@ export interface OpenStore extends Disposable {
 
 export function openStore(): OpenStore {
   const database = new DatabaseSync(":memory:");
-  database.exec(SCHEMA_1);
+  migrate(database);
   const sealer = new Sealer(nodeCrypto.randomSecret(32), agent(), 1, nodeCrypto);
   const plaintexts: Uint8Array[] = [];
   const watched: RowSealer = {
