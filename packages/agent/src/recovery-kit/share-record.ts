@@ -1,8 +1,22 @@
 /**
- * The bytes of a share: a structure with a checksum. A share is secret as it is, no password guards it. Splits and joins nothing.
+ * The bytes of a share: a structure, and a checksum over it. A share is secret as it is, no password guards it. Splits and joins nothing.
  * Source: docs/protocol/recovery-kit.md.
  */
-import { agentId, type Crypto, encodeStruct, equalBytes, isTalosError, StructReader, talosError, type TalosError, utf8 } from "@talos/core";
+import {
+  agentId,
+  type Crypto,
+  encodeCbor,
+  encodeStruct,
+  equalBytes,
+  isTalosError,
+  readCborArray,
+  settledCopy,
+  StructReader,
+  talosError,
+  type TalosError,
+  utf8,
+  zeroBytes,
+} from "@talos/core";
 import { MAX_NAME_BYTES, SEED_BYTES, type KitFacts } from "./kit-record.ts";
 
 export const SET_ID_BYTES = 16;
@@ -44,46 +58,67 @@ export function damagedShare(place: number): DamagedShare {
   return (details, cause) => talosError("RECOVERY_SHARE_DAMAGED", undefined, { details: { share: place, ...details }, cause });
 }
 
+/** `[body, checksum]`: what is damaged is known before it is read. */
 export function encodeShare(share: Share, crypto: Pick<Crypto, "sha256">): Uint8Array {
-  return structOf(share, checksumOf(share, crypto));
+  const body = bodyOf(share);
+  const record = encodeCbor([body, checksumOf(body, crypto)]);
+  zeroBytes(body);
+  return record;
 }
 
 /** @throws TalosError what `damaged` makes; UNSUPPORTED_VERSION, UNSUPPORTED_SUITE, UNSUPPORTED_EXTENSION of a later release's */
 export function decodeShare(record: Uint8Array, damaged: DamagedShare, crypto: Pick<Crypto, "sha256">): Share {
-  const { share, checksum } = readShare(record, damaged);
-  if (share.threshold > share.count || share.index > share.count) throw damaged({ reason: "form" });
-  if (!equalBytes(checksum, checksumOf(share, crypto))) throw damaged({ reason: "checksum" });
-  return share;
-}
-
-function readShare(record: Uint8Array, damaged: DamagedShare): { readonly share: Share; readonly checksum: Uint8Array } {
+  const body = checkedBody(record, damaged, crypto);
   try {
-    const reader = new StructReader(record, "recovery share");
-    const share: Share = {
-      agentName: reader.text(2, { maxBytes: MAX_NAME_BYTES }),
-      agentId: agentId(reader.bytes(3, { length: HASH_BYTES })),
-      createdAt: reader.uint(4),
-      setId: reader.bytes(5, { length: SET_ID_BYTES }),
-      index: reader.uint(6, { min: 1, max: MAX_SHARES }),
-      threshold: reader.uint(7, { min: MIN_THRESHOLD, max: MAX_SHARES }),
-      count: reader.uint(8, { min: MIN_THRESHOLD, max: MAX_SHARES }),
-      commitment: reader.bytes(9, { length: HASH_BYTES }),
-      value: reader.bytes(10, { length: SHARE_BYTES }),
-      textHash: reader.bytes(11, { length: HASH_BYTES }),
-    };
-    const checksum = reader.bytes(12, { length: CHECKSUM_BYTES });
-    reader.finish();
-    return { share, checksum };
+    const share = readBody(body);
+    if (share.threshold <= share.count && share.index <= share.count) return share;
+    zeroBytes(share.value);
   } catch (error) {
     const later = ["UNSUPPORTED_VERSION", "UNSUPPORTED_SUITE", "UNSUPPORTED_EXTENSION"] as const;
     if (later.some((code) => isTalosError(error, code))) throw error;
     throw damaged({ reason: "form" }, error);
+  } finally {
+    zeroBytes(body);
   }
+  throw damaged({ reason: "form" });
 }
 
-function structOf(share: Share, checksum?: Uint8Array): Uint8Array {
+/** In memory of its own. */
+function checkedBody(record: Uint8Array, damaged: DamagedShare, crypto: Pick<Crypto, "sha256">): Uint8Array {
+  try {
+    const list = readCborArray(record, "recovery share", { length: 2 });
+    const body = settledCopy(list.bytes({ max: record.length }));
+    const checksum = list.bytes({ length: CHECKSUM_BYTES });
+    list.end();
+    if (equalBytes(checksum, checksumOf(body, crypto))) return body;
+    zeroBytes(body);
+  } catch (cause) {
+    throw damaged({ reason: "form" }, cause);
+  }
+  throw damaged({ reason: "checksum" });
+}
+
+function readBody(body: Uint8Array): Share {
+  const reader = new StructReader(body, "recovery share");
+  const share: Share = {
+    agentName: reader.text(2, { maxBytes: MAX_NAME_BYTES }),
+    agentId: agentId(reader.bytes(3, { length: HASH_BYTES }).slice()),
+    createdAt: reader.uint(4),
+    setId: reader.bytes(5, { length: SET_ID_BYTES }).slice(),
+    index: reader.uint(6, { min: 1, max: MAX_SHARES }),
+    threshold: reader.uint(7, { min: MIN_THRESHOLD, max: MAX_SHARES }),
+    count: reader.uint(8, { min: MIN_THRESHOLD, max: MAX_SHARES }),
+    commitment: reader.bytes(9, { length: HASH_BYTES }).slice(),
+    value: settledCopy(reader.bytes(10, { length: SHARE_BYTES })),
+    textHash: reader.bytes(11, { length: HASH_BYTES }).slice(),
+  };
+  reader.finish();
+  return share;
+}
+
+function bodyOf(share: Share): Uint8Array {
   return encodeStruct(
-    new Map<number, number | string | Uint8Array | undefined>([
+    new Map<number, number | string | Uint8Array>([
       [2, share.agentName],
       [3, share.agentId],
       [4, share.createdAt],
@@ -94,11 +129,10 @@ function structOf(share: Share, checksum?: Uint8Array): Uint8Array {
       [9, share.commitment],
       [10, share.value],
       [11, share.textHash],
-      [12, checksum],
     ]),
   );
 }
 
-function checksumOf(share: Share, crypto: Pick<Crypto, "sha256">): Uint8Array {
-  return crypto.sha256(CHECKSUM_LABEL, structOf(share)).slice(0, CHECKSUM_BYTES);
+function checksumOf(body: Uint8Array, crypto: Pick<Crypto, "sha256">): Uint8Array {
+  return crypto.sha256(CHECKSUM_LABEL, body).slice(0, CHECKSUM_BYTES);
 }
