@@ -54,7 +54,8 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const sessions = cleanup.use(new LiveSessions());
   const peers = new PeerBook(crypto);
   const commits = new Commits(vault, standing, [sessions, peers]);
-  const store = (certificate: Certificate): void => commits.now((tx) => {
+  const store = (certificate: Certificate): void =>
+    commits.now((tx) => {
       tx.log.setCertificate(certificate.wire);
       tx.audit.append(certificateSigned(certificate, clock.now()));
     });

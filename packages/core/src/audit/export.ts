@@ -5,7 +5,7 @@ import { fromBase64Url, toBase64Url } from "../bytes/base64url.ts";
 import { equalBytes } from "../bytes/bytes.ts";
 import { toHex } from "../bytes/hex.ts";
 import { talosError, type TalosError } from "../errors/talos-error.ts";
-import type { IdentityLog, LogState } from "../identity/log.ts";
+import type { IdentityLog } from "../identity/log.ts";
 import { verifyLog } from "../identity/verify-log.ts";
 import { verifyCertificate, type Certificate } from "../instance/certificate.ts";
 import { agentIdToDid, type AgentId } from "../keys/agent-id.ts";
@@ -14,7 +14,6 @@ import { appendLeaf, EMPTY_EDGE, edgeRoot, type TreeEdge } from "../merkle/edge.
 import type { Crypto } from "../primitives/crypto.ts";
 import { auditLeaf, decodeAuditEntry, type AuditEntry } from "./entry.ts";
 
-type Marked = LogState & { readonly auditHead?: AuditHead };
 type Verifying = Pick<Crypto, "sha256" | "verifySignature">;
 
 export interface AuditExport {
@@ -63,7 +62,7 @@ export function verifyAuditExport(text: string, crypto: Verifying, expected: Exp
   if (!equalBytes(walk.root(), root)) throw invalid(1, "root");
   if (expected.atLeast !== undefined && !walk.holds(expected.atLeast)) throw invalid(1, "older-than-expected");
   const began = entries[0]?.at ?? Number.POSITIVE_INFINITY;
-  const strange = log.states.filter(({ auditHead }: Marked) => auditHead !== undefined && !walk.holds(auditHead));
+  const strange = log.states.filter(({ auditHead }) => auditHead !== undefined && !walk.holds(auditHead));
   if (strange.some(({ time }) => time >= began)) throw invalid(1, "event-audit-head");
   return { log, certificate, entries, earlierRecord: strange.map(({ head }) => head.seq) };
 }
@@ -107,7 +106,7 @@ export class TreeWalk {
 
 /** The audit heads that the events of a log carry. */
 export function eventHeads(log: IdentityLog): AuditHead[] {
-  return log.states.flatMap(({ auditHead }: Marked) => (auditHead === undefined ? [] : [auditHead]));
+  return log.states.flatMap(({ auditHead }) => (auditHead === undefined ? [] : [auditHead]));
 }
 
 function headerLine(events: readonly Uint8Array[], certificate: Certificate): string {

@@ -2,7 +2,7 @@
 // verifier's. Must not know where logs, proofs and records come from. Source: docs/protocol/signatures.md, "Verdicts".
 import { equalBytes } from "../bytes/bytes.ts";
 import { talosError } from "../errors/talos-error.ts";
-import type { IdentityLog, LogState as State } from "../identity/log.ts";
+import type { IdentityLog, LogState } from "../identity/log.ts";
 import { decodeEvent } from "../identity/signed-event.ts";
 import { sameHead, type AuditHead, type LogHead } from "../keys/heads.ts";
 import { samePublicKey, type PublicKey, type SigningAlgorithm } from "../keys/public-key.ts";
@@ -49,9 +49,6 @@ export interface JudgementInput {
   readonly seenBefore?: boolean;
 }
 
-/** What an event says beside the keys that it puts in force. */
-type LogState = State & { readonly event?: string; readonly auditHead?: AuditHead; readonly suspectFrom?: number };
-
 interface InForce {
   readonly identityKey: PublicKey<SigningAlgorithm>;
 }
@@ -81,7 +78,7 @@ export function judgeSignature(input: JudgementInput, crypto: Pick<Crypto, "sha2
 function judgeStanding(input: JudgementInput, state: LogState, crypto: Pick<Crypto, "sha256">): SignatureJudgement {
   const { log, proof, seenBefore = false } = input;
   if (state.event === "revocation") return { verdict: "unproved", ground: "after-the-end" };
-  const retiring = log.states.findIndex((later: LogState) => later.head.seq > state.head.seq && ends(later, state));
+  const retiring = log.states.findIndex((later) => later.head.seq > state.head.seq && ends(later, state));
   if (retiring < 0) return { verdict: "valid", ground: "in-force" };
   if (seenBefore) return { verdict: "valid-then-retired", ground: "seen-before" };
   if (proof === undefined) return { verdict: "unproved", ground: "no-proof" };

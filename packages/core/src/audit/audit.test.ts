@@ -1,0 +1,171 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+import * as fc from "fast-check";
+import { STORY_START } from "../../../testkit/src/vectors/cast.ts";
+import { assertRefused } from "../../../testkit/src/vectors/refusals.ts";
+import { isTalosError } from "../errors/talos-error.ts";
+import { nodeCrypto } from "../primitives/node-crypto.ts";
+import { SigningStory, unlocked } from "../signing/signing-story.test.ts";
+import { AUDIT_KINDS, decodeAuditEntry, encodeAuditEntry, type NewAuditEntry } from "./entry.ts";
+import { auditExportLines, verifyAuditExport, type ExportExpectation } from "./export.ts";
+
+const name = fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed() && text !== "__proto__");
+const detail = fc.oneof(
+  fc.string({ maxLength: 40 }).filter((text) => text.isWellFormed()),
+  fc.maxSafeNat(),
+);
+
+test("every entry goes through its encoding and back; what could not be read again is not written", () => {
+  const input = fc.record({
+    kind: fc.constantFrom(...AUDIT_KINDS),
+    at: fc.maxSafeNat(),
+    details: fc.dictionary(name, detail, { maxKeys: 32, noNullPrototype: true }),
+  });
+  fc.assert(
+    fc.property(input, fc.maxSafeNat(), (entry, generation) => {
+      assert.deepEqual(decodeAuditEntry(encodeAuditEntry(entry, generation), 3), { order: 3, generation, ...entry });
+    }),
+  );
+  const entry: NewAuditEntry = { kind: "unlocked", at: 1, details: {} };
+  const long = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`n${i}`, i]));
+  for (const details of [long, { a: "x".repeat(1025) }, { a: -1 }, { a: 1.5 }]) {
+    assertRefused(() => encodeAuditEntry({ ...entry, details }, 1), JSON.stringify(details).slice(0, 30));
+  }
+});
+
+function exportOf(story: SigningStory): string {
+  const certificate = story.certify();
+  return auditExportLines(story.log, certificate, story.entries.slice(0, certificate.auditHead.size)).join("");
+}
+
+function grown(entries: number): SigningStory {
+  const alice = new SigningStory();
+  for (let i = 0; i < entries; i++) alice.record(unlocked(STORY_START + i));
+  return alice;
+}
+
+function verify(text: string, expected?: ExportExpectation): ReturnType<typeof verifyAuditExport> {
+  return verifyAuditExport(text, nodeCrypto, expected);
+}
+
+function assertInvalid(action: () => unknown, reason: string, line?: number): void {
+  assert.throws(action, (error: unknown) => {
+    assert.ok(isTalosError(error, "AUDIT_INVALID"), String(error));
+    assert.equal(error.details["reason"], reason);
+    if (line !== undefined) assert.equal(error.details["line"], line);
+    return true;
+  });
+}
+
+test("an export verifies with public keys only and gives the entries back, through rotations, of any size", () => {
+  for (const size of [0, 1, 2, 7, 8, 9]) {
+    const alice = grown(size);
+    const { entries, log, certificate, earlierRecord } = verify(exportOf(alice));
+    assert.deepEqual(
+      entries,
+      alice.entries.map((entry, i) => decodeAuditEntry(entry, i + 1)),
+    );
+    assert.deepEqual([log.agentId, certificate.auditHead, earlierRecord], [alice.log.agentId, alice.head, []]);
+  }
+  const alice = grown(5);
+  alice.rotate({ reason: "planned" });
+  alice.sign("after it");
+  alice.rotate({ reason: "lost", auditHead: null });
+  alice.record(unlocked(STORY_START + 50));
+  const { entries, log } = verify(exportOf(alice), { agentId: alice.log.agentId });
+  assert.deepEqual([entries.length, log.head.seq], [7, 2]);
+});
+
+test("any byte that is changed is found", () => {
+  const alice = grown(3);
+  alice.rotate({ reason: "planned" });
+  alice.sign("x");
+  const whole = Buffer.from(exportOf(alice), "latin1");
+  verify(whole.toString("latin1"));
+  const flip = fc.record({ at: fc.nat(whole.length - 1), by: fc.integer({ min: 1, max: 255 }) });
+  fc.assert(
+    fc.property(flip, ({ at, by }) => {
+      const changed = Buffer.from(whole);
+      changed[at] = (changed[at] ?? 0) ^ by;
+      assert.throws(
+        () => verify(changed.toString("latin1")),
+        (error: unknown) => isTalosError(error, "AUDIT_INVALID"),
+      );
+    }),
+    { numRuns: 1500 },
+  );
+});
+
+test("any line that is missing, twice there, moved or put in is found", () => {
+  const alice = grown(12);
+  const lines = exportOf(alice).split("\n").slice(0, -1);
+  const strange = exportOf(grown(14)).split("\n")[14] ?? assert.fail();
+  const place = fc.nat(lines.length - 1);
+  const change = fc.oneof(
+    place.map((at) => lines.toSpliced(at, 1)),
+    fc.tuple(place, fc.nat(lines.length)).map(([at, to]) => lines.toSpliced(to, 0, lines[at] ?? "")),
+    fc
+      .tuple(place, place)
+      .filter(([a, b]) => a !== b)
+      .map(([a, b]) => lines.with(a, lines[b] ?? "").with(b, lines[a] ?? "")),
+    fc.nat(lines.length).map((to) => lines.toSpliced(to, 0, strange)),
+    fc.nat(lines.length).map((to) => lines.toSpliced(to, 0, "")),
+    fc.nat(lines.length - 1).map((end) => lines.slice(0, end)),
+  );
+  fc.assert(
+    fc.property(change, (changed) => {
+      assert.throws(
+        () => verify(changed.map((line) => `${line}\n`).join("")),
+        (error: unknown) => isTalosError(error, "AUDIT_INVALID"),
+      );
+    }),
+    { numRuns: 500 },
+  );
+});
+
+test("an entry that was written anew, with all that is said of it in words, does not fit the signed root", () => {
+  const alice = grown(6);
+  const certificate = alice.certify();
+  const forged = alice.entries.with(2, encodeAuditEntry(unlocked(STORY_START + 77), 1));
+  assertInvalid(() => verify(auditExportLines(alice.log, certificate, forged).join("")), "root", 1);
+  assertInvalid(() => verify(auditExportLines(alice.log, certificate, forged.slice(1)).join("")), "too-few-entries");
+  assertInvalid(() => verify(auditExportLines(alice.log, certificate, [...alice.entries, ...forged]).join("")), "too-many-entries", 8);
+});
+
+test("words that say something else than the signed bytes are found, and so is an end that is not there", () => {
+  const text = exportOf(grown(4));
+  assertInvalid(() => verify(text.replace('"kind":"unlocked"', '"kind":"certified"')), "entry", 2);
+  assertInvalid(() => verify(text.replace('"size":4', '"size":5')), "header", 1);
+  assertInvalid(() => verify(text.replace('{"order":2', '{ "order":2')), "entry", 3);
+  assertInvalid(() => verify(text.slice(0, -1)), "no-line-end");
+  assertInvalid(() => verify(""), "header", 1);
+  assertInvalid(() => verify("null\n"), "header", 1);
+  assertInvalid(() => verify("0123\n"), "header", 1);
+});
+
+test("another agent's export, and one that is older than what is known, are told", () => {
+  const alice = grown(5);
+  const old = exportOf(alice);
+  const bob = new SigningStory("bob");
+  assertInvalid(() => verify(old, { agentId: bob.log.agentId }), "other-agent");
+  alice.record(unlocked(STORY_START + 9));
+  const newer = alice.head;
+  assertInvalid(() => verify(old, { atLeast: newer }), "older-than-expected");
+  verify(exportOf(alice), { atLeast: newer });
+  alice.record(unlocked(STORY_START + 10));
+  verify(exportOf(alice), { atLeast: newer });
+});
+
+test("an event's audit head has to fit the entries, unless it is from before this record began", () => {
+  const alice = grown(4);
+  const lie = { size: 3, root: nodeCrypto.sha256(Uint8Array.of(1)) };
+  alice.rotate({ reason: "planned", auditHead: lie });
+  alice.record(unlocked(STORY_START + 20));
+  assertInvalid(() => verify(exportOf(alice)), "event-audit-head");
+
+  const fresh = grown(4);
+  fresh.rotate({ reason: "lost" });
+  fresh.entries.length = 0;
+  fresh.record({ kind: "vault-rescued", at: STORY_START + 5000, details: {} });
+  assert.deepEqual(verify(exportOf(fresh)).earlierRecord, [1]);
+});
