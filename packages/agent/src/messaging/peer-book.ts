@@ -95,7 +95,7 @@ export class PeerBook implements Participant {
       highest: certificate && { seq: certificate.head.seq, generation: certificate.generation, instanceKey: certificate.instanceKey.bytes },
     };
     tx.peers.put(peer);
-    if (before === undefined || before.log.events.length !== log.events.length) tx.peers.putEvents(id, log.events);
+    if (before === undefined || before.log.events.length !== log.events.length) tx.peers.putEvents(id, log.events, now);
     if (certificate !== undefined && certificate !== before?.certificate) {
       tx.peers.rememberCertificate(id, { hash: certificate.hash, wire: certificate.wire, seenAt: now });
     }

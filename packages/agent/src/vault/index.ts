@@ -9,6 +9,8 @@ export * from "./store/inventory.ts";
 export * from "./store/own-log.ts";
 export * from "./store/batches.ts";
 export * from "./store/peers.ts";
+export type { Notification } from "./store/notifications.ts";
+export { MAX_CUT_OFF_EVENTS, type CutOffEvent } from "./store/cut-off.ts";
 export * from "./store/sessions.ts";
 export * from "./store/outbox.ts";
 export * from "./store/inbox.ts";

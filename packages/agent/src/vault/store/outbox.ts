@@ -19,6 +19,10 @@ export const WAITING_REASONS = [
   "session-replaced",
   "directory-unreachable",
   "peer-unknown",
+  "peer-revoked",
+  "peer-forked",
+  "peer-blocked",
+  "peer-unverified",
 ] as const;
 export type WaitingReason = (typeof WAITING_REASONS)[number];
 
@@ -257,11 +261,12 @@ export class Outbox extends OutboxReader {
   }
 
   /** The session is gone: back to waiting, to be sent in another one, marked `resent`. */
-  againToWaiting(order: number, reason: WaitingReason): boolean {
+  againToWaiting(order: number, reason: WaitingReason, nextAttemptAt: number = 0): boolean {
     const changed = this.store.run(
-      `UPDATE outbox SET state = 'waiting', reason = ?, resent = 1, session_id = NULL, chain = NULL, counter = NULL,
+      `UPDATE outbox SET state = 'waiting', reason = ?, next_attempt_at = ?, resent = 1, session_id = NULL, chain = NULL, counter = NULL,
          envelope_id = NULL, envelope = NULL, deposited_at = NULL WHERE ord = ? AND state IN ('ready', 'deposited')`,
       reason,
+      nextAttemptAt,
       order,
     );
     if (changed > 0) dropLarge(this.store, "outbox-envelope", order);

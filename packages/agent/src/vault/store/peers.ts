@@ -26,6 +26,20 @@ export interface Peer {
   readonly certificate?: Uint8Array | undefined;
   readonly certificateSeenAt?: number | undefined;
   readonly highest?: HighestInstance | undefined;
+  /** The newest event of this peer that it has been told is known here. Default 0. */
+  readonly toldSeq?: number | undefined;
+  /** Since when `trust` is what it is, where somebody or something changed it. */
+  readonly trustSince?: number | undefined;
+  /** Two branches of its log contend, and nobody has decided. */
+  readonly forkedAt?: number | undefined;
+  /** From when on a notice may have led to a new session. */
+  readonly sessionReplacedAt?: number | undefined;
+}
+
+export interface PeerEvent {
+  readonly wire: Uint8Array;
+  /** When it was first seen here. */
+  readonly seenAt: number;
 }
 
 export interface KnownCertificate {
@@ -73,6 +87,24 @@ export class PeersReader {
     return this.store.all("SELECT wire FROM peer_events WHERE agent_id = ? ORDER BY seq", id).map((row) => bytes(row, "wire"));
   }
 
+  /** The same, with the time at which each was first seen here. */
+  eventsSeen(id: AgentId): PeerEvent[] {
+    return this.store
+      .all("SELECT wire, seen_at FROM peer_events WHERE agent_id = ? ORDER BY seq", id)
+      .map((row) => ({ wire: bytes(row, "wire"), seenAt: number(row, "seen_at") }));
+  }
+
+  /** Whose newest known event has this hash. */
+  byHead(hash: Uint8Array): Peer | undefined {
+    const row = this.store.get("SELECT * FROM peers WHERE head_hash = ?", hash);
+    return row && toPeer(row);
+  }
+
+  /** Peers that have not been told that the newest event of their log is known here. */
+  untold(): AgentId[] {
+    return this.store.all("SELECT agent_id FROM peers WHERE told_seq < head_seq").map((row) => agentId(bytes(row, "agent_id")));
+  }
+
   /** A certificate that was seen before, by its hash. */
   certificate(id: AgentId, hash: Uint8Array): Uint8Array | undefined {
     const row = this.store.get("SELECT wire FROM peer_certificates WHERE agent_id = ? AND hash = ?", id, hash);
@@ -102,13 +134,14 @@ export class Peers extends PeersReader {
   put(peer: Peer): void {
     this.store.run(
       `INSERT INTO peers (agent_id, directory, petname, trust, first_seen_at, head_seq, head_hash, certificate,
-         certificate_seen_at, highest_seq, highest_generation, highest_instance_key)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         certificate_seen_at, highest_seq, highest_generation, highest_instance_key, told_seq, trust_since, forked_at, session_replaced_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (agent_id) DO UPDATE SET directory = excluded.directory, petname = excluded.petname,
          trust = excluded.trust, head_seq = excluded.head_seq, head_hash = excluded.head_hash,
          certificate = excluded.certificate, certificate_seen_at = excluded.certificate_seen_at,
          highest_seq = excluded.highest_seq, highest_generation = excluded.highest_generation,
-         highest_instance_key = excluded.highest_instance_key`,
+         highest_instance_key = excluded.highest_instance_key, told_seq = excluded.told_seq,
+         trust_since = excluded.trust_since, forked_at = excluded.forked_at, session_replaced_at = excluded.session_replaced_at`,
       peer.agentId,
       peer.directory,
       peer.petname,
@@ -121,18 +154,33 @@ export class Peers extends PeersReader {
       peer.highest?.seq,
       peer.highest?.generation,
       peer.highest?.instanceKey,
+      peer.toldSeq ?? 0,
+      peer.trustSince,
+      peer.forkedAt,
+      peer.sessionReplacedAt,
     );
   }
 
-  /** Stores the whole verified log in place of what was there; `put` sets the head. */
-  putEvents(id: AgentId, events: readonly Uint8Array[]): void {
+  /** The peer's row and log. Evidence against it stays. */
+  forget(id: AgentId): void {
+    for (const table of ["peer_events", "peer_certificates", "peers"]) this.store.run(`DELETE FROM ${table} WHERE agent_id = ?`, id);
+  }
+
+  /**
+   * Stores the whole verified log in place of what was there; `put` sets the head.
+   *
+   * @param seenAt of the events that were not there yet
+   */
+  putEvents(id: AgentId, events: readonly Uint8Array[], seenAt: number): void {
     this.store.run("DELETE FROM peer_events WHERE agent_id = ? AND seq >= ?", id, events.length);
     events.forEach((wire, seq) => {
       this.store.run(
-        "INSERT INTO peer_events (agent_id, seq, wire) VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET wire = excluded.wire WHERE wire <> excluded.wire",
+        `INSERT INTO peer_events (agent_id, seq, wire, seen_at) VALUES (?, ?, ?, ?)
+         ON CONFLICT DO UPDATE SET wire = excluded.wire, seen_at = excluded.seen_at WHERE wire <> excluded.wire`,
         id,
         seq,
         wire,
+        seenAt,
       );
     });
   }
@@ -148,13 +196,22 @@ export class Peers extends PeersReader {
     );
   }
 
+  /** Of one peer: what does not count any more. */
+  forgetCertificate(id: AgentId, hash: Uint8Array): void {
+    this.store.run("DELETE FROM peer_certificates WHERE agent_id = ? AND hash = ?", id, hash);
+  }
+
   forgetCertificates(seenBefore: number): number {
     return this.store.run("DELETE FROM peer_certificates WHERE seen_at < ?", seenBefore);
   }
 
-  /** The same pair is kept once, and of one kind only so many: what anybody can provoke must not fill the disk. */
-  addConflict(conflict: Conflict): void {
-    this.store.run(
+  /**
+   * The same pair is kept once, and of one kind only so many: what anybody can provoke must not fill the disk.
+   *
+   * @returns false for a pair that is kept already, and beyond the bound
+   */
+  addConflict(conflict: Conflict): boolean {
+    const added = this.store.run(
       `INSERT INTO peer_conflicts (agent_id, kind, first, second, seen_at) SELECT ?1, ?2, ?3, ?4, ?5
        WHERE (SELECT count(*) FROM peer_conflicts WHERE agent_id = ?1 AND kind = ?2) < ${MAX_CONFLICTS_OF_A_KIND} ON CONFLICT DO NOTHING`,
       conflict.agentId,
@@ -163,6 +220,7 @@ export class Peers extends PeersReader {
       conflict.second,
       conflict.seenAt,
     );
+    return added > 0;
   }
 }
 
@@ -183,5 +241,9 @@ function toPeer(row: SqlRow): Peer {
       instanceKey === undefined
         ? undefined
         : { seq: number(row, "highest_seq"), generation: number(row, "highest_generation"), instanceKey },
+    toldSeq: number(row, "told_seq"),
+    trustSince: optionalNumber(row, "trust_since"),
+    forkedAt: optionalNumber(row, "forked_at"),
+    sessionReplacedAt: optionalNumber(row, "session_replaced_at"),
   };
 }

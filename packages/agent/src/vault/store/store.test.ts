@@ -6,8 +6,8 @@ import { hasCode } from "@talos/testkit";
 import { Sealer } from "../sealer.ts";
 import { agent, NOW, prekeyEntry } from "../vault-fixture.test.ts";
 import { MAX_KEPT_BYTES, MAX_KEPT_ITEMS } from "./kept.ts";
+import { migrate } from "./migrations.ts";
 import type { NewOutboxRow, ReadyEnvelope } from "./outbox.ts";
-import { SCHEMA_1 } from "./schema.ts";
 import { MAX_RECEIVE_ONLY_SESSIONS, type SessionRow } from "./sessions.ts";
 import { Store } from "./store.ts";
 import { type Transaction, transactionOver } from "./transaction.ts";
@@ -25,7 +25,7 @@ interface OpenStore extends Disposable {
 /** The tables alone, in memory, writable throughout. */
 function openStore(): OpenStore {
   const database = new DatabaseSync(":memory:");
-  database.exec(SCHEMA_1);
+  migrate(database);
   const sealer = new Sealer(crypto.randomSecret(32), ALICE, 1, crypto);
   const store = new Store(database, sealer);
   store.beginWriting();
@@ -353,11 +353,16 @@ test("peers: log, certificates, evidence", () => {
   const { peers } = store.tx;
   const head = { seq: 0, hash: crypto.randomBytes(32) };
   peers.put({ agentId: BOB, did: "", trust: "unverified", firstSeenAt: NOW, head });
-  peers.putEvents(BOB, [utf8("inception"), utf8("rotation")]);
+  peers.putEvents(BOB, [utf8("inception"), utf8("rotation")], NOW);
   assert.deepEqual(peers.events(BOB), [utf8("inception"), utf8("rotation")]);
-  peers.putEvents(BOB, [utf8("inception"), utf8("recovery"), utf8("rotation")]);
-  peers.putEvents(BOB, [utf8("inception"), utf8("recovery")]);
+  peers.putEvents(BOB, [utf8("inception"), utf8("recovery"), utf8("rotation")], NOW + 1);
+  peers.putEvents(BOB, [utf8("inception"), utf8("recovery")], NOW + 2);
   assert.deepEqual(peers.events(BOB), [utf8("inception"), utf8("recovery")], "what was cut off is gone");
+  assert.deepEqual(
+    peers.eventsSeen(BOB).map(({ seenAt }) => seenAt),
+    [NOW, NOW + 1],
+    "each since it was first seen",
+  );
 
   const known = peers.get(BOB) ?? assert.fail();
   assert.ok(known.did.startsWith("did:talos:z"));
@@ -383,8 +388,8 @@ test("peers: log, certificates, evidence", () => {
   assert.equal(peers.forgetCertificates(NOW + 1), 1);
 
   const conflict = { agentId: BOB, kind: "clone", first: utf8("1"), second: utf8("2"), seenAt: NOW };
-  peers.addConflict(conflict);
-  peers.addConflict({ ...conflict, seenAt: NOW + 1 });
+  assert.equal(peers.addConflict(conflict), true);
+  assert.equal(peers.addConflict({ ...conflict, seenAt: NOW + 1 }), false);
   assert.deepEqual(peers.conflicts(BOB), [conflict]);
   // A directory can make as many as it likes.
   for (let n = 0; n < 300; n++) peers.addConflict({ ...conflict, second: Uint8Array.of(1, n >> 8, n & 255) });

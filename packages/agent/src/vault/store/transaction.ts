@@ -4,9 +4,11 @@
  */
 import { Audit, type AuditReader } from "./audit.ts";
 import { Batches, type BatchesReader } from "./batches.ts";
+import { CutOff, type CutOffReader } from "./cut-off.ts";
 import { Acks, type AcksReader, Inbox, type InboxReader } from "./inbox.ts";
 import { Inventory, type InventoryReader } from "./inventory.ts";
 import { Kept, type KeptReader } from "./kept.ts";
+import { Notifications, type NotificationsReader } from "./notifications.ts";
 import { Opened, type OpenedReader } from "./opened.ts";
 import { Outbox, type OutboxReader } from "./outbox.ts";
 import { OwnLog, type OwnLogReader } from "./own-log.ts";
@@ -22,6 +24,8 @@ export interface ReadTransaction {
   readonly log: OwnLogReader;
   readonly batches: BatchesReader;
   readonly peers: PeersReader;
+  readonly notifications: NotificationsReader;
+  readonly cutOff: CutOffReader;
   readonly sessions: SessionsReader;
   readonly outbox: OutboxReader;
   readonly inbox: InboxReader;
@@ -39,6 +43,8 @@ export interface Transaction extends ReadTransaction {
   readonly log: OwnLog;
   readonly batches: Batches;
   readonly peers: Peers;
+  readonly notifications: Notifications;
+  readonly cutOff: CutOff;
   readonly sessions: Sessions;
   readonly outbox: Outbox;
   readonly inbox: Inbox;
@@ -57,6 +63,8 @@ export function transactionOver(store: Store): Transaction {
     log: new OwnLog(store),
     batches: new Batches(store),
     peers: new Peers(store),
+    notifications: new Notifications(store),
+    cutOff: new CutOff(store),
     sessions: new Sessions(store),
     outbox: new Outbox(store),
     inbox: new Inbox(store),
