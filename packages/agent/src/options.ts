@@ -115,11 +115,11 @@ export interface ReceiveOptions {
   readonly idleSeconds?: number;
 }
 
-type Check = (value: unknown) => boolean;
-type Checks<T> = { readonly [K in keyof Required<T>]: Check };
+export type Check = (value: unknown) => boolean;
+export type Checks<T> = { readonly [K in keyof Required<T>]: Check };
 
-const isBoolean: Check = (value) => typeof value === "boolean";
-const isText: Check = (value) => typeof value === "string" && value.length > 0;
+export const isBoolean: Check = (value) => typeof value === "boolean";
+export const isText: Check = (value) => typeof value === "string" && value.length > 0;
 const isObject: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
 const isPassword: Check = (value) => typeof value === "string" || value instanceof SecretBytes || typeof value === "function";
 const isSignal: Check = (value) => value instanceof AbortSignal;
@@ -127,10 +127,8 @@ const oneOf =
   (...allowed: readonly string[]): Check =>
   (value) =>
     typeof value === "string" && allowed.includes(value);
-const wholeNumber =
-  (min: number, max: number): Check =>
-  (value) =>
-    typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
+export const wholeNumber: (min: number, max: number) => Check = (min, max) => (value) =>
+  typeof value === "number" && Number.isInteger(value) && value >= min && value <= max;
 
 const seconds: Check = (value) => typeof value === "number" && value >= 0 && value <= 86_400;
 
@@ -188,7 +186,8 @@ const SEND_CHECKS: Checks<SendOptions> = {
 const RECEIVE_CHECKS: Checks<ReceiveOptions> = { signal: isSignal, idleSeconds: seconds };
 const FLUSH_CHECKS: Checks<FlushOptions> = { timeoutSeconds: seconds };
 
-function check<T extends object>(options: unknown, checks: Checks<T>): T {
+/** For the options of one call, checked beside what they are for. @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function check<T extends object>(options: unknown, checks: Checks<T>): T {
   if (!isObject(options)) throw invalid("options", "The options are not an object.");
   for (const [name, value] of Object.entries(options as object)) {
     if (!Object.hasOwn(checks, name)) throw talosError("UNKNOWN_OPTION", undefined, { details: { option: name } });
