@@ -76,32 +76,36 @@ export function judgeSignature(input: JudgementInput, crypto: Pick<Crypto, "sha2
 }
 
 function judgeStanding(input: JudgementInput, state: LogState, crypto: Pick<Crypto, "sha256">): SignatureJudgement {
-  const { log, proof, seenBefore = false } = input;
+  const { signature, log, proof, seenBefore = false } = input;
   if (state.event === "revocation") return { verdict: "unproved", ground: "after-the-end" };
-  const retiring = log.states.findIndex((later) => later.head.seq > state.head.seq && ends(later, state));
-  if (retiring < 0) return { verdict: "valid", ground: "in-force" };
+  const end = endOfKey(log, state);
+  if (end === undefined) return { verdict: "valid", ground: "in-force" };
   if (seenBefore) return { verdict: "valid-then-retired", ground: "seen-before" };
   if (proof === undefined) return { verdict: "unproved", ground: "no-proof" };
-  return judgeProof(input, proof, log.states.slice(state.head.seq + 1), retiring, crypto);
-}
-
-function ends(later: LogState, state: LogState): boolean {
-  return later.event === "revocation" || !samePublicKey(later.identityKey, state.identityKey);
-}
-
-/** @param later the events after the one that the signature names; of these, the ones up to the retiring event were signed in time */
-function judgeProof(
-  { signature }: JudgementInput,
-  proof: SignatureProof,
-  later: readonly LogState[],
-  retiring: number,
-  crypto: Pick<Crypto, "sha256">,
-): SignatureJudgement {
-  const heads = later.filter(({ head }) => head.seq <= retiring).flatMap(({ auditHead }): AuditHead[] => (auditHead ? [auditHead] : []));
-  if (!heads.some((head) => provesSignature(proof, signature, head, crypto))) return { verdict: "unproved", ground: "proof-does-not-fit" };
-  const suspectFrom = Math.min(...later.map((state) => state.suspectFrom ?? Number.POSITIVE_INFINITY));
-  if (proof.index >= suspectFrom) return { verdict: "unproved", ground: "suspect" };
+  const fits = end.auditHeads.some((head) => provesSignature(proof, signature, head, crypto));
+  if (!fits) return { verdict: "unproved", ground: "proof-does-not-fit" };
+  if (proof.index >= end.suspectFrom) return { verdict: "unproved", ground: "suspect" };
   return { verdict: "valid-then-retired", ground: "on-record" };
+}
+
+/** How a key ended, as far as it matters for what was signed with it. */
+export interface EndOfKey {
+  /** Seq of the event that retired it: a rotation to another key, or the revocation. */
+  readonly seq: number;
+  /** Carried by that event, and by events before it while the key was in force; in order. */
+  readonly auditHeads: readonly AuditHead[];
+  /** What stands on record from this index on is in doubt, by this or any later event. Infinity: nothing. */
+  readonly suspectFrom: number;
+}
+
+/** How the key ended that was in force at that state of the log; undefined while it is in force. */
+export function endOfKey(log: IdentityLog, state: LogState): EndOfKey | undefined {
+  const later = log.states.slice(state.head.seq + 1);
+  const ended = later.findIndex(({ event, identityKey }) => event === "revocation" || !samePublicKey(identityKey, state.identityKey));
+  if (ended < 0) return undefined;
+  const auditHeads = later.slice(0, ended + 1).flatMap(({ auditHead }): AuditHead[] => (auditHead === undefined ? [] : [auditHead]));
+  const suspectFrom = Math.min(...later.map((event) => event.suspectFrom ?? Number.POSITIVE_INFINITY));
+  return { seq: state.head.seq + 1 + ended, auditHeads, suspectFrom };
 }
 
 /** The key that the named event put in force, or left in force, where it is one of those that were cut off. */
