@@ -60,6 +60,11 @@ export const ERROR_CODES = {
     message: "A newer prekey batch is published already.",
     hint: "Read the published one and make the next batch on top of it.",
   },
+  BATCH_VOID: {
+    exitCode: 5,
+    message: "The prekey batch was made under an identity key that its agent has declared compromised, or after which it was revoked.",
+    hint: "Fetch it again; the agent publishes a new one when it rotates.",
+  },
   BUNDLE_INVALID: {
     exitCode: 5,
     message: "The prekey bundle does not match the peer's signed batch.",
@@ -179,6 +184,11 @@ export const ERROR_CODES = {
     exitCode: 4,
     message: "The file does not exist or cannot be read.",
     hint: "Check the path and its permissions.",
+  },
+  FINGERPRINT_MISMATCH: {
+    exitCode: 5,
+    message: "The digits are not those of this agent and this peer.",
+    hint: "Read them out once more; if they differ, somebody stands between you: do not trust this peer.",
   },
   GENERATION_FENCED: {
     exitCode: 5,
@@ -333,17 +343,32 @@ export const ERROR_CODES = {
   PEER_FORKED: {
     exitCode: 5,
     message: "The peer's identity log has forked.",
-    hint: "Ask the peer over another channel which history is its own, then decide with talos peers verify.",
+    hint: "Ask the peer over another channel which history is its own; then accept the one seen first, or forget the peer and add it again.",
+  },
+  PEER_HAS_MESSAGES: {
+    exitCode: 5,
+    message: "Messages to this peer have not been delivered yet.",
+    hint: "Wait until they are delivered, or say that they are to be thrown away.",
   },
   PEER_HEAD_STALE: {
     exitCode: 5,
     message: "What is known of the peer's identity is too old to send under.",
     hint: "It is fetched again by itself once the directory has a fresh certificate.",
   },
+  PEER_REVOKED: {
+    exitCode: 5,
+    message: "The peer has ended its identity.",
+    hint: "Nothing can be sent to it any more; ask its owner which agent has taken its place.",
+  },
   PEER_UNKNOWN: {
     exitCode: 4,
     message: "No agent with this name or id is known.",
     hint: "Check the id, or add the peer with talos peers add.",
+  },
+  PEER_UNVERIFIED: {
+    exitCode: 5,
+    message: "This peer's identity has not been verified, and the policy of this agent asks for that.",
+    hint: "Compare the fingerprint with the peer over another channel, then talos peers verify.",
   },
   PERMISSIONS_TOO_OPEN: {
     exitCode: 5,
