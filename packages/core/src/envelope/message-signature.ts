@@ -3,7 +3,7 @@
 import { utf8 } from "../bytes/utf8.ts";
 import { BinaryWriter } from "../codec/binary.ts";
 import { talosError } from "../errors/talos-error.ts";
-import { logAt, type IdentityLog } from "../identity/log.ts";
+import { keysAt, type IdentityLog } from "../identity/log.ts";
 import type { Certificate } from "../instance/certificate.ts";
 import type { AgentId } from "../keys/agent-id.ts";
 import { headToBinary, type LogHead } from "../keys/heads.ts";
@@ -57,7 +57,7 @@ export type ResolvedSigner =
  *
  * @param signer for "instance" a certificate that was verified under that log
  * @throws TalosError SIGNATURE_INVALID; CERTIFICATE_EXPIRED when the message's time lies outside the certificate's, with 10 minutes of slack;
- *   HEAD_UNKNOWN
+ *   HEAD_UNKNOWN; AGENT_REVOKED
  */
 export function verifyMessageSignature(
   log: IdentityLog,
@@ -66,7 +66,7 @@ export function verifyMessageSignature(
   signature: Uint8Array,
   crypto: Pick<Crypto, "verifySignature">,
 ): void {
-  const key = signer.kind === "instance" ? signer.certificate.instanceKey : logAt(log, signer.head).identityKey;
+  const key = signer.kind === "instance" ? signer.certificate.instanceKey : keysAt(log, signer.head).identityKey;
   const reference: MessageSigner = signer.kind === "instance" ? { kind: "instance", certificateHash: signer.certificate.hash } : signer;
   if (!crypto.verifySignature(key.algorithm, key.bytes, messageSignatureBytes(reference, facts), signature))
     throw talosError("SIGNATURE_INVALID");

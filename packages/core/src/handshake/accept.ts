@@ -3,7 +3,7 @@
 // Source: docs/protocol/handshake.md; Signal's X3DH (3.4) and PQXDH (3.4).
 import { equalBytes } from "../bytes/bytes.ts";
 import { talosError } from "../errors/talos-error.ts";
-import { logAt, type IdentityLog } from "../identity/index.ts";
+import { keysAt, type IdentityLog } from "../identity/index.ts";
 import type { AgentId } from "../keys/agent-id.ts";
 import type { LogHead } from "../keys/heads.ts";
 import type { PublicKey } from "../keys/public-key.ts";
@@ -62,14 +62,14 @@ export interface Acceptance extends HandshakeResult {
  * Derives the session secret. Private keys are only used, never kept or wiped: whether a one-time prekey ends is decided by the first
  * message.
  *
- * @throws TalosError HANDSHAKE_REFUSED if the header and the keys given do not belong together; HEAD_UNKNOWN; WEAK_PUBLIC_KEY;
+ * @throws TalosError HANDSHAKE_REFUSED if the header and the keys given do not belong together; HEAD_UNKNOWN; AGENT_REVOKED; WEAK_PUBLIC_KEY;
  *   INVALID_ARGUMENT for a secret of another length
  */
 export function accept(input: AcceptInput, crypto: Crypto): Acceptance {
   using dh2 = input.dhLongTerm;
   const { own, initiatorLog, header, firstRatchetKey } = input;
   checkInitiator(input);
-  const { identityKey, encryptionKey } = logAt(initiatorLog, header.head);
+  const { identityKey, encryptionKey } = keysAt(initiatorLog, header.head);
   checkPrekeys(own, header);
 
   const { signedPrekey, oneTimePrekey } = own;

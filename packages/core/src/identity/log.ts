@@ -48,6 +48,16 @@ export function logAt(log: IdentityLog, head: LogHead): LogState {
   return state;
 }
 
+/**
+ * The keys under which something could be made at that head. Throws HEAD_UNKNOWN as `logAt`; AGENT_REVOKED at a revocation: whoever has the
+ * key of a revoked agent can make nothing more with it.
+ */
+export function keysAt(log: IdentityLog, head: LogHead): InstalledKeys {
+  const state = logAt(log, head);
+  if (state.event === "revocation") throw talosError("AGENT_REVOKED");
+  return state;
+}
+
 /** What was in force after event `seq`. Throws HEAD_UNKNOWN when the log has no such event. */
 export function stateAt(log: IdentityLog, seq: number): LogState {
   const state = log.states[seq];

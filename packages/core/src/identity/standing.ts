@@ -9,7 +9,7 @@ export type HeadStanding = "current" | "migrating" | "ended" | "void";
 
 export interface VerifierMemory {
   /** When this verifier first saw event `seq` of the log, milliseconds. */
-  seenAt(seq: number): number;
+  readonly seenAt: (seq: number) => number;
   /** The verifier's clock, milliseconds. */
   readonly now: number;
 }

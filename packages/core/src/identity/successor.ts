@@ -3,42 +3,59 @@
 import { equalBytes } from "../bytes/bytes.ts";
 import { toHex } from "../bytes/hex.ts";
 import { talosError, type TalosError } from "../errors/talos-error.ts";
-import type { PublicKey } from "../keys/public-key.ts";
 import type { Crypto } from "../primitives/crypto.ts";
-import type { IdentityEvent, RevocationEvent, RotationEvent } from "./event.ts";
+import type { Authority, IdentityEvent, InstalledKeys, RevocationEvent, RotationEvent } from "./event.ts";
 import type { LogState } from "./log.ts";
 import { keyCommitment, verifyEventSignatures, type UnverifiedEvent } from "./signed-event.ts";
 
 export type LogCrypto = Pick<Crypto, "sha256" | "verifySignature">;
 
-/** The keys and commitments that a branch has used so far: none of them may come again. */
+/**
+ * The keys that a branch has named so far. Signing keys are kept as commitments: those committed to, and those installed that were never
+ * committed to.
+ */
 export class UsedKeys {
-  readonly #keys: Set<string> = new Set();
-  readonly #commitments: Set<string> = new Set();
+  readonly #signing: Set<string> = new Set();
+  readonly #encryption: Set<string> = new Set();
+  readonly #crypto: LogCrypto;
 
-  constructor(states: readonly LogState[]) {
-    for (const state of states) if (state.event !== "revocation") this.add(state);
+  constructor(states: readonly LogState[], crypto: LogCrypto) {
+    this.#crypto = crypto;
+    for (const state of states) this.#add(state, state.authority);
   }
 
-  add({ identityKey, encryptionKey, next }: LogState): void {
-    this.#keys.add(entryOf(identityKey)).add(entryOf(encryptionKey));
-    this.#commitments.add(toHex(next.online));
-    if (next.recovery !== undefined) this.#commitments.add(toHex(next.recovery));
+  /**
+   * Takes the keys of an event. What was in use, or what a thief may have found waiting, is no new key.
+   *
+   * @param repeated the recovery commitment, where this event only repeats it
+   * @throws TalosError LOG_INVALID (`details.reason`: spent-key); this is then of no use any more
+   */
+  take(keys: InstalledKeys, authority?: Authority, repeated?: Uint8Array): void {
+    if (!this.#add(keys, authority, repeated)) throw logInvalid("spent-key");
   }
 
-  hasKey(key: PublicKey): boolean {
-    return this.#keys.has(entryOf(key));
+  /** Whether every one of them is new. */
+  #add({ identityKey, encryptionKey, next }: InstalledKeys, authority?: Authority, repeated?: Uint8Array): boolean {
+    const commitments = [next.online];
+    // Online, the new identity key is the one that was committed to.
+    if (authority !== "online") commitments.push(keyCommitment(identityKey, this.#crypto));
+    if (next.recovery !== undefined && repeated === undefined) commitments.push(next.recovery);
+    const added = commitments.map((commitment) => addNew(this.#signing, commitment));
+    return addNew(this.#encryption, encryptionKey.bytes) && !added.includes(false);
   }
+}
 
-  hasCommitment(commitment: Uint8Array): boolean {
-    return this.#commitments.has(toHex(commitment));
-  }
+function addNew(set: Set<string>, bytes: Uint8Array): boolean {
+  const entry = toHex(bytes);
+  const isNew = !set.has(entry);
+  set.add(entry);
+  return isNew;
 }
 
 /**
  * Verifies one event as the successor of another and returns what is then in force.
  *
- * @param used of the branch up to `before`
+ * @param used of the branch up to `before`; takes the keys of the event
  * @throws TalosError LOG_INVALID (`details.reason`: second-inception, after-revocation, out-of-order, another-predecessor, no-such-authority,
  *   another-commitment, recovery-commitment, spent-key); SIGNATURE_INVALID
  */
@@ -49,7 +66,7 @@ export function verifySuccessor(before: LogState, unverified: UnverifiedEvent, u
   if (event.seq !== before.head.seq + 1) throw logInvalid("out-of-order");
   if (!equalBytes(event.previous, before.head.hash)) throw logInvalid("another-predecessor");
   checkRevealed(before, event, crypto);
-  if (event.kind === "rotation") checkInstalled(before, event, used, crypto);
+  if (event.kind === "rotation") checkInstalled(before, event, used);
   verifyEventSignatures(unverified, crypto, before.identityKey);
   const { seq, authority, reason, suspectFrom, auditHead, time } = event;
   const installed = event.kind === "rotation" ? event : before;
@@ -85,25 +102,12 @@ function checkRevealed(before: LogState, { authority, revealedKey }: RotationEve
   if (!equalBytes(commitment, keyCommitment(revealedKey, crypto))) throw logInvalid("another-commitment");
 }
 
-function checkInstalled(before: LogState, event: RotationEvent, used: UsedKeys, crypto: LogCrypto): void {
-  const { authority, identityKey, encryptionKey, next } = event;
-  if (!keepsRecovery(before, event, used)) throw logInvalid("recovery-commitment");
-  // A key that was in use, or that a thief may have found waiting, is no new key.
-  const isSpent =
-    used.hasKey(identityKey) ||
-    used.hasKey(encryptionKey) ||
-    used.hasCommitment(next.online) ||
-    (authority === "recovery" && used.hasCommitment(keyCommitment(identityKey, crypto))) ||
-    equalBytes(next.online, keyCommitment(identityKey, crypto));
-  if (isSpent) throw logInvalid("spent-key");
-}
-
-/** Online may add a recovery commitment where there was none; a recovery event brings the next one. */
-function keepsRecovery({ next: before }: LogState, { authority, next }: RotationEvent, used: UsedKeys): boolean {
-  if (authority === "recovery") return next.recovery !== undefined && !used.hasCommitment(next.recovery);
-  return before.recovery === undefined || (next.recovery !== undefined && equalBytes(next.recovery, before.recovery));
-}
-
-function entryOf(key: PublicKey): string {
-  return `${key.algorithm}:${toHex(key.bytes)}`;
+/** Online may add a recovery commitment where there was none; a recovery event brings the next one. No key comes twice. */
+function checkInstalled({ next: before }: LogState, event: RotationEvent, used: UsedKeys): void {
+  const { authority, next } = event;
+  const repeated = authority === "online" ? before.recovery : undefined;
+  if (repeated !== undefined && (next.recovery === undefined || !equalBytes(next.recovery, repeated)))
+    throw logInvalid("recovery-commitment");
+  if (authority === "recovery" && next.recovery === undefined) throw logInvalid("recovery-commitment");
+  used.take(event, authority, repeated);
 }

@@ -19,9 +19,9 @@ export type LogVerdict =
       readonly added: readonly Uint8Array[];
       readonly cutOff: readonly Uint8Array[];
     }
-  /** Two branches of one authority: the one seen first stands. Both first events are evidence. */
+  /** Two branches of one authority: the one seen first stands. `contender` and `standing` are the events that contend, evidence both. */
   | { readonly kind: "forked"; readonly log: IdentityLog; readonly contender: Uint8Array; readonly standing: Uint8Array }
-  /** A branch that the known recovery event has cut off: nothing changes. */
+  /** A branch that the recovery event `standing` has cut off, or that came too late for it: nothing changes. */
   | { readonly kind: "refused"; readonly log: IdentityLog; readonly contender: Uint8Array; readonly standing: Uint8Array };
 
 /**
@@ -48,7 +48,7 @@ export function verifyLog(
   const start = known ?? startLog(first, crypto);
   if (expected !== undefined && !equalBytes(start.agentId, expected)) throw logInvalid("other-agent");
   if (known === undefined) return { kind: "accepted", log: extendLog(start, events.slice(1), crypto) };
-  const shared = sharedLength(known, events, crypto);
+  const shared = sharedLength(known.states, known.events, events, crypto);
   const added = events.slice(shared);
   if (shared === 0) throw logInvalid("other-agent");
   if (shared === known.events.length) {
@@ -60,26 +60,38 @@ export function verifyLog(
   return judgeBranches(known, shared, added, crypto);
 }
 
-/** A recovery key outranks every online key; where neither branch has it, or both, the one seen first stands. */
+/**
+ * Two branches from one event on. A recovery event decides between them where the authority that signed it was in force before they parted;
+ * once one has decided, it is final. Where none has, the branch seen first stands.
+ */
 function judgeBranches(known: IdentityLog, shared: number, added: readonly Uint8Array[], crypto: LogCrypto): LogVerdict {
-  const contending = extendLog(logOf(known.agentId, known.events.slice(0, shared), known.states.slice(0, shared)), added, crypto);
-  const isRecovered = hasRecovery(known, shared);
-  const recovers = hasRecovery(contending, shared);
-  if (recovers && !isRecovered) {
+  const common = logOf(known.agentId, known.events.slice(0, shared), known.states.slice(0, shared));
+  const contending = extendLog(common, added, crypto);
+  const decided = recoveryIn(known, shared);
+  // A commitment that the contending branch brought itself is no more than its own word.
+  const decides = common.next.recovery === undefined ? undefined : recoveryIn(contending, shared);
+  if (decides !== undefined && decided === undefined) {
     return { kind: "replaced", log: contending, added: contending.events.slice(shared), cutOff: known.events.slice(shared) };
   }
-  const evidence = { contender: contending.events[shared] as Uint8Array, standing: known.events[shared] as Uint8Array };
-  return { kind: isRecovered && !recovers ? "refused" : "forked", log: known, ...evidence };
+  return {
+    kind: decided !== undefined && decides === undefined ? "refused" : "forked",
+    log: known,
+    contender: decides ?? (contending.events[shared] as Uint8Array),
+    standing: decided ?? (known.events[shared] as Uint8Array),
+  };
 }
 
-function hasRecovery(log: IdentityLog, from: number): boolean {
-  return log.states.slice(from).some(({ authority }) => authority === "recovery");
+/** The first recovery event from that place on. */
+function recoveryIn(log: IdentityLog, from: number): Uint8Array | undefined {
+  const seq = log.states.findIndex((state, index) => index >= from && state.authority === "recovery");
+  return log.events[seq];
 }
 
 function startLog(wire: Uint8Array, crypto: LogCrypto): IdentityLog {
   const unverified = decodeEvent(wire, crypto);
   const { event, hash } = unverified;
   if (event.kind !== "inception") throw logInvalid("not-an-inception");
+  new UsedKeys([], crypto).take(event);
   verifyEventSignatures(unverified, crypto);
   const { identityKey, identityProtection, encryptionKey, encryptionProtection, next, time } = event;
   const state: LogState = Object.freeze({
@@ -100,10 +112,9 @@ function extendLog(log: IdentityLog, added: readonly Uint8Array[], crypto: LogCr
   if (added.length === 0) return log;
   const events = [...log.events];
   const states = [...log.states];
-  const used = new UsedKeys(states);
+  const used = new UsedKeys(states, crypto);
   for (const wire of added) {
     const state = verifySuccessor(states.at(-1) as LogState, decodeEvent(wire, crypto), used, crypto);
-    if (state.event === "rotation") used.add(state);
     events.push(new Uint8Array(wire));
     states.push(state);
   }
@@ -120,25 +131,35 @@ function logOf(id: AgentId, events: readonly Uint8Array[], states: readonly LogS
 }
 
 /** How many events are those that are known, whatever valid or invalid signatures they carry this time: what was verified stays. */
-function sharedLength(known: IdentityLog, events: readonly Uint8Array[], crypto: LogCrypto): number {
-  const most = Math.min(known.events.length, events.length);
-  for (let seq = 0; seq < most; seq++) {
-    const wire = events[seq] as Uint8Array;
-    if (equalBytes(wire, known.events[seq] as Uint8Array)) continue;
-    if (!equalBytes(decodeEvent(wire, crypto).hash, (known.states[seq] as LogState).head.hash)) return seq;
+function sharedLength(
+  states: readonly LogState[],
+  events: readonly Uint8Array[],
+  given: readonly Uint8Array[],
+  crypto: Pick<LogCrypto, "sha256">,
+): number {
+  const most = Math.min(events.length, given.length);
+  for (let index = 0; index < most; index++) {
+    const wire = given[index] as Uint8Array;
+    if (equalBytes(wire, events[index] as Uint8Array)) continue;
+    if (!equalBytes(decodeEvent(wire, crypto).hash, (states[index] as LogState).head.hash)) return index;
   }
   return most;
 }
 
 /**
  * The whole chain that a source has, from a log that is known and the events that it sent: its later ones, a contending one, or all of them.
+ * Events that are all known give the known chain, so that one delivered twice is no step back.
  *
  * @param later in order; the first one says by its own number where it belongs
  * @throws TalosError LOG_INVALID (`details.reason`: gap) where events between are missing; MALFORMED and others of the form of an event
  */
 export function chainWith(known: IdentityLog | undefined, later: readonly Uint8Array[], crypto: Pick<LogCrypto, "sha256">): Uint8Array[] {
+  const { events, states }: Pick<IdentityLog, "events" | "states"> = known ?? { events: [], states: [] };
   const [first] = later;
-  const from = first === undefined ? (known?.events.length ?? 0) : seqOf(decodeEvent(first, crypto).event);
-  if (from > (known?.events.length ?? 0)) throw logInvalid("gap");
-  return [...(known?.events.slice(0, from) ?? []), ...later];
+  if (first === undefined) return [...events];
+  const from = seqOf(decodeEvent(first, crypto).event);
+  if (from > events.length) throw logInvalid("gap");
+  const isKnown =
+    from + later.length <= events.length && sharedLength(states.slice(from), events.slice(from), later, crypto) === later.length;
+  return isKnown ? [...events] : [...events.slice(0, from), ...later];
 }

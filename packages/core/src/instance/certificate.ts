@@ -4,7 +4,7 @@ import { equalBytes } from "../bytes/bytes.ts";
 import { malformedField } from "../codec/fields.ts";
 import { encodeStruct, StructReader, type Extension } from "../codec/struct.ts";
 import { talosError } from "../errors/talos-error.ts";
-import { logAt, type IdentityLog } from "../identity/log.ts";
+import { keysAt, type IdentityLog } from "../identity/log.ts";
 import { standingOf, type VerifierMemory } from "../identity/standing.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { MAX_HOME_DIRECTORIES, readDirectories } from "../keys/directory-url.ts";
@@ -108,7 +108,7 @@ function readBody(body: Uint8Array, knownExtensions?: readonly number[]): Certif
  * Verifies a certificate under the log of the agent that it should belong to.
  *
  * @param now the verifier's clock in milliseconds, where it matters that the certificate is valid now; 10 minutes of slack on either side
- * @throws TalosError CERTIFICATE_INVALID (another agent's), HEAD_UNKNOWN, SIGNATURE_INVALID, CERTIFICATE_EXPIRED (also: not valid yet),
+ * @throws TalosError CERTIFICATE_INVALID (another agent's), HEAD_UNKNOWN, AGENT_REVOKED, SIGNATURE_INVALID, CERTIFICATE_EXPIRED (also: not valid yet),
  *   MALFORMED, UNSUPPORTED_VERSION, UNSUPPORTED_SUITE, UNSUPPORTED_EXTENSION, WEAK_PUBLIC_KEY
  */
 export function verifyCertificate(
@@ -120,7 +120,7 @@ export function verifyCertificate(
   const signed = decodeSigned(wire, STRUCTURE, MAX_CERTIFICATE_BYTES);
   const fields = readBody(signed.body);
   if (!equalBytes(fields.agentId, log.agentId)) throw talosError("CERTIFICATE_INVALID");
-  const { identityKey } = logAt(log, fields.head);
+  const { identityKey } = keysAt(log, fields.head);
   verifySigned(LABELS.signInstanceCertificate, signed, new Map([[ROLE.holder, identityKey]]), crypto);
   if (now !== undefined && !isWithinSlack(fields, now)) throw talosError("CERTIFICATE_EXPIRED");
   const certificate = { ...fields, wire: new Uint8Array(wire), hash: labelledHash(LABELS.hashInstanceCertificate, signed.body, crypto) };

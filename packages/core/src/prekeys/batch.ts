@@ -4,7 +4,7 @@ import { equalBytes } from "../bytes/bytes.ts";
 import { malformedField } from "../codec/fields.ts";
 import { encodeStruct, StructReader, type Extension } from "../codec/struct.ts";
 import { talosError } from "../errors/talos-error.ts";
-import { logAt, type IdentityLog } from "../identity/log.ts";
+import { keysAt, type IdentityLog } from "../identity/log.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { MAX_HOME_DIRECTORIES, readDirectories } from "../keys/directory-url.ts";
 import { headToCbor, readLogHead, type LogHead } from "../keys/heads.ts";
@@ -118,7 +118,7 @@ export function batchHash(wire: Uint8Array, crypto: Pick<Crypto, "sha256">): Uin
  * Verifies a batch under the log of the agent that it should belong to.
  *
  * @param now the verifier's clock in milliseconds; absent: form and signature only
- * @throws TalosError SIGNATURE_INVALID, HEAD_UNKNOWN, BATCH_INVALID (another agent's), BATCH_EXPIRED (also: not valid yet),
+ * @throws TalosError SIGNATURE_INVALID, HEAD_UNKNOWN, AGENT_REVOKED, BATCH_INVALID (another agent's), BATCH_EXPIRED (also: not valid yet),
  *   MALFORMED, UNSUPPORTED_VERSION, UNSUPPORTED_SUITE, UNSUPPORTED_EXTENSION
  */
 export function verifyBatch(
@@ -130,7 +130,7 @@ export function verifyBatch(
   const signed = decodeSigned(wire, STRUCTURE, MAX_BATCH_BYTES);
   const fields = readBody(signed.body);
   if (!equalBytes(fields.agentId, log.agentId)) throw talosError("BATCH_INVALID");
-  const { identityKey } = logAt(log, fields.head);
+  const { identityKey } = keysAt(log, fields.head);
   verifySigned(LABELS.signPrekeyBatch, signed, new Map([[ROLE.holder, identityKey]]), crypto);
   if (now !== undefined && !isOffered(fields, now)) throw talosError("BATCH_EXPIRED");
   const batch = { ...fields, wire: new Uint8Array(wire), hash: labelledHash(LABELS.hashPrekeyBatch, signed.body, crypto) };
