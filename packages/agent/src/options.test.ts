@@ -77,11 +77,13 @@ test("options that are right pass, and undefined means absent", () => {
   );
 });
 
-test("a recovery kit is refused by name until there is one", () => {
-  assert.equal(
-    code(() => checkCreateOptions({ recoveryKit: { path: "/x", password: "y" } })),
-    "OPTION_NOT_AVAILABLE",
-  );
+test("a recovery kit needs its path and its password, and knows nothing else", () => {
+  const kit = (recoveryKit: unknown): string => code(() => checkCreateOptions({ recoveryKit }));
+  assert.equal(kit({ path: "/x", password: "y" }), "no error");
+  assert.equal(kit({ path: "/x", password: "y", shares: 5 }), "UNKNOWN_OPTION");
+  for (const bad of [{ path: "/x" }, { password: "y" }, {}, { path: "", password: "y" }, { path: 5, password: "y" }, "/x", null]) {
+    assert.equal(kit(bad), "INVALID_ARGUMENT");
+  }
 });
 
 test("a name cannot leave its folder", () => {

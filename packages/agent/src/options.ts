@@ -31,6 +31,14 @@ export interface UnlockOptions {
   readonly credential?: string;
 }
 
+/** A recovery kit that is to be made. */
+export interface NewRecoveryKit {
+  /** Of a file that is not there yet, best on a medium of its own; never in the data directory. */
+  readonly path: string;
+  /** The kit's own: another one than what opens the data directory. */
+  readonly password: PasswordSource;
+}
+
 interface CommonOptions extends UnlockOptions {
   /** URL of the home directory, `http(s)://host[:port]`. Default: the one used last. */
   readonly directory?: string;
@@ -54,8 +62,8 @@ export interface CreateOptions extends CommonOptions {
   readonly dataDir?: string;
   /** What to do when there is no agent in the data directory. Default `"create"`. */
   readonly ifMissing?: "create" | "fail";
-  /** Not available in this release: refused by name. */
-  readonly recoveryKit?: { readonly path: string; readonly password: PasswordSource };
+  /** Make a recovery kit with the agent; of one that is there already nothing is made. */
+  readonly recoveryKit?: NewRecoveryKit;
   /** Take a password that can be guessed, for a trial. Well-known defaults are refused all the same. Default false. */
   readonly allowWeakPassword?: boolean;
 }
@@ -149,6 +157,8 @@ const COMMON_CHECKS: Checks<CommonOptions> = {
   maxHeadAgeDays: wholeNumber(1, 365),
 };
 
+const NEW_KIT_CHECKS: Checks<NewRecoveryKit> = { path: isText, password: isPassword };
+
 const OPEN_CHECKS: Checks<OpenOptions> = { ...CHOICE_CHECKS, ...COMMON_CHECKS };
 
 const CREATE_CHECKS: Checks<CreateOptions> = {
@@ -196,19 +206,19 @@ export function check<T extends object>(options: unknown, checks: Checks<T>): T 
   return options as T;
 }
 
+function requireGiven<T extends object>(options: T, names: readonly (keyof T & string)[]): void {
+  for (const name of names) if (options[name] === undefined) throw invalid(name, `The option ${name} is needed.`);
+}
+
 function invalid(option: string, message = `The option ${option} has a value that is not allowed.`): TalosError {
   return talosError("INVALID_ARGUMENT", message, { details: { option } });
 }
 
-/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, OPTION_NOT_AVAILABLE (recoveryKit) */
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkCreateOptions(options: unknown): CreateOptions {
   const checked = check<CreateOptions>(options, CREATE_CHECKS);
-  if (checked.recoveryKit !== undefined) {
-    throw talosError("OPTION_NOT_AVAILABLE", "This release cannot make a recovery kit yet; create the agent without one.", {
-      details: { option: "recoveryKit" },
-      hint: "Leave recoveryKit out; a kit can be added to the agent later.",
-    });
-  }
+  if (checked.recoveryKit !== undefined) check<NewRecoveryKit>(checked.recoveryKit, NEW_KIT_CHECKS);
+  if (checked.recoveryKit !== undefined) requireGiven(checked.recoveryKit, ["path", "password"]);
   checkDirectory(checked);
   return checked;
 }

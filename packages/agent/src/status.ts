@@ -17,6 +17,7 @@ import { isPublished } from "./lifecycle/publish-plan.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
+import { recoveryStatus, type RecoveryStatus } from "./recovery-kit/kit-status.ts";
 import { finalName } from "./vault/keys/layout.ts";
 import {
   HOME_DIRECTORY,
@@ -123,8 +124,7 @@ export interface AgentStatus {
   /** Proof of copies and of reused counters of peers. */
   readonly evidence: readonly { readonly kind: string; readonly peerDid: string; readonly at: number }[];
   readonly findings: readonly { readonly code: string; readonly file: string; readonly message: string }[];
-  /** Without a recovery kit only the online authority stands behind the identity. */
-  readonly recovery: "none";
+  readonly recovery: RecoveryStatus;
   /** Who has the data directory open, when asked from outside. */
   readonly holder?: LockHolder;
 }
@@ -176,7 +176,7 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     kept: tx.kept.list().map(keptStatus),
     evidence: tx.peers.conflicts().map(({ kind, agentId, seenAt }) => ({ kind, peerDid: agentIdToDid(agentId), at: seenAt })),
     findings: findings.map(({ code, file, message }) => ({ code, file, message })),
-    recovery: "none",
+    recovery: recoveryStatus(tx),
     ...(holder === undefined ? {} : { holder }),
   };
 }

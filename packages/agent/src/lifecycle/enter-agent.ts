@@ -1,7 +1,7 @@
 /**
  * From checked options to an opened agent: which folder, what opens it, made or opened, and whose it must be. Knows no loop.
  */
-import { didToAgentId, equalBytes, talosError, type AgentId, type Crypto } from "@talos/core";
+import { didToAgentId, equalBytes, talosError, type AgentId, type Crypto, type SecretBytes } from "@talos/core";
 import { parseDirectoryUrl } from "../directory/directory-url.ts";
 import type { Environment } from "../environment.ts";
 import {
@@ -16,6 +16,7 @@ import {
   type OpenOptions,
 } from "../options.ts";
 import { isUnlockGiven, readUnlock, requireStrongPassword } from "../password/index.ts";
+import { isUnlock, readKitPlace } from "../recovery-kit/new-kit.ts";
 import { Vault, type VaultInspection } from "../vault/index.ts";
 import { createAgent } from "./create-agent.ts";
 import { openAgent, type OpenedAgent } from "./open-agent.ts";
@@ -24,13 +25,15 @@ const DEFAULT_MAX_HEAD_AGE_DAYS = 21;
 
 /** Opens what is in the folder, or makes it. @throws TalosError as `TalosClient.create` */
 export async function enterOrCreate(environment: Environment, name: string, options: CreateOptions): Promise<OpenedAgent> {
-  const { ifMissing = "create", recoveryKit: _none, allowWeakPassword = false, ...common } = checkCreateOptions(options);
+  const { ifMissing = "create", recoveryKit, allowWeakPassword = false, ...common } = checkCreateOptions(options);
   const open: OpenOptions = { ...common, name: checkName(name) };
   const dataDir = dataDirOf(open);
   if (ifMissing === "fail" || open.expectAgentId !== undefined || Vault.exists(dataDir)) return await enter(environment, open);
   using unlock = await readUnlock(open);
   const allowWeak = allowWeakPassword || environment.allowWeakPasswords === true;
   if (unlock.kind === "password") await requireStrongPassword(unlock.secret, { allowWeak, words: [name] });
+  const isKnown = (password: SecretBytes): boolean => isUnlock(unlock, password);
+  using kit = recoveryKit && (await readKitPlace(recoveryKit, { dataDir, isKnown, allowWeak, agentName: name }));
   const directory = open.directory === undefined ? undefined : parseDirectoryUrl(open.directory);
   const vault = await createAgent({
     name,
@@ -42,6 +45,7 @@ export async function enterOrCreate(environment: Environment, name: string, opti
     kdf: environment.kdf,
     keyBackend: open.keyBackend ?? "software",
     directories: directory === undefined ? [] : [directory],
+    recoveryKit: kit,
   });
   return await openedOver(vault, environment, open);
 }

@@ -4,7 +4,6 @@
  */
 import {
   type Crypto,
-  decodeEvent,
   equalBytes,
   type IdentityLog,
   keyCommitment,
@@ -38,7 +37,7 @@ export function kitCommitment(seed: SecretBytes, index: number, crypto: Crypto):
 export function keyInForce(seed: SecretBytes, log: IdentityLog, crypto: Crypto): KeyInForce {
   const { recovery } = log.next;
   if (recovery === undefined) throw talosError("RECOVERY_KIT_NOT_IN_FORCE", undefined, { details: { reason: "none" } });
-  const used = log.events.filter((wire) => isByRecovery(wire, crypto)).length;
+  const used = log.states.filter(({ authority }) => authority === "recovery").length;
   // Once it was used, the last one is the likeliest.
   for (let index = used; index >= 0; index--) {
     using cleanup = new DisposableStack();
@@ -48,9 +47,4 @@ export function keyInForce(seed: SecretBytes, log: IdentityLog, crypto: Crypto):
     return { index, key, [Symbol.dispose]: () => key[Symbol.dispose]() };
   }
   throw talosError("RECOVERY_KIT_NOT_IN_FORCE", undefined, { details: { reason: "other" } });
-}
-
-function isByRecovery(wire: Uint8Array, crypto: Crypto): boolean {
-  const { event } = decodeEvent(wire, crypto);
-  return event.kind !== "inception" && event.authority === "recovery";
 }
