@@ -20,6 +20,13 @@ export type { CheckResult, DoctorCounts, DoctorReport } from "./doctor/doctor.ts
 export type { DiskState } from "./doctor/look.ts";
 export type { RescueReport } from "./lifecycle/rescue-agent.ts";
 export { Custody, custodyIn } from "./custody.ts";
+export { AuditApi, type AuditExportOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";
+export type { AuditCheck, AuditProblem, AuditProblemCode } from "./audit/check-audit.ts";
+export type { ExportedAudit } from "./audit/export-audit.ts";
+export { AUDIT_THEMES, type AuditReview, type AuditTheme, type SignedUnder } from "./audit/review-audit.ts";
+export type { CheckSignatureOptions, SignatureCheck, VerifyAloneOptions, VerifySignatureOptions } from "./signing/check-signature.ts";
+export type { MadeSignature } from "./signing/make-signature.ts";
+export type { ProvedSignature } from "./signing/prove-signature.ts";
 export { SlotsApi } from "./slots.ts";
 export type { PasswordChange } from "./password-change.ts";
 export type {

@@ -1,8 +1,14 @@
 /**
  * An agent that is only looked at: no lock, no generation, no certificate, no network. Works beside a running agent.
  */
-import { agentIdToDid, toHex } from "@talos/core";
+import { agentIdToDid, nodeCrypto, toHex, type AuditEntry } from "@talos/core";
+import { checkListOptions, checkReviewOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";
+import { checkAudit, type AuditCheck } from "./audit/check-audit.ts";
+import { exportAudit, type ExportedAudit } from "./audit/export-audit.ts";
+import { reviewAudit, type AuditReview } from "./audit/review-audit.ts";
 import { fingerprintOf, listPeers, showPeer, type PeerView } from "./peers.ts";
+import { verifyByRecord, type CheckSignatureOptions, type SignatureCheck } from "./signing/check-signature.ts";
+import { proveSignature, readSignature, type ProvedSignature } from "./signing/prove-signature.ts";
 import { readStatus, type AgentStatus } from "./status.ts";
 import { HOME_DIRECTORY, type SlotInfo, type VaultInspection } from "./vault/index.ts";
 
@@ -56,6 +62,39 @@ export class Inspection implements Disposable, AsyncDisposable {
   /** @param peer a DID, an address or a petname @throws TalosError PEER_UNKNOWN, INVALID_ARGUMENT */
   peer(peer: string): PeerView {
     return this.#vault.read((tx) => showPeer(tx, peer));
+  }
+
+  /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, VAULT_CORRUPT */
+  auditEntries(options: AuditListOptions = {}): readonly AuditEntry[] {
+    const page = checkListOptions(options);
+    return this.#vault.read((tx) => tx.audit.page(page));
+  }
+
+  /** Against the newest certificate and the agent's own events. */
+  verifyAudit(): AuditCheck {
+    return this.#vault.read((tx) => checkAudit(tx, this.#vault.agentId, nodeCrypto));
+  }
+
+  /** Everything that the newest certificate covers. @throws TalosError AUDIT_INVALID and others of a damaged vault */
+  exportAudit(): ExportedAudit {
+    return this.#vault.read((tx) => exportAudit(tx, this.#vault.agentId, nodeCrypto));
+  }
+
+  /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, VAULT_CORRUPT */
+  reviewAudit(options: AuditReviewOptions): AuditReview {
+    const { since } = checkReviewOptions(options);
+    return this.#vault.read((tx) => reviewAudit(tx, since));
+  }
+
+  /** @throws TalosError as `TalosClient.signatureProof` */
+  signatureProof(signature: string | Uint8Array): ProvedSignature {
+    const read = readSignature(signature, nodeCrypto);
+    return this.#vault.read((tx) => proveSignature(tx, this.#vault.agentId, read, nodeCrypto));
+  }
+
+  /** By what the agent knows of the signer and saw before; asks nobody and remembers nothing. @throws TalosError as `TalosClient.verify` */
+  verify(options: CheckSignatureOptions): SignatureCheck {
+    return this.#vault.read((tx) => verifyByRecord(tx, this.#vault.agentId, options, nodeCrypto));
   }
 
   close(): void {

@@ -3,6 +3,7 @@
  */
 import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8, zeroBytes, type MessageId } from "@talos/core";
 import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
+import { AuditApi } from "./audit-api.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
@@ -31,6 +32,15 @@ import {
 } from "./options.ts";
 import { changePassword, type PasswordChange } from "./password-change.ts";
 import { fingerprintOf, PeersApi } from "./peers.ts";
+import {
+  verifyAlone,
+  verifyAndRemember,
+  type SignatureCheck,
+  type VerifyAloneOptions,
+  type VerifySignatureOptions,
+} from "./signing/check-signature.ts";
+import { makeSignature, type MadeSignature } from "./signing/make-signature.ts";
+import { proveSignature, readSignature, type ProvedSignature } from "./signing/prove-signature.ts";
 import { SlotsApi } from "./slots.ts";
 import { outboxStatus, readStatus, type AgentStatus, type OutboxMessageStatus } from "./status.ts";
 import { Vault } from "./vault/index.ts";
@@ -55,12 +65,15 @@ export class TalosClient implements AsyncDisposable {
   readonly peers: PeersApi;
   /** The ways into the data directory. */
   readonly slots: SlotsApi;
+  /** What happened to the agent and its keys. */
+  readonly audit: AuditApi;
   readonly #agent: RunningAgent;
 
   private constructor(agent: RunningAgent) {
     this.#agent = agent;
     this.peers = new PeersApi(agent.context);
     this.slots = new SlotsApi(agent.context);
+    this.audit = new AuditApi(agent.context);
   }
 
   /**
@@ -117,6 +130,17 @@ export class TalosClient implements AsyncDisposable {
    */
   static async rescue(options: RescueOptions): Promise<RescueReport> {
     return await rescueIn(systemEnvironment, options);
+  }
+
+  /**
+   * What a signature is worth, for somebody who is no agent: by the signer's log, given or from a directory. `valid` and
+   * `valid-then-retired` are good; nothing else is.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; SIGNATURE_INVALID: not by the key that it names, or of another message, namespace
+   *   or signer; MALFORMED and others of what is none; LOG_INVALID; DIRECTORY_UNREACHABLE, AGENT_UNKNOWN and others of a directory
+   */
+  static async verify(options: VerifyAloneOptions): Promise<SignatureCheck> {
+    return await verifyAlone(systemEnvironment, options);
   }
 
   /** Whether there is an agent in that data directory. @throws TalosError of a folder that is not as it must be */
@@ -226,6 +250,41 @@ export class TalosClient implements AsyncDisposable {
     if (waitFor === undefined) return { messageId: toHex(messageId), ...accepted };
     // A lane needs the network for each step, so no milestone can have passed already.
     return { messageId: toHex(messageId), state: await this.#waitFor(messageId, waitFor, timeoutSeconds, signal) };
+  }
+
+  /**
+   * A signature by the identity key, in a namespace of the application's: it counts there and nowhere else. On record before it is
+   * returned.
+   *
+   * @param namespace 1 to 64 visible ASCII characters
+   * @param message text is signed as UTF-8; it is kept nowhere
+   * @throws TalosError INVALID_ARGUMENT; PLAN_BLOCKED while the identity is being changed; AGENT_REVOKED, INSTANCE_SUPERSEDED,
+   *   GENERATION_FENCED, CLIENT_CLOSED; of the backend; COMMIT_FAILED (nothing is handed out)
+   */
+  async sign(namespace: string, message: string | Uint8Array): Promise<MadeSignature> {
+    return await makeSignature(this.#agent.context, namespace, message);
+  }
+
+  /**
+   * The proof that a signature of this agent was on record when its key ended.
+   *
+   * @throws TalosError PROOF_NOT_POSSIBLE (`details.reason`; `key-in-force`: none is needed yet), SIGNATURE_INVALID (another agent's), MALFORMED
+   *   and others of what is no signature; AUDIT_INVALID, CLIENT_CLOSED
+   */
+  signatureProof(signature: string | Uint8Array): ProvedSignature {
+    const { vault, crypto } = this.#agent.context;
+    const read = readSignature(signature, crypto);
+    return vault.read((tx) => proveSignature(tx, vault.agentId, read, crypto));
+  }
+
+  /**
+   * What a signature is worth, by the newest log of the signer that can be had and by this agent's own record: what was `valid` once stays
+   * `valid-then-retired` here.
+   *
+   * @throws TalosError as the static `verify`; PEER_UNKNOWN where nobody knows the signer; COMMIT_FAILED, CLIENT_CLOSED
+   */
+  async verify(options: VerifySignatureOptions): Promise<SignatureCheck> {
+    return await verifyAndRemember(this.#agent.context, options);
   }
 
   /** One message of the outbox, also for some days after it was delivered or given up. @throws TalosError CLIENT_CLOSED */

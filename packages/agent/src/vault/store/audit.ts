@@ -32,6 +32,11 @@ export interface AuditPage {
   readonly limit: number;
 }
 
+export interface StoredEntry {
+  readonly order: number;
+  readonly entry: Uint8Array;
+}
+
 /** SHA-256 alone: it has no secret and no choice that a test could want to make. */
 const HASH: TreeHash = nodeCrypto;
 
@@ -54,6 +59,13 @@ export class AuditReader {
 
   count(): number {
     return number(this.store.get("SELECT count(*) AS entries FROM audit") ?? {}, "entries");
+  }
+
+  /** As they are stored, for whoever checks them. */
+  rows(): StoredEntry[] {
+    return this.store
+      .all("SELECT ord, entry FROM audit ORDER BY ord")
+      .map((row) => ({ order: number(row, "ord"), entry: bytes(row, "entry") }));
   }
 
   /** The first entries as they are stored, for their tree. */
