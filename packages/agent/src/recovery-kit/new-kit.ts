@@ -23,7 +23,7 @@ export interface KitPlaceRules {
   /** A kit inside it would be stolen with it. */
   readonly dataDir: string | undefined;
   /** What would open the data directory too. */
-  isKnown(password: SecretBytes): boolean;
+  readonly isKnown: (password: SecretBytes) => boolean;
   readonly allowWeak: boolean;
   /** The agent's name, which is guessed first. */
   readonly agentName: string;

@@ -12,6 +12,7 @@ import type { OpenVault, VaultParts } from "./parts.ts";
 import { replaceVaultKeyUnasked } from "./rekey.ts";
 import { settle } from "./settle.ts";
 import { addSlot, changePassword, removeSlot } from "./slots/slot-changes.ts";
+import { isWayIn } from "./slots/known-secret.ts";
 import { slotInfos } from "./slots/slot-info.ts";
 import { fromSqlite } from "./sqlite-error.ts";
 import { Inventory } from "./store/inventory.ts";
@@ -29,6 +30,7 @@ import type {
   VaultInspection,
 } from "./types.ts";
 import { checkTime } from "./times.ts";
+import type { KdfParameters } from "./slots/kdf-bounds.ts";
 import type { UnlockWith } from "./slots/unlock-slots.ts";
 
 export class Vault implements VaultFacts, Disposable {
@@ -163,6 +165,16 @@ export class Vault implements VaultFacts, Disposable {
   /** The ways in, by number. @throws TalosError STORAGE_FAILED, VAULT_CORRUPT, CLIENT_CLOSED */
   slots(): readonly SlotInfo[] {
     return this.read(() => slotInfos(readSlots(this.#parts.database), this.#parts.way?.number, this.#parts.crypto));
+  }
+
+  /** Whether that secret is a way in. @throws TalosError STORAGE_FAILED, GENERATION_FENCED, CLIENT_CLOSED */
+  opensWith(unlock: UnlockWith): boolean {
+    return this.#operate((open) => isWayIn(open, unlock));
+  }
+
+  /** What passwords are hashed with from now on. */
+  get kdf(): KdfParameters {
+    return this.#parts.kdf;
   }
 
   /** One more way in. @param label at most 64 bytes; of a credential its name @throws as `addSlot` of slot-changes.ts; INVALID_ARGUMENT for a time before 1970 */

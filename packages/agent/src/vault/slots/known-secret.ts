@@ -1,5 +1,6 @@
 /** Whether a secret that is to become a way in is one already. Changes nothing. */
 import { isTalosError, talosError } from "@talos/core";
+import { readSlots } from "../database.ts";
 import type { OpenVault, VaultParts } from "../parts.ts";
 import type { StoredSlot, UnlockKind } from "./slot-record.ts";
 import { unlock, type UnlockedSlot, type UnlockWith } from "./unlock-slots.ts";
@@ -11,6 +12,12 @@ export function refuseKnown({ parts }: OpenVault, secret: UnlockWith, slots: rea
     using known = tryUnlock(slots, { kind, secret: secret.secret }, parts);
     if (known !== undefined) throw talosError("SLOT_EXISTS", undefined, { details: { slot: known.number } });
   }
+}
+
+/** Whether that secret is a way in: of a password one Argon2id run for each password slot. */
+export function isWayIn({ parts }: OpenVault, secret: UnlockWith): boolean {
+  using known = tryUnlock(readSlots(parts.database), secret, parts);
+  return known !== undefined;
 }
 
 function tryUnlock(slots: readonly StoredSlot[], secret: UnlockWith, { facts, crypto }: VaultParts): UnlockedSlot | undefined {
