@@ -56,6 +56,8 @@ const THEMES: Readonly<Record<AuditKind, AuditTheme>> = {
   "recovery-kit-checked": "recovery",
   emergency: "recovery",
   "session-replaced": "peers",
+  "identity-moved": "recovery",
+  "identity-recovered": "recovery",
 };
 
 const COUNTED: Readonly<Record<string, "certificates" | "batches" | "events" | "signatures">> = {

@@ -32,6 +32,8 @@ export const AUDIT_KINDS = [
   "recovery-kit-checked",
   "emergency",
   "session-replaced",
+  "identity-moved",
+  "identity-recovered",
 ] as const;
 export type AuditKind = (typeof AUDIT_KINDS)[number];
 

@@ -111,13 +111,13 @@ export function eventHeads(log: IdentityLog): AuditHead[] {
 
 function headerLine(events: readonly Uint8Array[], certificate: Certificate): string {
   const { agentId, head, generation, auditHead, from, wire } = certificate;
-  return line({
+  return asLine({
     talos: "audit-export",
     version: 1,
     did: agentIdToDid(agentId),
     seq: head.seq,
     generation,
-    certifiedAt: showTime(from),
+    certifiedAt: from,
     size: auditHead.size,
     root: toHex(auditHead.root),
     certificate: toBase64Url(wire),
@@ -127,17 +127,11 @@ function headerLine(events: readonly Uint8Array[], certificate: Certificate): st
 
 function entryLine(wire: Uint8Array, order: number): string {
   const { kind, at: time, generation, details } = decodeAuditEntry(wire, order);
-  return line({ order, time: showTime(time), at: time, kind, generation, details, wire: toBase64Url(wire) });
+  return asLine({ order, at: time, kind, generation, details, wire: toBase64Url(wire) });
 }
 
-function line(value: object): string {
+function asLine(value: object): string {
   return `${JSON.stringify(value)}\n`;
-}
-
-/** For people; a number that is no date stands beside it anyway. */
-function showTime(milliseconds: number): string | null {
-  const date = new Date(milliseconds);
-  return Number.isNaN(date.getTime()) ? null : date.toISOString();
 }
 
 function readHeader(text: string, crypto: Verifying): Pick<AuditExport, "log" | "certificate"> {
