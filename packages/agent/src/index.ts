@@ -27,6 +27,17 @@ export { AUDIT_THEMES, type AuditReview, type AuditTheme, type SignedUnder } fro
 export type { CheckSignatureOptions, SignatureCheck, VerifyAloneOptions, VerifySignatureOptions } from "./signing/check-signature.ts";
 export type { MadeSignature } from "./signing/make-signature.ts";
 export type { ProvedSignature } from "./signing/prove-signature.ts";
+export type { KitCheck } from "./recovery-kit/check-kit.ts";
+export type {
+  CheckRecoveryKitOptions,
+  CreateRecoveryKitOptions,
+  JoinRecoverySharesOptions,
+  RecoveryKitFile,
+  SplitRecoveryKitOptions,
+} from "./recovery-kit/kit-options.ts";
+export type { RecoveryStatus } from "./recovery-kit/kit-status.ts";
+export type { JoinedKit, KitShares } from "./recovery-kit/share-files.ts";
+export { checkRecoveryKit, joinRecoveryShares, splitRecoveryKit } from "./recovery-kit/without-agent.ts";
 export { SlotsApi } from "./slots.ts";
 export type { PasswordChange } from "./password-change.ts";
 export type {
@@ -37,6 +48,7 @@ export type {
   DoctorOptions,
   FlushOptions,
   InspectOptions,
+  NewRecoveryKit,
   OpenOptions,
   PasswordSource,
   ReceiveOptions,
