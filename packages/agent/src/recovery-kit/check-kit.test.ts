@@ -63,8 +63,7 @@ test("a kit that is not the one in force is told from another agent's and from a
 
 test("what is recorded: when, and which key; making another kit begins anew", async () => {
   using place = temporaryFolder();
-  const { vault } = await makeVault(place.dataDir);
-  using open = vault;
+  using vault = (await makeVault(place.dataDir)).vault;
   vault.transaction((tx) => recordCheck(tx, 2, NOW + 5));
   vault.transaction((tx) => recordCreated(tx, NOW + 6));
   const entries = vault.read((tx) => tx.audit.list()).slice(-2);

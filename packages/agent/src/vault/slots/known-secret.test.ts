@@ -4,8 +4,7 @@ import { keyMaterial, makeVault, NOW, password, temporaryFolder } from "../vault
 
 test("a vault knows what opens it, of each kind, and asks for nothing else", async () => {
   using folder = temporaryFolder();
-  const { vault } = await makeVault(folder.dataDir);
-  using open = vault;
+  using vault = (await makeVault(folder.dataDir)).vault;
   assert.ok(vault.opensWith(password()));
   assert.ok(!vault.opensWith(password("another")));
   vault.addSlot(password("another"), "", NOW);
