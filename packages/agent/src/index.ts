@@ -1,5 +1,14 @@
 /** What applications use of an agent, and below it what tests and tools need. */
-export { TalosClient, createIn, openIn, inspectIn, MAX_BODY_BYTES, type SendResult } from "./talos-client.ts";
+export {
+  TalosClient,
+  createIn,
+  openIn,
+  inspectIn,
+  recoverIdentityIn,
+  takeoverIn,
+  MAX_BODY_BYTES,
+  type SendResult,
+} from "./talos-client.ts";
 export { Inspection } from "./inspection.ts";
 export type {
   AgentEventMap,
@@ -18,6 +27,18 @@ export { doctorIn, rescueIn } from "./care.ts";
 export { FINDING_SEVERITIES, type DoctorFinding, type FindingCode, type Severity } from "./doctor/finding.ts";
 export type { CheckResult, DoctorCounts, DoctorReport } from "./doctor/doctor.ts";
 export type { DiskState } from "./doctor/look.ts";
+export type { EmergencyResult } from "./lifecycle/identity-plan/emergency.ts";
+export type { EmergencyReport, EmergencyStep, SignedEntry, StepState } from "./lifecycle/identity-plan/emergency-report.ts";
+export type {
+  EmergencyRotateOptions,
+  RecoveryKitChoice,
+  RevokeIdentityOptions,
+  RotateIdentityOptions,
+} from "./lifecycle/identity-plan/identity-options.ts";
+export type { RevocationResult } from "./lifecycle/identity-plan/revoke.ts";
+export type { RotationResult } from "./lifecycle/identity-plan/rotate.ts";
+export { recoveryOutlook, type OutlookEvent, type RecoveryOutlook } from "./lifecycle/recover-identity.ts";
+export type { OutlookOptions, RecoverIdentityOptions } from "./lifecycle/recover-options.ts";
 export type { RescueReport } from "./lifecycle/rescue-agent.ts";
 export { Custody, custodyIn } from "./custody.ts";
 export { AuditApi, type AuditExportOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";
@@ -38,6 +59,7 @@ export type {
 export type { RecoveryStatus } from "./recovery-kit/kit-status.ts";
 export type { JoinedKit, KitShares } from "./recovery-kit/share-files.ts";
 export { checkRecoveryKit, joinRecoveryShares, splitRecoveryKit } from "./recovery-kit/without-agent.ts";
+export { RecoveryKitApi, type CreatedKit } from "./recovery-kit-api.ts";
 export { SlotsApi } from "./slots.ts";
 export type { PasswordChange } from "./password-change.ts";
 export type {
@@ -58,6 +80,8 @@ export type {
   UnlockOptions,
 } from "./options.ts";
 export { normalisedPassword } from "./password/index.ts";
+export type { MaintenanceDone, MaintenanceDue, MaintenanceReport } from "./lifecycle/maintenance.ts";
+export type { Replenishment, ReplenishOptions, SignedPrekeyRotation } from "./maintenance-api.ts";
 export type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 export { fingerprintOf, PeersApi, type PeerView } from "./peers.ts";
 export type { AgentStatus, KeptStatus, KeyStatus, OutboxMessageStatus, PlanStatus, SessionStatus } from "./status.ts";

@@ -6,6 +6,7 @@ import { checkListOptions, checkReviewOptions, type AuditListOptions, type Audit
 import { checkAudit, type AuditCheck } from "./audit/check-audit.ts";
 import { exportAudit, type ExportedAudit } from "./audit/export-audit.ts";
 import { reviewAudit, type AuditReview } from "./audit/review-audit.ts";
+import { readReport, type EmergencyReport } from "./lifecycle/identity-plan/emergency-report.ts";
 import { fingerprintOf, listPeers, showPeer, type PeerView } from "./peers.ts";
 import { verifyByRecord, type CheckSignatureOptions, type SignatureCheck } from "./signing/check-signature.ts";
 import { proveSignature, readSignature, type ProvedSignature } from "./signing/prove-signature.ts";
@@ -48,6 +49,11 @@ export class Inspection implements Disposable, AsyncDisposable {
   status(): AgentStatus {
     const { findings, holder } = this.#vault;
     return this.#vault.read((tx) => readStatus(tx, { facts: this.#vault, findings, holder }));
+  }
+
+  /** What the last emergency rotation found and did, and how far its consequences have come. */
+  lastEmergencyReport(): EmergencyReport | undefined {
+    return this.#vault.read(readReport);
   }
 
   /** The ways into the data directory; `opened` marks the one that was given to look with. */

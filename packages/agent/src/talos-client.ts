@@ -9,9 +9,25 @@ import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
 import { systemEnvironment, type Environment } from "./environment.ts";
 import { Inspection } from "./inspection.ts";
-import { enter, enterOrCreate, look } from "./lifecycle/enter-agent.ts";
+import { enter, enterAsLiving, enterOrCreate, enterRecovered, look } from "./lifecycle/enter-agent.ts";
+import { emergencyRotate, type EmergencyResult } from "./lifecycle/identity-plan/emergency.ts";
+import { readReport, type EmergencyReport } from "./lifecycle/identity-plan/emergency-report.ts";
+import type { EmergencyRotateOptions, RevokeIdentityOptions, RotateIdentityOptions } from "./lifecycle/identity-plan/identity-options.ts";
+import { revokeIdentity, type RevocationResult } from "./lifecycle/identity-plan/revoke.ts";
+import { rotateIdentity, type RotationResult } from "./lifecycle/identity-plan/rotate.ts";
+import { recoveryOutlook, type RecoveryOutlook } from "./lifecycle/recover-identity.ts";
+import type { OutlookOptions, RecoverIdentityOptions } from "./lifecycle/recover-options.ts";
 import type { RescueReport } from "./lifecycle/rescue-agent.ts";
 import { RunningAgent } from "./lifecycle/running-agent.ts";
+import type { MaintenanceReport } from "./lifecycle/maintenance.ts";
+import {
+  maintain,
+  replenishOneTimePrekeys,
+  rotateSignedPrekey,
+  type Replenishment,
+  type ReplenishOptions,
+  type SignedPrekeyRotation,
+} from "./maintenance-api.ts";
 import type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 import {
   checkChoice,
@@ -41,6 +57,7 @@ import {
 } from "./signing/check-signature.ts";
 import { makeSignature, type MadeSignature } from "./signing/make-signature.ts";
 import { proveSignature, readSignature, type ProvedSignature } from "./signing/prove-signature.ts";
+import { RecoveryKitApi } from "./recovery-kit-api.ts";
 import { SlotsApi } from "./slots.ts";
 import { outboxStatus, readStatus, type AgentStatus, type OutboxMessageStatus } from "./status.ts";
 import { Vault } from "./vault/index.ts";
@@ -65,6 +82,8 @@ export class TalosClient implements AsyncDisposable {
   readonly peers: PeersApi;
   /** The ways into the data directory. */
   readonly slots: SlotsApi;
+  /** The kit that outranks every other key of this agent. */
+  readonly recoveryKit: RecoveryKitApi;
   /** What happened to the agent and its keys. */
   readonly audit: AuditApi;
   readonly #agent: RunningAgent;
@@ -73,6 +92,7 @@ export class TalosClient implements AsyncDisposable {
     this.#agent = agent;
     this.peers = new PeersApi(agent.context);
     this.slots = new SlotsApi(agent.context);
+    this.recoveryKit = new RecoveryKitApi(agent.context);
     this.audit = new AuditApi(agent.context);
   }
 
@@ -141,6 +161,37 @@ export class TalosClient implements AsyncDisposable {
    */
   static async verify(options: VerifyAloneOptions): Promise<SignatureCheck> {
     return await verifyAlone(systemEnvironment, options);
+  }
+
+  /**
+   * Opens the agent as the living copy, by its owner's decision: above every other copy's certificate, with new prekeys and new sessions. The
+   * other copies are superseded by it.
+   *
+   * @throws TalosError as `open`; GENERATION_EXHAUSTED; IDENTITY_MOVED where the other copy has moved the identity on; AGENT_REVOKED
+   */
+  static async takeover(options: OpenOptions): Promise<TalosClient> {
+    return await takeoverIn(systemEnvironment, options);
+  }
+
+  /**
+   * Gives an agent of which only the recovery kit is left a new life in an empty data directory: new keys, and an event by the recovery key
+   * that cuts off what stands after `cutAfter`. Peers, sessions and mail are not brought back.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; VAULT_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD; of the recovery kit; AGENT_UNKNOWN,
+   *   DIRECTORY_UNREACHABLE and others of the directory; AGENT_REVOKED where the recovery key itself has revoked it; of a data directory
+   */
+  static async recoverIdentity(options: RecoverIdentityOptions): Promise<TalosClient> {
+    return await recoverIdentityIn(systemEnvironment, options);
+  }
+
+  /**
+   * The events that a recovery could follow, with their times: after which one to cut is its owner's to say. Changes nothing.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; FILE_NOT_FOUND, RECOVERY_KIT_DAMAGED, RECOVERY_KIT_FOREIGN; AGENT_UNKNOWN,
+   *   DIRECTORY_UNREACHABLE and others of the directory
+   */
+  static async recoveryOutlook(options: OutlookOptions): Promise<RecoveryOutlook> {
+    return await recoveryOutlook(systemEnvironment, options);
   }
 
   /** Whether there is an agent in that data directory. @throws TalosError of a folder that is not as it must be */
@@ -321,6 +372,78 @@ export class TalosClient implements AsyncDisposable {
     return inbox.messages(signal, idle);
   }
 
+  /**
+   * Does what is due of this agent's keys now, and says what it did and what is left: certificate, identity (where the policy says that it
+   * is rotated by itself), signed prekey, one-time prekeys, the end of what has run out. An open agent does so by itself but for the identity.
+   *
+   * @throws TalosError INSTANCE_SUPERSEDED, GENERATION_FENCED, CLIENT_CLOSED; what else is in the way stands in the report
+   */
+  async maintain(): Promise<MaintenanceReport> {
+    return await maintain(this.#agent);
+  }
+
+  /** Goes on doing so, the identity included, until the function that it returns is called or the client is closed. */
+  startMaintenance(): () => void {
+    return this.#agent.maintenance.start();
+  }
+
+  /**
+   * A new signed prekey, and a batch for it. The one before goes on opening what was sent to it. Durable when this resolves; without
+   * a directory, or while it is away, the publication waits.
+   *
+   * @throws TalosError of the key backend; COMMIT_FAILED, STORAGE_FAILED; INSTANCE_SUPERSEDED, GENERATION_FENCED, CLIENT_CLOSED
+   */
+  async rotateSignedPrekey(): Promise<SignedPrekeyRotation> {
+    return await rotateSignedPrekey(this.#agent);
+  }
+
+  /** Fills the stock of one-time prekeys up to `count`; where there are as many nothing changes. @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, and as `rotateSignedPrekey` */
+  async replenishOneTimePrekeys(options: ReplenishOptions = {}): Promise<Replenishment> {
+    return await replenishOneTimePrekeys(this.#agent, options);
+  }
+
+  /**
+   * A planned rotation of the identity: the next key takes over with the word of the outgoing one, and a fresh next key is committed to. The
+   * agent id, sessions and one-time prekeys stay. Resolves when the event is accepted and in force; certificate, prekeys and peers follow by
+   * themselves. Interrupted, it goes on at the next opening; called again meanwhile, it is the same rotation.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; DIRECTORY_NOT_CONFIGURED; DIRECTORY_UNREACHABLE and others of the directory: what was
+   *   begun goes on by itself; IDENTITY_MOVED (the log has an event that was not made here); PLAN_BLOCKED; KEY_NOT_FOUND, KEY_FILE_MISSING
+   *   where the next key is lost; AGENT_REVOKED, INSTANCE_SUPERSEDED, GENERATION_FENCED, CLIENT_CLOSED; COMMIT_FAILED
+   */
+  async rotateIdentity(options: RotateIdentityOptions = {}): Promise<RotationResult> {
+    return await holdingProcess(this.#agent.identity.operate((context) => rotateIdentity(context, options)));
+  }
+
+  /**
+   * Replaces the identity at once, after a theft or a loss: identity, next and encryption key, every prekey, the vault key and the ways into
+   * the data directory; ends sessions (with `revokeOld`, the default) and sends what was not acknowledged once more. With the recovery kit it
+   * cuts off whatever a thief has done to the identity; without one it is `contestable`. Works for an instance that was superseded too.
+   * Until the event is stored only the vault key is new, and the call is made again; after that it goes on by itself, also at the next opening.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, WEAK_PASSWORD, SLOT_EXISTS, SLOT_NOT_FOUND; RECOVERY_KIT_WRONG_PASSWORD,
+   *   RECOVERY_KIT_DAMAGED, RECOVERY_KIT_FOREIGN, RECOVERY_KIT_NOT_IN_FORCE, FILE_NOT_FOUND; IDENTITY_MOVED; DIRECTORY_NOT_CONFIGURED,
+   *   DIRECTORY_UNREACHABLE and others of the directory; PLAN_BLOCKED; AGENT_REVOKED, GENERATION_FENCED, CLIENT_CLOSED; COMMIT_FAILED
+   */
+  async emergencyRotate(options: EmergencyRotateOptions = {}): Promise<EmergencyResult> {
+    return await holdingProcess(this.#agent.identity.operate((context) => emergencyRotate(context, options)));
+  }
+
+  /** What the last emergency rotation found and did, and how far its consequences have come. @throws TalosError CLIENT_CLOSED */
+  lastEmergencyReport(): EmergencyReport | undefined {
+    return this.#agent.context.vault.read(readReport);
+  }
+
+  /**
+   * Ends the agent. There is no way back from here: every call that acts is AGENT_REVOKED afterwards, and its keys are gone.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; of the recovery kit; IDENTITY_MOVED; DIRECTORY_NOT_CONFIGURED, DIRECTORY_UNREACHABLE and
+   *   others of the directory: what was begun goes on by itself; PLAN_BLOCKED; AGENT_REVOKED, INSTANCE_SUPERSEDED, CLIENT_CLOSED; COMMIT_FAILED
+   */
+  async revokeIdentity(options: RevokeIdentityOptions = {}): Promise<RevocationResult> {
+    return await holdingProcess(this.#agent.identity.operate((context) => revokeIdentity(context, options)));
+  }
+
   /** Lets what is under way finish for up to two seconds, then ends everything and closes the data directory. May be called again. */
   async close(): Promise<void> {
     await holdingProcess(this.#agent.close());
@@ -359,6 +482,16 @@ export async function createIn(environment: Environment, name: string, options: 
 /** As `TalosClient.open`, on given ground. For tests. */
 export async function openIn(environment: Environment, options: OpenOptions): Promise<TalosClient> {
   return await TalosClient.over(new RunningAgent(await enter(environment, options)));
+}
+
+/** As `TalosClient.takeover`, on given ground. For tests. */
+export async function takeoverIn(environment: Environment, options: OpenOptions): Promise<TalosClient> {
+  return await TalosClient.over(new RunningAgent(await enterAsLiving(environment, options)));
+}
+
+/** As `TalosClient.recoverIdentity`, on given ground. For tests. */
+export async function recoverIdentityIn(environment: Environment, options: RecoverIdentityOptions): Promise<TalosClient> {
+  return await TalosClient.over(new RunningAgent(await enterRecovered(environment, options)));
 }
 
 /** As `TalosClient.inspect`, on given ground. For tests. */

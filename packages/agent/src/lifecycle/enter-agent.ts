@@ -1,7 +1,7 @@
 /**
  * From checked options to an opened agent: which folder, what opens it, made or opened, and whose it must be. Knows no loop.
  */
-import { didToAgentId, equalBytes, talosError, type AgentId, type Crypto, type SecretBytes } from "@talos/core";
+import { checkPolicy, didToAgentId, equalBytes, talosError, type AgentId, type Crypto, type SecretBytes } from "@talos/core";
 import { parseDirectoryUrl } from "../directory/directory-url.ts";
 import type { Environment } from "../environment.ts";
 import {
@@ -20,6 +20,9 @@ import { isUnlock, readKitPlace } from "../recovery-kit/new-kit.ts";
 import { Vault, type VaultInspection } from "../vault/index.ts";
 import { createAgent } from "./create-agent.ts";
 import { openAgent, type OpenedAgent } from "./open-agent.ts";
+import { recoverIdentityVault } from "./recover-identity.ts";
+import type { RecoverIdentityOptions } from "./recover-options.ts";
+import { takeOver } from "./takeover.ts";
 
 const DEFAULT_MAX_HEAD_AGE_DAYS = 21;
 
@@ -46,6 +49,7 @@ export async function enterOrCreate(environment: Environment, name: string, opti
     keyBackend: open.keyBackend ?? "software",
     directories: directory === undefined ? [] : [directory],
     recoveryKit: kit,
+    rotation: checkPolicy(open.rotation),
   });
   return await openedOver(vault, environment, open);
 }
@@ -54,6 +58,24 @@ export async function enterOrCreate(environment: Environment, name: string, opti
 export async function enter(environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
   const checked = checkOpenOptions(options);
   return await openedOver(await openVault(environment, checked), environment, checked);
+}
+
+/** Opens what is in the folder as the living copy. @throws TalosError as `TalosClient.takeover` */
+export async function enterAsLiving(environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
+  const opened = await enter(environment, options);
+  try {
+    await takeOver(opened.context);
+    return opened;
+  } catch (error) {
+    opened.close();
+    throw error;
+  }
+}
+
+/** Makes the new life of an agent in an empty folder. @throws TalosError as `TalosClient.recoverIdentity` */
+export async function enterRecovered(environment: Environment, options: RecoverIdentityOptions): Promise<OpenedAgent> {
+  const vault = await recoverIdentityVault(environment, options);
+  return await openedOver(vault, environment, { dataDir: vault.dataDir });
 }
 
 /** The data directory alone. @throws TalosError as `TalosClient.open` */
@@ -88,7 +110,8 @@ export async function look({ crypto }: Environment, options: InspectOptions): Pr
 async function openedOver(vault: Vault, environment: Environment, options: OpenOptions): Promise<OpenedAgent> {
   const { signMessages = "instance", maxHeadAgeDays = DEFAULT_MAX_HEAD_AGE_DAYS } = options;
   const directory = options.directory === undefined ? undefined : parseDirectoryUrl(options.directory);
-  const policy = { signMessages, maxHeadAgeDays, allowWeakPasswords: environment.allowWeakPasswords === true };
+  const rotation = checkPolicy(options.rotation);
+  const policy = { signMessages, maxHeadAgeDays, rotation, allowWeakPasswords: environment.allowWeakPasswords === true };
   return await openAgent({ vault, environment, policy, directory });
 }
 

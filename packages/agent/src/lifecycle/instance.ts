@@ -35,10 +35,12 @@ export interface NextCertificate extends Disposable {
   readonly certificate: Certificate;
   /** Absent: the same instance key. */
   readonly key: SigningKey | undefined;
+  /** From now on the key is somebody else's to release. */
+  take(): Pick<NextCertificate, "certificate" | "key">;
 }
 
 export class Instance implements Disposable {
-  readonly #facts: InstanceFacts;
+  #facts: InstanceFacts;
   #key: SigningKey;
   #certificate: Certificate;
 
@@ -87,7 +89,9 @@ export class Instance implements Disposable {
 
   /** @throws what the backend throws; then the old certificate stays */
   async renew(now: number): Promise<Certificate> {
-    this.#certificate = await certify(this.#facts, this.#key, now);
+    const fresh = await certify(this.#facts, this.#key, now);
+    // An event of the identity may have come into force while the former key was signing.
+    if (fresh.head.seq >= this.#certificate.head.seq) this.#certificate = fresh;
     return this.#certificate;
   }
 
@@ -95,13 +99,23 @@ export class Instance implements Disposable {
    * A certificate under an identity that is about to come into force.
    *
    * @param freshKey a new instance key: after a theft the present one may be in other hands
+   * @param generation absent: the same
    * @throws what the backend throws; nothing changes
    */
-  async prepare(identity: InstanceFacts["identity"], now: number, freshKey: boolean): Promise<NextCertificate> {
+  async prepare(
+    identity: InstanceFacts["identity"],
+    now: number,
+    { freshKey, generation = this.#facts.generation }: { readonly freshKey: boolean; readonly generation?: number },
+  ): Promise<NextCertificate> {
     const key = freshKey ? this.#facts.crypto.generateSigningKey() : undefined;
     try {
-      const certificate = await certify({ ...this.#facts, identity }, key ?? this.#key, now);
-      return { certificate, key, [Symbol.dispose]: () => key?.[Symbol.dispose]() };
+      const certificate = await certify({ ...this.#facts, identity, generation }, key ?? this.#key, now);
+      let held = key;
+      const take = (): Pick<NextCertificate, "certificate" | "key"> => {
+        held = undefined;
+        return { certificate, key };
+      };
+      return { certificate, key, take, [Symbol.dispose]: () => held?.[Symbol.dispose]() };
     } catch (error) {
       key?.[Symbol.dispose]();
       throw error;
@@ -109,8 +123,9 @@ export class Instance implements Disposable {
   }
 
   /** Takes the key over; in the same turn as the commit that made the certificate durable. */
-  adopt({ certificate, key }: NextCertificate): void {
+  adopt({ certificate, key }: Pick<NextCertificate, "certificate" | "key">): void {
     this.#certificate = certificate;
+    this.#facts = { ...this.#facts, generation: certificate.generation };
     if (key === undefined) return;
     this.#key[Symbol.dispose]();
     this.#key = key;
@@ -132,7 +147,11 @@ export class Instance implements Disposable {
   }
 }
 
-async function certify({ identity, generation, directories, auditHead, crypto }: InstanceFacts, key: SigningKey, now: number): Promise<Certificate> {
+async function certify(
+  { identity, generation, directories, auditHead, crypto }: InstanceFacts,
+  key: SigningKey,
+  now: number,
+): Promise<Certificate> {
   const { log, identityKey } = identity;
   const { body, toSign } = prepareCertificate({
     agentId: log.agentId,

@@ -7,10 +7,12 @@ import type { AuditHead, Certificate } from "@talos/core";
 import { AgentEvents } from "../agent-events.ts";
 import type { AgentContext, AgentPolicy } from "../context.ts";
 import { Directories } from "../directory/directories.ts";
+import type { Directory } from "../directory/directory.ts";
 import type { Environment } from "../environment.ts";
 import { Commits } from "../messaging/commits.ts";
 import { LiveSessions } from "../messaging/live-sessions.ts";
 import { PeerBook } from "../messaging/peer-book.ts";
+import { Wakeup } from "../messaging/wakeup.ts";
 import { HOME_DIRECTORY, type Vault } from "../vault/index.ts";
 import { certificateSigned } from "./audit-entries.ts";
 import { Instance } from "./instance.ts";
@@ -42,6 +44,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const home = homeDirectory(input);
 
   const standing = new Standing();
+  if (identity.isRevoked) standing.revoke();
   const before = vault.read((tx) => supersededBefore(tx, identity.log, crypto));
   if (before !== undefined) standing.supersede(before.seq, before.generation);
   const directories = home === undefined ? [] : [home];
@@ -52,7 +55,8 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const instance = cleanup.use(last === undefined ? await Instance.open(facts, clock.now()) : Instance.dormant(facts, last));
 
   const sessions = cleanup.use(new LiveSessions());
-  const peers = new PeerBook(crypto);
+  const events = new AgentEvents();
+  const peers = new PeerBook({ crypto, sessions, events });
   const commits = new Commits(vault, standing, [sessions, peers]);
   const store = (certificate: Certificate): void =>
     commits.now((tx) => {
@@ -72,8 +76,11 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
       });
     await renewing;
   };
+  const open = (url: string): Directory => environment.openDirectory({ url, crypto, clock, instance: () => instance.requestSigner() });
+  const ownLogDoubt = new Wakeup();
+  const doubted = (): void => ownLogDoubt.ring();
   const known = new Directories({
-    open: (url) => environment.openDirectory({ url, crypto, clock, instance: () => instance.requestSigner() }),
+    open,
     get log() {
       return identity.log;
     },
@@ -81,7 +88,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
       if (!instance.isUsable(clock.now())) await renewCertificate();
       return instance.certificate;
     },
-    hear: (wire) => hearOwnCertificate({ vault, log: identity.log, instance, standing, crypto }, wire),
+    hear: (wire) => hearOwnCertificate({ vault, log: identity.log, instance, standing, crypto, events, doubted }, wire),
     requireActive: () => standing.requireActive(),
   });
   cleanup.defer(() => known.close());
@@ -107,7 +114,16 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     commits,
     sessions,
     peers,
-    events: new AgentEvents(),
+    events,
+    ownLogDoubt,
+    unsigned: async (url, request) => {
+      const directory = open(url);
+      try {
+        return await request(directory);
+      } finally {
+        directory.close();
+      }
+    },
     renewCertificate,
   };
   const held = cleanup.move();

@@ -7,6 +7,7 @@ import { equalBytes, logAt, talosError, verifyLog, type Crypto, type IdentityLog
 import { openBackend, type BackendAgreementKey, type BackendKeyKind, type BackendKeys, type BackendSigningKey } from "../backends/index.ts";
 import type { Vault } from "../vault/index.ts";
 
+/** Of an agent that is alive. */
 export interface OwnKeys {
   readonly log: IdentityLog;
   readonly identityKey: BackendSigningKey<"identity">;
@@ -16,13 +17,16 @@ export interface OwnKeys {
 export class OwnIdentity implements Disposable {
   readonly #vault: Vault;
   readonly #crypto: Crypto;
-  #keys: OwnKeys;
+  #log: IdentityLog;
+  /** Undefined once the identity is revoked, or this is closed. */
+  #keys: Omit<OwnKeys, "log"> | undefined;
   /** Handles of former encryption keys that were needed, by key id. */
   readonly #former: Map<KeyId, BackendAgreementKey> = new Map();
 
-  private constructor(vault: Vault, crypto: Crypto, keys: OwnKeys) {
+  private constructor(vault: Vault, crypto: Crypto, log: IdentityLog, keys: Omit<OwnKeys, "log"> | undefined) {
     this.#vault = vault;
     this.#crypto = crypto;
+    this.#log = log;
     this.#keys = keys;
   }
 
@@ -31,19 +35,27 @@ export class OwnIdentity implements Disposable {
    * @throws TalosError VAULT_CORRUPT where log and keys do not fit; KEY_NOT_FOUND; of the backend; as `verifyLog`
    */
   static async open(vault: Vault, crypto: Crypto, now: number): Promise<OwnIdentity> {
-    return new OwnIdentity(vault, crypto, await loadOwnKeys(vault, crypto, now));
+    const events = vault.read((tx) => tx.log.events().map(({ wire }) => wire));
+    const { log } = verifyLog(undefined, events, now, crypto, vault.agentId);
+    return new OwnIdentity(vault, crypto, log, log.revoked === undefined ? await loadOwnKeys(vault, crypto, log) : undefined);
   }
 
   get log(): IdentityLog {
-    return this.#keys.log;
+    return this.#log;
   }
 
+  get isRevoked(): boolean {
+    return this.#log.revoked !== undefined;
+  }
+
+  /** @throws TalosError AGENT_REVOKED */
   get identityKey(): BackendSigningKey<"identity"> {
-    return this.#keys.identityKey;
+    return this.#alive().identityKey;
   }
 
+  /** @throws TalosError AGENT_REVOKED */
   get encryptionKey(): BackendAgreementKey {
-    return this.#keys.encryptionKey;
+    return this.#alive().encryptionKey;
   }
 
   /**
@@ -70,17 +82,31 @@ export class OwnIdentity implements Disposable {
   }
 
   /** In the same turn as the commit that put them in force. Takes the handles over; the former ones are released. */
-  adopt(keys: OwnKeys): void {
-    const before = this.#keys;
+  adopt({ log, ...keys }: OwnKeys): void {
+    this.#release();
+    this.#log = log;
     this.#keys = keys;
-    before.identityKey[Symbol.dispose]();
-    before.encryptionKey[Symbol.dispose]();
-    this.#forgetOthers(undefined);
+  }
+
+  /** In the same turn as the commit that ended the identity. */
+  end(log: IdentityLog): void {
+    this.#release();
+    this.#log = log;
   }
 
   [Symbol.dispose](): void {
-    this.#keys.identityKey[Symbol.dispose]();
-    this.#keys.encryptionKey[Symbol.dispose]();
+    this.#release();
+  }
+
+  #alive(): Omit<OwnKeys, "log"> {
+    if (this.#keys === undefined) throw talosError(this.isRevoked ? "AGENT_REVOKED" : "CLIENT_CLOSED");
+    return this.#keys;
+  }
+
+  #release(): void {
+    this.#keys?.identityKey[Symbol.dispose]();
+    this.#keys?.encryptionKey[Symbol.dispose]();
+    this.#keys = undefined;
     this.#forgetOthers(undefined);
   }
 
@@ -94,9 +120,7 @@ export class OwnIdentity implements Disposable {
   }
 }
 
-async function loadOwnKeys(vault: Vault, crypto: Crypto, now: number): Promise<OwnKeys> {
-  const events = vault.read((tx) => tx.log.events().map(({ wire }) => wire));
-  const { log } = verifyLog(undefined, events, now, crypto, vault.agentId);
+async function loadOwnKeys(vault: Vault, crypto: Crypto, log: IdentityLog): Promise<Omit<OwnKeys, "log">> {
   using cleanup = new DisposableStack();
   const identityKey = cleanup.use(await openLiveKey(vault, "identity", crypto));
   const encryptionKey = cleanup.use(await openLiveKey(vault, "encryption", crypto));
@@ -104,7 +128,7 @@ async function loadOwnKeys(vault: Vault, crypto: Crypto, now: number): Promise<O
     equalBytes(log.identityKey.bytes, identityKey.publicKey.bytes) && equalBytes(log.encryptionKey.bytes, encryptionKey.publicKey.bytes);
   if (!fits) throw talosError("VAULT_CORRUPT", "The keys in the data directory are not those of the agent's log.");
   cleanup.move();
-  return { log, identityKey, encryptionKey };
+  return { identityKey, encryptionKey };
 }
 
 async function openLiveKey<K extends Exclude<BackendKeyKind, "next-identity">>(

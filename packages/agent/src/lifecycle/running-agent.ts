@@ -8,11 +8,12 @@ import { Incoming } from "../messaging/incoming.ts";
 import { Progress } from "../messaging/progress.ts";
 import { Receiver } from "../messaging/receiver.ts";
 import { Sender } from "../messaging/sender.ts";
-import { Wakeup } from "../messaging/wakeup.ts";
 import { formerHomes } from "./former-homes.ts";
+import { IdentityCare } from "./identity-care.ts";
 import { Maintenance } from "./maintenance.ts";
 import type { OpenedAgent } from "./open-agent.ts";
-import { planForNewHome, runPublishPlan } from "./publish-plan.ts";
+import { planForNewHome } from "./new-home.ts";
+import { Publisher } from "./publisher.ts";
 
 /** How long the end waits for what is under way, acknowledgements above all. */
 const CLOSING_SECONDS = 2;
@@ -25,12 +26,18 @@ export class RunningAgent {
   readonly inbox: InboxStream;
   readonly receiver: Receiver;
   readonly progress: Progress = new Progress();
+  readonly publisher: Publisher;
+  readonly maintenance: Maintenance;
+  /** Operations on the agent's own identity. */
+  readonly identity: IdentityCare;
   /** Resolves when the first attempt to publish is over, well or not. */
   readonly started: Promise<void>;
   readonly #opened: OpenedAgent;
   readonly #incoming: Incoming;
   readonly #loops: Promise<void>[] = [];
   #closing: Promise<void> | undefined;
+  /** Of the time in which the loops run. */
+  #startedUnder: AbortSignal | undefined;
 
   constructor(opened: OpenedAgent) {
     this.#opened = opened;
@@ -45,7 +52,15 @@ export class RunningAgent {
       delivered: (id) => this.progress.reached(id, "delivered"),
     });
     this.receiver = new Receiver(this.context, this.#incoming, () => this.sender.retryAll());
-    this.started = this.#start();
+    this.publisher = new Publisher(this.context);
+    this.maintenance = new Maintenance({
+      context: this.context,
+      sender: this.sender,
+      progress: this.progress,
+      publisher: this.publisher,
+    });
+    this.identity = new IdentityCare(this.context, async () => this.#identityChanged());
+    this.started = this.#begin();
   }
 
   /** Waits until everything that can leave now has left. @returns false if the time was over first */
@@ -70,10 +85,37 @@ export class RunningAgent {
     await this.#closing;
   }
 
+  /** Before anything else is sent, what an earlier process began on the identity goes on; then a superseded instance may be the living one. */
+  async #begin(): Promise<void> {
+    const patience = new AbortController();
+    await Promise.race([this.identity.resume(), this.context.clock.sleep(FIRST_ATTEMPT_MILLISECONDS, patience.signal)]);
+    patience.abort();
+    await this.#start();
+  }
+
+  /** An event of the identity has come into force: it is published, and what waited may leave. */
+  async #identityChanged(): Promise<void> {
+    const { standing } = this.context;
+    if (standing.isSuperseded) await this.#revive();
+    if (!standing.isActive) return;
+    this.publisher.ring();
+    this.sender.start();
+    this.sender.retryAll();
+  }
+
+  /** It stands above whoever superseded this instance. The loops of before must have ended, or there would be two of each. */
+  async #revive(): Promise<void> {
+    await Promise.allSettled([...this.#loops.splice(0), this.sender.ended()]);
+    this.context.standing.revive();
+    await this.#start();
+  }
+
   async #start(): Promise<void> {
     const { standing, home } = this.context;
-    if (!standing.isActive) return;
-    this.#loops.push(new Maintenance(this.context, this.sender, this.progress).run());
+    if (!standing.isActive || this.#startedUnder === standing.signal) return;
+    this.#startedUnder = standing.signal;
+    this.#loops.push(this.identity.run());
+    this.#loops.push(this.maintenance.run());
     this.sender.start();
     if (home === undefined) return;
     this.#loops.push(this.receiver.run(home));
@@ -86,18 +128,13 @@ export class RunningAgent {
   }
 
   async #publish(home: string, attempted: () => void): Promise<void> {
-    const { standing, clock } = this.context;
-    const bell = new Wakeup();
     try {
       await planForNewHome(this.context, home);
       this.#readFormerHomes(home);
-      for (;;) {
-        const pause = await runPublishPlan(this.context, home);
-        attempted();
-        if (pause === undefined) return;
-        await bell.wait(clock, pause, standing.signal);
-        standing.requireActive();
-      }
+      const loop = this.publisher.run();
+      await this.publisher.firstAttempt();
+      attempted();
+      await loop;
     } catch {
       // The agent may not act any more, and whoever calls it hears why; or its store fails, and the next opening goes on.
     } finally {

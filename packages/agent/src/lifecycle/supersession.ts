@@ -12,7 +12,8 @@ import {
   type Crypto,
   type IdentityLog,
 } from "@talos/core";
-import type { ReadTransaction, Vault } from "../vault/index.ts";
+import type { AgentEvents } from "../agent-events.ts";
+import type { ReadTransaction, Transaction, Vault } from "../vault/index.ts";
 import type { Instance } from "./instance.ts";
 import type { Standing } from "./standing.ts";
 
@@ -24,6 +25,9 @@ export interface SupersessionFacts {
   readonly instance: Instance;
   readonly standing: Standing;
   readonly crypto: Crypto;
+  readonly events: AgentEvents;
+  /** Something names a head of this agent that is not in its log: the directory's log is worth a look. */
+  doubted(): void;
 }
 
 /**
@@ -31,25 +35,41 @@ export interface SupersessionFacts {
  *
  * @returns true if this instance is superseded by it
  */
-export function hearOwnCertificate({ vault, log, instance, standing, crypto }: SupersessionFacts, wire: Uint8Array): boolean {
+export function hearOwnCertificate(facts: SupersessionFacts, wire: Uint8Array): boolean {
+  const { vault, log, instance, standing, crypto, events } = facts;
   const certificate = verified(log, wire, crypto);
-  if (certificate === undefined) return false;
+  if (certificate === undefined) {
+    facts.doubted();
+    return false;
+  }
   const own = instance.certificate;
   if (compareCertificates(certificate, own) <= 0 && !certificatesConflict(certificate, own)) return false;
+  const isNew = standing.isActive;
   standing.supersede(certificate.head.seq, certificate.generation);
   try {
     vault.transaction((tx) => tx.settings.set(SETTING, toBase64Url(certificate.wire)));
   } catch {
     // The process stops all the same; after a restart the directory says it again.
   }
+  if (isNew) events.emit("superseded", { seq: certificate.head.seq, generation: certificate.generation });
   return true;
 }
 
 /** The pair that superseded this agent at some time before, if one did. */
 export function supersededBefore(tx: ReadTransaction, log: IdentityLog, crypto: Crypto): { seq: number; generation: number } | undefined {
   const stored = tx.settings.get(SETTING);
-  const certificate = stored === undefined ? undefined : verified(log, fromBase64Url(stored), crypto);
+  return stored === undefined ? undefined : rankOf(log, fromBase64Url(stored), crypto);
+}
+
+/** (log seq, generation) of an own certificate that verifies. */
+export function rankOf(log: IdentityLog, wire: Uint8Array, crypto: Crypto): { seq: number; generation: number } | undefined {
+  const certificate = verified(log, wire, crypto);
   return certificate && { seq: certificate.head.seq, generation: certificate.generation };
+}
+
+/** A person's takeover, or an event of the identity that stands above whoever superseded this agent. */
+export function clearSuperseded(tx: Transaction): void {
+  tx.settings.set(SETTING, undefined);
 }
 
 /** Whether that is on record, without judging it. */

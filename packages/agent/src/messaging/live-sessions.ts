@@ -34,10 +34,15 @@ export class LiveSessions implements Participant, Disposable {
   #used: Disposable[] = [];
   #fresh: Disposable[] = [];
   #added = false;
+  /** Peers whose sessions end with this transaction, and what is to be wiped then. */
+  #ended: Map<string, Session[]> = new Map();
 
   byId(tx: ReadTransaction, sessionId: Uint8Array): LiveSession | undefined {
     const id = toHex(sessionId);
-    return this.#staged.get(id) ?? this.#cached.get(id) ?? this.#load(tx.sessions.byId(sessionId));
+    const known = this.#staged.get(id) ?? this.#cached.get(id);
+    // One that ends with this transaction is in the cache still, and in the store no more.
+    if (known !== undefined && (this.#staged.has(id) || !this.#ended.has(toHex(known.session.peerAgentId)))) return known;
+    return this.#load(tx.sessions.byId(sessionId));
   }
 
   byHandshakeId(tx: ReadTransaction, handshakeId: Uint8Array): LiveSession | undefined {
@@ -50,8 +55,10 @@ export class LiveSessions implements Participant, Disposable {
     for (const staged of this.#staged.values()) {
       if (staged.sending && toHex(staged.session.peerAgentId) === key) return staged;
     }
+    if (this.#ended.has(key)) return undefined;
     if (this.#sending.has(key)) {
       const id = this.#sending.get(key);
+      if (id !== undefined && this.#staged.get(id)?.sending === false) return undefined;
       const known = id === undefined ? undefined : this.#cached.get(id);
       if (id === undefined || known !== undefined) return known;
     }
@@ -75,6 +82,28 @@ export class LiveSessions implements Participant, Disposable {
     this.#added = true;
   }
 
+  /** It goes on receiving. */
+  stopSending(live: LiveSession): void {
+    this.stage({ ...live, sending: false });
+    // There is one more that only receives: the store may drop another.
+    this.#added = true;
+  }
+
+  /** All sessions with that peer end; they are wiped when the transaction commits. @returns how many there were */
+  end(tx: Transaction, peer: AgentId): number {
+    const key = toHex(peer);
+    const stored = tx.sessions.listFor(peer);
+    for (const { sessionId } of stored) tx.sessions.remove(sessionId);
+    const doomed = this.#ended.get(key) ?? [];
+    for (const [id, { session }] of this.#staged) {
+      if (toHex(session.peerAgentId) !== key) continue;
+      doomed.push(session);
+      this.#staged.delete(id);
+    }
+    this.#ended.set(key, doomed);
+    return stored.length;
+  }
+
   beforeCommit(tx: Transaction): void {
     for (const live of this.#staged.values()) {
       using state = encodeSession(live.session);
@@ -86,19 +115,23 @@ export class LiveSessions implements Participant, Disposable {
   }
 
   committed(): void {
-    if (this.#staged.size === 0) return;
+    if (this.#staged.size === 0 && this.#ended.size === 0) return;
+    this.#wipeEnded();
     // The store drops the oldest receive-only sessions when one is added: forget them here too.
     if (this.#added || this.#cached.size > MAX_CACHED) this.#forget();
     for (const [id, live] of this.#staged) {
       this.#cached.set(id, live);
       const peer = toHex(live.session.peerAgentId);
       if (live.sending) this.#sending.set(peer, id);
+      else if (this.#sending.get(peer) === id) this.#sending.delete(peer);
     }
     wipeAll(this.#used);
     this.#clearStaged();
   }
 
   rolledBack(): void {
+    // What ended is read again, like everything else that was touched.
+    this.#wipeEnded();
     for (const [id, live] of this.#staged) {
       const before = this.#cached.get(id);
       if (before !== undefined) wipeSession(before.session);
@@ -107,6 +140,11 @@ export class LiveSessions implements Participant, Disposable {
     }
     wipeAll(this.#fresh);
     this.#clearStaged();
+  }
+
+  /** Every session in memory is wiped: the store has ended them all. */
+  forgetAll(): void {
+    this.#forget();
   }
 
   /** Wipes every session in memory. */
@@ -126,6 +164,20 @@ export class LiveSessions implements Participant, Disposable {
     this.#used = [];
     this.#fresh = [];
     this.#added = false;
+    this.#ended = new Map();
+  }
+
+  /** What is staged since belongs to new sessions. */
+  #wipeEnded(): void {
+    for (const [peer, staged] of this.#ended) {
+      for (const session of staged) wipeSession(session);
+      for (const [id, { session }] of this.#cached) {
+        if (toHex(session.peerAgentId) !== peer) continue;
+        wipeSession(session);
+        this.#cached.delete(id);
+      }
+      this.#sending.delete(peer);
+    }
   }
 
   #load(row: SessionRow | undefined): LiveSession | undefined {

@@ -22,8 +22,8 @@ export const ERROR_CODES = {
   },
   AGENT_REVOKED: {
     exitCode: 5,
-    message: "This agent's identity has been revoked.",
-    hint: "A revoked agent cannot act any more; make a new one with talos init.",
+    message: "The agent's identity has been revoked.",
+    hint: "Nothing more is taken from it or for it; its owner makes a new agent with talos init.",
   },
   AGENT_UNKNOWN: {
     exitCode: 4,
@@ -189,6 +189,11 @@ export const ERROR_CODES = {
     exitCode: 5,
     message: "The digits are not those of this agent and this peer.",
     hint: "Read them out once more; if they differ, somebody stands between you: do not trust this peer.",
+  },
+  GENERATION_EXHAUSTED: {
+    exitCode: 5,
+    message: "Another copy of this agent has the highest generation there is, and none is above it.",
+    hint: "Only a new event of the identity outranks it: talos emergency-rotate, best with the recovery kit.",
   },
   GENERATION_FENCED: {
     exitCode: 5,

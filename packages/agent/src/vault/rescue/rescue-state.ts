@@ -121,10 +121,12 @@ function hasOwnKeys(store: Store, facts: StoredFacts, crypto: Crypto, now: numbe
   const inventory = new Inventory(store);
   const identity = inventory.live("identity")?.publicKey;
   const encryption = inventory.live("encryption")?.publicKey;
-  if (identity === undefined || encryption === undefined) return false;
   const events = new OwnLogReader(store).events().map(({ wire }) => wire);
   try {
     const { log } = verifyLog(undefined, events, now, crypto, facts.agentId);
+    // The keys of an agent that is revoked have ended.
+    if (log.revoked !== undefined) return true;
+    if (identity === undefined || encryption === undefined) return false;
     return equalBytes(log.identityKey.bytes, identity) && equalBytes(log.encryptionKey.bytes, encryption);
   } catch (error) {
     if (!isTalosError(error)) throw error;

@@ -1,0 +1,75 @@
+/**
+ * Looks after the agent's identity while it runs: an operation on it that is not finished goes on, and from time to time the log that the
+ * directory has is compared with the one here. Knows no event and no key.
+ */
+import type { AgentContext } from "../context.ts";
+import { noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
+import { lookAbroad } from "./identity-plan/own-log-abroad.ts";
+import { readOpenPlan, inTurn, runIdentityPlan } from "./identity-plan/run-plan.ts";
+
+const LOOK_MILLISECONDS = 6 * 3_600_000;
+/** After a failure: of the directory, which others notice too. */
+const LOOK_AGAIN_MILLISECONDS = 600_000;
+
+export class IdentityCare {
+  readonly #context: AgentContext;
+  readonly #changed: () => void | Promise<void>;
+
+  /** @param changed hears when an event has come into force */
+  constructor(context: AgentContext, changed: () => void | Promise<void>) {
+    this.#context = context;
+    this.#changed = changed;
+  }
+
+  /** An operation on the identity; who hears of changes hears of this one also where it fails half-way. */
+  async operate<T>(operation: (context: AgentContext) => Promise<T>): Promise<T> {
+    const { seq } = this.#context.log.head;
+    try {
+      return await operation(this.#context);
+    } finally {
+      if (this.#context.log.head.seq !== seq) await this.#changed();
+    }
+  }
+
+  /** The first attempt of what an earlier process left, before anything else is sent; also for an instance that was superseded. */
+  async resume(): Promise<void> {
+    if (readOpenPlan(this.#context) === undefined) return;
+    try {
+      await this.operate((context) => inTurn(context, () => runIdentityPlan(context)));
+    } catch {
+      // It is on record with the plan, and tried again.
+    }
+  }
+
+  /** Runs until the agent may not act any more. */
+  async run(): Promise<void> {
+    const { clock, standing, ownLogDoubt } = this.#context;
+    while (standing.isActive) {
+      const pause = await this.#step();
+      if (pause > 0) await ownLogDoubt.wait(clock, pause, standing.signal);
+    }
+  }
+
+  /** @returns how long to wait before the next */
+  async #step(): Promise<number> {
+    const { clock, home } = this.#context;
+    try {
+      const plan = readOpenPlan(this.#context);
+      const wait = plan === undefined ? 0 : plan.nextAttemptAt - clock.now();
+      if (wait > 0) return wait;
+      if (plan !== undefined) await this.resume();
+      else if (home !== undefined) await this.#look(home);
+      else return LOOK_MILLISECONDS;
+      const left = readOpenPlan(this.#context);
+      return left === undefined ? LOOK_MILLISECONDS : Math.max(1, left.nextAttemptAt - clock.now());
+    } catch {
+      return LOOK_AGAIN_MILLISECONDS;
+    }
+  }
+
+  async #look(home: string): Promise<void> {
+    requireUnmoved(this.#context);
+    const abroad = await inTurn(this.#context, () => lookAbroad(this.#context, home));
+    if (abroad.kind === "moved") noteForeignEvents(this.#context, abroad.foreign);
+  }
+}

@@ -1,0 +1,151 @@
+/**
+ * The identity is replaced at once: by the recovery key where the owner brings it, and then whatever a thief did before falls away; else by
+ * the next key. The vault key goes first, so that no new key is ever sealed under the one that may be in other hands. The event is a durable
+ * plan; until it is stored nothing has happened but that, and the call is simply made again.
+ */
+import { isTalosError, talosError, toHex } from "@talos/core";
+import type { AgentContext } from "../../context.ts";
+import { readPassword, requireStrongPassword } from "../../password/index.ts";
+import type { PasswordChange } from "../../vault/index.ts";
+import { headOf, movedError, noteForeignEvents } from "../foreign-events.ts";
+import { readReport, signedSince, slotFacts, type EmergencyFacts, type EmergencyReport } from "./emergency-report.ts";
+import { checkEmergencyRotateOptions, timeOf, type EmergencyRotateOptions } from "./identity-options.ts";
+import { makeRotation, type MadeEvent } from "./make-event.ts";
+import { lookAbroad } from "./own-log-abroad.ts";
+import { openAuthority, type OpenedAuthority } from "./recovery-authority.ts";
+import { notConfigured, resultAt, type RotationResult } from "./rotate.ts";
+import { abandonPlan, inTurn, readOpenPlan, runIdentityPlan, storePlan } from "./run-plan.ts";
+
+export interface EmergencyResult extends RotationResult {
+  /** True without a recovery key: who has the whole data directory and its password could do the same, and the first one seen stands. */
+  readonly contestable: boolean;
+  readonly report: EmergencyReport;
+}
+
+const DEFAULT_REASON = "suspected compromise";
+
+/**
+ * Works also for an instance that was superseded, and where the directory's log has moved on (then with the recovery key).
+ *
+ * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, WEAK_PASSWORD, SLOT_EXISTS (the new password opens a slot already), SLOT_NOT_FOUND (the way
+ *   in was removed since: give a new password); of the kit as `openAuthority`; IDENTITY_MOVED without a kit; DIRECTORY_NOT_CONFIGURED,
+ *   DIRECTORY_UNREACHABLE and others of the directory: where the event was made already it goes on by itself; AGENT_REVOKED; COMMIT_FAILED
+ */
+export async function emergencyRotate(context: AgentContext, options: EmergencyRotateOptions = {}): Promise<EmergencyResult> {
+  const checked = checkEmergencyRotateOptions(options);
+  context.standing.requireActiveOrSuperseded();
+  using newPassword = checked.newPassword === undefined ? undefined : await readPassword(checked.newPassword);
+  if (newPassword !== undefined) {
+    const allowWeak = checked.allowWeakPassword === true || context.policy.allowWeakPasswords;
+    await requireStrongPassword(newPassword, { allowWeak, words: [context.vault.name] });
+  }
+  return await inTurn(context, async () => {
+    context.standing.requireActiveOrSuperseded();
+    using authority = checked.recoveryKit && (await openAuthority(checked.recoveryKit, context.log, context.crypto));
+    if (!(await settleFormerPlan(context, checked, authority))) {
+      const cutOff = await findForeign(context, checked, authority);
+      const change = context.vault.replaceVaultKey(context.clock.now(), newPassword);
+      await startEmergency(context, checked, { authority, cutOff, change, passwordReplaced: newPassword !== undefined });
+      await runIdentityPlan(context);
+    }
+    return outcome(context);
+  });
+}
+
+/** @returns true where an emergency that was begun before is done now: the same call, made again */
+async function settleFormerPlan(
+  context: AgentContext,
+  { offline = false }: EmergencyRotateOptions,
+  authority: OpenedAuthority | undefined,
+): Promise<boolean> {
+  const plan = readOpenPlan(context);
+  if (plan === undefined) return false;
+  if (plan.kind === "emergency") {
+    try {
+      await runIdentityPlan(context);
+      return true;
+    } catch (error) {
+      // Somebody else's event stands in its place: now it takes the recovery key.
+      if (authority === undefined || !isTalosError(error, "IDENTITY_MOVED") || readOpenPlan(context) !== undefined) throw error;
+      return false;
+    }
+  }
+  if (plan.kind === "revoke") throw talosError("PLAN_BLOCKED", undefined, { details: { kind: plan.kind } });
+  // A planned rotation under way: it stands, or it never will.
+  const { home } = context;
+  const abroad = offline || home === undefined || plan.step === "commit" ? undefined : await lookAbroad(context, home, plan.event);
+  if (plan.step === "commit" || abroad?.kind === "same") await runIdentityPlan(context);
+  else context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));
+  return false;
+}
+
+type CutOffEvents = EmergencyFacts["cutOffEvents"];
+
+/** What somebody else has put into the log: kept as evidence, and with the recovery key cut off. */
+async function findForeign(
+  context: AgentContext,
+  { offline = false }: EmergencyRotateOptions,
+  authority: OpenedAuthority | undefined,
+): Promise<CutOffEvents> {
+  const { home, crypto } = context;
+  if (offline) return [];
+  if (home === undefined) throw notConfigured();
+  const abroad = await lookAbroad(context, home);
+  if (abroad.kind !== "moved") return [];
+  noteForeignEvents(context, abroad.foreign);
+  if (authority === undefined) throw movedError(abroad.log.head);
+  const isRecovered = abroad.log.states.some(
+    ({ head, authority: by }) => by === "recovery" && context.log.states[head.seq]?.authority !== by,
+  );
+  if (isRecovered) {
+    throw talosError("IDENTITY_MOVED", "The recovery key was used elsewhere: this data directory is of a former life of the agent.", {
+      hint: "Go on with the newer copy. If that was not you, give the agent a new life in an empty folder: talos recover --identity-only KIT.",
+      details: { seq: abroad.log.head.seq },
+    });
+  }
+  return abroad.foreign.map((wire) => {
+    const { seq, hash } = headOf(wire, crypto);
+    return { seq, hash: toHex(hash) };
+  });
+}
+
+interface Begun {
+  readonly authority: OpenedAuthority | undefined;
+  readonly cutOff: CutOffEvents;
+  readonly change: PasswordChange;
+  readonly passwordReplaced: boolean;
+}
+
+async function startEmergency(context: AgentContext, options: EmergencyRotateOptions, begun: Begun): Promise<void> {
+  const { reason = DEFAULT_REASON, revokeOld = true, notifyPeers = true, offline = false } = options;
+  const { vault, log, clock } = context;
+  const suspectedSince = timeOf(options.suspectedSince);
+  const kind = revokeOld ? "compromise" : "lost";
+  const suspectFrom = suspectedSince === undefined ? undefined : vault.read((tx) => tx.audit.indexSince(suspectedSince));
+  const made: MadeEvent = await makeRotation(context, { reason: kind, migrationSeconds: 0, suspectFrom, recovery: begun.authority });
+  const facts: EmergencyFacts = {
+    at: clock.now(),
+    reason,
+    kind,
+    authority: made.authority,
+    contestable: begun.authority === undefined,
+    seq: made.head.seq,
+    hash: toHex(made.head.hash),
+    formerIdentityKey: toHex(log.identityKey.bytes),
+    identityKey: toHex(made.identityKey),
+    ...(suspectedSince === undefined ? {} : { suspectedSince }),
+    ...(suspectFrom === undefined ? {} : { suspectFrom }),
+    cutOffEvents: begun.cutOff,
+    ...vault.read((tx) => signedSince(tx, suspectFrom ?? 0)),
+    passwordReplaced: begun.passwordReplaced,
+    slotsToAddAgain: slotFacts(begun.change.toAddAgain),
+    notifyPeers,
+  };
+  storePlan(context, made, { kind: "emergency", notifyPeers, offline, report: JSON.stringify(facts) });
+}
+
+function outcome(context: AgentContext): EmergencyResult {
+  const report = context.vault.read(readReport);
+  if (report === undefined) throw talosError("INTERNAL");
+  return { ...resultAt(context, context.log.head), contestable: report.contestable, report };
+}

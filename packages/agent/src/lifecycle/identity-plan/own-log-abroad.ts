@@ -1,0 +1,82 @@
+/**
+ * The agent's own log as its home directory has it, judged against the one here. It is asked without a certificate, so also when this
+ * instance was superseded or the directory has dropped its certificate.
+ */
+import { equalBytes, isTalosError, talosError, verifyLog, type IdentityLog, type LogHead } from "@talos/core";
+import type { AgentContext } from "../../context.ts";
+import type { Resolution } from "../../directory/directory.ts";
+
+export type LogAbroad =
+  /** The directory has no such agent, or only a part of the log that is here. */
+  | { readonly kind: "behind" }
+  | { readonly kind: "same" }
+  /** It has events that were not made here; verified, or at least so far as a contender is. */
+  | { readonly kind: "moved"; readonly foreign: readonly Uint8Array[]; readonly log: IdentityLog };
+
+/**
+ * @param ours an event of this agent that is not in its log yet: where it stands there, the answer is `same`
+ * @throws TalosError DIRECTORY_UNREACHABLE and others of the directory; as `verifyLog` for a log that is no log of this agent
+ */
+export async function lookAbroad(context: AgentContext, home: string, ours?: Uint8Array): Promise<LogAbroad> {
+  const { log, crypto, clock } = context;
+  const answer = await resolveOwn(context, home);
+  if (answer === undefined) return { kind: "behind" };
+  const expected = ours === undefined ? log : verifyLog(log, [...log.events, ours], clock.now(), crypto, log.agentId).log;
+  let verdict;
+  try {
+    verdict = verifyLog(expected, answer.log, clock.now(), crypto, log.agentId);
+  } catch (error) {
+    if (isTalosError(error, "LOG_INVALID") && error.details["reason"] === "behind") return { kind: "behind" };
+    throw error;
+  }
+  switch (verdict.kind) {
+    case "accepted":
+    case "unchanged":
+      return { kind: "same" };
+    case "extended":
+    case "replaced":
+      return { kind: "moved", foreign: verdict.added, log: verdict.log };
+    case "forked":
+      return { kind: "moved", foreign: [verdict.contender], log: expected };
+    case "refused":
+      // A branch that an event made here has cut off: the directory has not heard of it.
+      return { kind: "behind" };
+  }
+}
+
+/**
+ * Has the directory accept the event, or find it there already.
+ *
+ * @throws TalosError IDENTITY_MOVED where it has another event in that place; of the directory
+ */
+export async function publishOwnEvent(context: AgentContext, home: string, event: Uint8Array, head: LogHead): Promise<void> {
+  const { log } = context;
+  try {
+    checkHead(await publish(context, home, [event]), head);
+  } catch (error) {
+    // A directory that lost what it had, or never had it, takes the whole log.
+    if (!isTalosError(error, "AGENT_UNKNOWN") && !isTalosError(error, "IDENTITY_MOVED")) throw error;
+    const abroad = await lookAbroad(context, home, event);
+    if (abroad.kind === "same") return;
+    if (abroad.kind === "moved") throw error;
+    checkHead(await publish(context, home, [...log.events, event]), head);
+  }
+}
+
+async function publish({ log, unsigned }: AgentContext, home: string, events: readonly Uint8Array[]): Promise<LogHead> {
+  return await unsigned(home, (directory) => directory.publishEvents(log.agentId, events));
+}
+
+async function resolveOwn({ log, unsigned }: AgentContext, home: string): Promise<Resolution | undefined> {
+  try {
+    return await unsigned(home, (directory) => directory.resolve(log.agentId));
+  } catch (error) {
+    if (isTalosError(error, "AGENT_UNKNOWN")) return undefined;
+    throw error;
+  }
+}
+
+function checkHead(answered: LogHead, expected: LogHead): void {
+  if (answered.seq === expected.seq && equalBytes(answered.hash, expected.hash)) return;
+  throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { reason: "another head" } });
+}

@@ -1,0 +1,108 @@
+/**
+ * Takes the open operation on the identity as far as it goes: has a directory accept its event, then puts it in force here. Whoever opens
+ * the agent goes on at the first step that was not answered, with the same bytes. One at a time in a process.
+ */
+import { isTalosError, talosError, type ErrorCode } from "@talos/core";
+import type { AgentContext } from "../../context.ts";
+import type { Transaction, Vault } from "../../vault/index.ts";
+import { backoffMilliseconds } from "../backoff.ts";
+import { movedError, noteForeignEvents } from "../foreign-events.ts";
+import { commitPlan } from "./commit.ts";
+import type { MadeEvent } from "./make-event.ts";
+import { lookAbroad, publishOwnEvent } from "./own-log-abroad.ts";
+import { openIdentityPlan, planRow, type IdentityPlan, type NewIdentityPlan } from "./plan-record.ts";
+
+const turns: WeakMap<Vault, Promise<unknown>> = new WeakMap();
+
+/** One operation on the identity after the other. */
+export async function inTurn<T>({ vault }: AgentContext, work: () => Promise<T>): Promise<T> {
+  const before = turns.get(vault) ?? Promise.resolve();
+  const own = before.then(work, work);
+  turns.set(
+    vault,
+    own.catch(() => undefined),
+  );
+  return await own;
+}
+
+/** Event and keys, durable in one commit, before anything leaves. */
+export function storePlan(context: AgentContext, made: MadeEvent, plan: Omit<NewIdentityPlan, "event" | "head" | "staged">): void {
+  const now = context.clock.now();
+  context.commits.evenSuperseded((tx) => {
+    for (const entry of made.entries) tx.inventory.put(entry);
+    tx.plans.put(planRow({ ...plan, event: made.event, head: made.head, staged: made.staged }, now));
+  });
+}
+
+/**
+ * In turn with others. Returns when nothing is left to do.
+ *
+ * @throws TalosError of the directory, of the backend, COMMIT_FAILED: then the plan stays and goes on later; IDENTITY_MOVED where another
+ *   event took the place: then the plan is given up, and its keys have ended
+ */
+export async function runIdentityPlan(context: AgentContext): Promise<void> {
+  const plan = readOpenPlan(context);
+  if (plan === undefined) return;
+  try {
+    if (plan.step === "event") {
+      await acceptEvent(context, plan);
+      context.commits.evenSuperseded((tx) => tx.plans.advance(plan.id, "commit", context.clock.now()));
+    }
+    await commitPlan(context, plan);
+  } catch (error) {
+    noteFailure(context, plan, isTalosError(error) ? error.code : "INTERNAL");
+    throw error;
+  }
+}
+
+export function readOpenPlan({ vault, crypto }: Pick<AgentContext, "vault" | "crypto">): IdentityPlan | undefined {
+  return vault.read((tx) => openIdentityPlan(tx, crypto));
+}
+
+async function acceptEvent(context: AgentContext, plan: IdentityPlan): Promise<void> {
+  const { home } = context;
+  if (plan.offline) return;
+  if (home === undefined) throw talosError("DIRECTORY_NOT_CONFIGURED");
+  try {
+    await publishOwnEvent(context, home, plan.event, plan.head);
+  } catch (error) {
+    if (!isTalosError(error, "IDENTITY_MOVED")) throw error;
+    throw await loseRace(context, home, plan);
+  }
+}
+
+/**
+ * Another event may have taken the place. The staged keys end only once that is proved; until then they stay, since the event may yet turn
+ * out to have been accepted.
+ */
+async function loseRace(context: AgentContext, home: string, plan: IdentityPlan): Promise<unknown> {
+  const abroad = await lookAbroad(context, home, plan.event).catch(() => undefined);
+  if (abroad?.kind !== "moved") {
+    return talosError("IDENTITY_MOVED", "The directory has another head, and does not show which: the new keys stay until it does.", {
+      hint: "It is tried again by itself; talos status shows the operation.",
+      details: { seq: plan.head.seq },
+    });
+  }
+  noteForeignEvents(context, abroad.foreign);
+  context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));
+  return movedError(abroad.log.head);
+}
+
+/** Its event stands nowhere and never will: the keys that were made for it end. */
+export function abandonPlan(tx: Transaction, { id, staged }: IdentityPlan, now: number): void {
+  for (const keyId of [staged?.identity, staged?.next, staged?.encryption])
+    if (keyId !== undefined) tx.inventory.setState(keyId, "ended", now);
+  tx.plans.noteFailure(id, "IDENTITY_MOVED", now, now);
+  tx.plans.done(id, now);
+}
+
+function noteFailure({ commits, clock, crypto }: AgentContext, plan: IdentityPlan, code: ErrorCode): void {
+  const pause = backoffMilliseconds(plan.attempts + 1, crypto.randomBytes(1)[0] ?? 0);
+  try {
+    commits.evenSuperseded((tx) => {
+      if (tx.plans.open().some(({ id }) => id === plan.id)) tx.plans.noteFailure(plan.id, code, clock.now(), clock.now() + pause);
+    });
+  } catch {
+    // The store fails too, or the agent may not act any more; the plan stays where it is.
+  }
+}

@@ -1,0 +1,236 @@
+/**
+ * A new life for an agent of which nothing is left but its recovery kit and the log at a directory: new keys on an empty folder, a recovery
+ * event after the last event that its owner takes for his own, the whole log, and the plan to publish all that, in one commit. The event
+ * leaves only then.
+ */
+import {
+  agentIdToDid,
+  assembleEvent,
+  didToAgentId,
+  equalBytes,
+  keyCommitment,
+  prepareRotation,
+  ROLE,
+  talosError,
+  toHex,
+  verifyLog,
+  type AgentId,
+  type Crypto,
+  type IdentityLog,
+  type LogState,
+} from "@talos/core";
+import { openBackend, type BackendName } from "../backends/index.ts";
+import { parseDirectoryUrl } from "../directory/directory-url.ts";
+import type { Environment } from "../environment.ts";
+import { readUnlock, requireStrongPassword } from "../password/index.ts";
+import { readKitFacts } from "../recovery-kit/seal-kit.ts";
+import { readKitText } from "../recovery-kit/kit-file.ts";
+import { checkName, dataDirOf } from "../options.ts";
+import { HOME_DIRECTORY, Vault, type FirstContent, type KeyFileStore } from "../vault/index.ts";
+import { batchSigned, eventSigned, keyEntries } from "./audit-entries.ts";
+import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
+import { openAuthority, type OpenedAuthority } from "./identity-plan/recovery-authority.ts";
+import { publishPlan } from "./publish-plan.ts";
+import { checkOutlookOptions, checkRecoverIdentityOptions, type OutlookOptions, type RecoverIdentityOptions } from "./recover-options.ts";
+import { signBatch } from "./sign-batch.ts";
+
+/** One event of the log, for the person who decides after which one to cut. Times are in milliseconds since 1970, by the clock of whoever made it. */
+export interface OutlookEvent {
+  readonly seq: number;
+  readonly hash: string;
+  readonly time: number;
+  readonly event: LogState["event"];
+  readonly authority?: "online" | "recovery";
+  readonly reason?: string;
+  readonly identityKey: string;
+}
+
+export interface RecoveryOutlook {
+  readonly did: string;
+  readonly head: number;
+  /** What a recovery event may follow: from the last recovery event on (else the inception), oldest first. */
+  readonly events: readonly OutlookEvent[];
+  /** Which it follows unless somebody decides otherwise. */
+  readonly cutAfter: number;
+  /** Set where the agent is revoked; `final`: nothing can bring it back. */
+  readonly revoked?: { readonly final: boolean };
+}
+
+/** @throws TalosError as `TalosClient.recoveryOutlook` */
+export async function recoveryOutlook(environment: Environment, options: OutlookOptions): Promise<RecoveryOutlook> {
+  const { did, recoveryKit, directory } = checkOutlookOptions(options);
+  const expected = did === undefined ? undefined : idOf(did);
+  const id = recoveryKit === undefined ? expected : readKitFacts(readKitText(recoveryKit.path), environment.crypto).agentId;
+  if (id === undefined)
+    throw talosError("INVALID_ARGUMENT", "The agent's DID or its recovery kit is needed.", { details: { option: "did" } });
+  if (expected !== undefined && !equalBytes(expected, id)) throw talosError("RECOVERY_KIT_FOREIGN");
+  return outlookOf(await fetchLog(environment, id, parseDirectoryUrl(directory)));
+}
+
+/**
+ * A vault with the agent's new life, generation 1, open; nothing has left yet.
+ *
+ * @throws TalosError as `TalosClient.recoverIdentity`; then no agent was made
+ */
+export async function recoverIdentityVault(environment: Environment, options: RecoverIdentityOptions): Promise<Vault> {
+  const { recoveryKit, did, directory, cutAfter, reason = "compromise", ...rest } = checkRecoverIdentityOptions(options);
+  const { crypto, clock, kdf } = environment;
+  const name = checkName(rest.name);
+  const dataDir = dataDirOf(rest);
+  if (Vault.exists(dataDir)) throw talosError("VAULT_EXISTS", undefined, { details: { dataDir } });
+  using unlock = await readUnlock({ ...rest, ...(rest.newPassword === undefined ? {} : { password: rest.newPassword }) });
+  const allowWeak = rest.allowWeakPassword === true || environment.allowWeakPasswords === true;
+  if (unlock.kind === "password") await requireStrongPassword(unlock.secret, { allowWeak, words: [name] });
+  const home = parseDirectoryUrl(directory);
+  const inKit = readKitFacts(readKitText(recoveryKit.path), crypto).agentId;
+  if (did !== undefined && !equalBytes(idOf(did), inKit)) throw talosError("RECOVERY_KIT_FOREIGN");
+  const log = await fetchLog(environment, inKit, home);
+  const base = baseOf(log, cutAfter, crypto, clock.now());
+  using authority = await openAuthority(recoveryKit, base, crypto);
+  return await Vault.create({
+    dataDir,
+    name,
+    unlock,
+    slotLabel: unlock.label,
+    crypto,
+    now: clock.now(),
+    ...(kdf === undefined ? {} : { kdf }),
+    build: async (files) =>
+      await buildNewLife(files, { environment, base, log, authority, reason, home, keyBackend: rest.keyBackend ?? "software" }),
+  });
+}
+
+interface NewLife {
+  readonly environment: Environment;
+  /** What the recovery event follows. */
+  readonly base: IdentityLog;
+  /** What the directory has. */
+  readonly log: IdentityLog;
+  readonly authority: OpenedAuthority;
+  readonly reason: "compromise" | "lost";
+  readonly home: string;
+  readonly keyBackend: BackendName;
+}
+
+async function buildNewLife(
+  files: KeyFileStore,
+  { environment, base, log, authority, reason, home, keyBackend }: NewLife,
+): Promise<FirstContent> {
+  const { crypto, clock } = environment;
+  const now = clock.now();
+  const backend = openBackend(keyBackend, { files, crypto });
+  using identity = await backend.create("identity");
+  using next = await backend.create("next-identity");
+  using encryption = await backend.create("encryption");
+  const { body, toSign } = prepareRotation({
+    time: now,
+    seq: base.head.seq + 1,
+    previous: base.head.hash,
+    authority: "recovery",
+    revealedKey: { algorithm: 1, bytes: authority.key.publicKey },
+    identityKey: identity.publicKey,
+    identityProtection: identity.protection,
+    encryptionKey: encryption.publicKey,
+    encryptionProtection: encryption.protection,
+    next: { online: keyCommitment(next.publicKey, crypto), recovery: authority.nextCommitment },
+    reason,
+    migrationSeconds: 0,
+  });
+  const signatures = await Promise.all(
+    toSign.map(async ({ role, bytes }) => ({
+      role,
+      algorithm: 1 as const,
+      signature: role === ROLE.revealed ? authority.key.sign(bytes) : await identity.sign(bytes),
+    })),
+  );
+  const event = assembleEvent(body, signatures, crypto, base.identityKey);
+  const own = verifyLog(base, [...base.events, event], now, crypto, base.agentId).log;
+  const prekeys = firstPrekeys(files, crypto, now);
+  const batch = await signBatch(prekeys, own, identity, { crypto, now, directories: [home] });
+  const keys = [
+    entryOf(identity, now, { kind: "identity", role: "current", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
+    entryOf(next, now, { kind: "identity", role: "next" }),
+    entryOf(encryption, now, { kind: "encryption", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
+    ...prekeys,
+  ];
+  return {
+    agentId: own.agentId,
+    write: (tx) => {
+      for (const [seq, { head }] of own.states.entries()) tx.log.append({ seq, hash: head.hash, wire: own.events[seq] ?? event });
+      for (const entry of keys) tx.inventory.put(entry);
+      for (const entry of keyEntries("key-created", keys, now)) tx.audit.append(entry);
+      for (const [index, wire] of log.events.slice(base.events.length).entries()) {
+        const seq = base.events.length + index;
+        const hash = log.states[seq]?.head.hash;
+        if (hash !== undefined) tx.cutOff.add({ hash, agentId: log.agentId, seq, wire, seenAt: now });
+      }
+      const cutOff = log.events.length - base.events.length;
+      tx.audit.append({ kind: "identity-recovered", at: now, details: { seq: own.head.seq, reason, cutOff } });
+      tx.audit.append(eventSigned({ ...own.head, event: "rotation", reason }, now));
+      tx.audit.append(batchSigned(batch, now));
+      tx.batches.put(batch);
+      tx.plans.put(publishPlan(batch, prekeys, now));
+      tx.settings.set(HOME_DIRECTORY, home);
+    },
+  };
+}
+
+async function fetchLog(environment: Environment, id: AgentId, url: string): Promise<IdentityLog> {
+  const { crypto, clock } = environment;
+  const instance = (): never => {
+    throw talosError("INTERNAL", "A request was to be signed before there was an instance.");
+  };
+  const directory = environment.openDirectory({ url, crypto, clock, instance });
+  try {
+    const { log } = await directory.resolve(id);
+    return verifyLog(undefined, log, clock.now(), crypto, id).log;
+  } finally {
+    directory.close();
+  }
+}
+
+function baseOf(log: IdentityLog, cutAfter: number | undefined, crypto: Crypto, now: number): IdentityLog {
+  const outlook = outlookOf(log);
+  if (outlook.revoked?.final === true) throw talosError("AGENT_REVOKED");
+  const seq = cutAfter ?? outlook.cutAfter;
+  if (!outlook.events.some((event) => event.seq === seq && event.event !== "revocation")) {
+    throw talosError("INVALID_ARGUMENT", "A recovery event may follow an event since the last recovery event, and no revocation.", {
+      hint: "talos recover lists the events that it may follow.",
+      details: { option: "cutAfter", from: outlook.events[0]?.seq ?? 0, to: outlook.head },
+    });
+  }
+  return verifyLog(undefined, log.events.slice(0, seq + 1), now, crypto, log.agentId).log;
+}
+
+function outlookOf(log: IdentityLog): RecoveryOutlook {
+  const last = log.states.findLastIndex(({ authority, event }) => authority === "recovery" && event === "rotation");
+  const events = log.states.slice(Math.max(0, last)).map(toOutlookEvent);
+  const { revoked, head } = log;
+  return {
+    did: agentIdToDid(log.agentId),
+    head: head.seq,
+    events,
+    cutAfter: revoked === undefined ? head.seq : head.seq - 1,
+    ...(revoked === undefined ? {} : { revoked: { final: revoked.authority === "recovery" } }),
+  };
+}
+
+function toOutlookEvent({ head, time, event, authority, reason, identityKey }: LogState): OutlookEvent {
+  return {
+    seq: head.seq,
+    hash: toHex(head.hash),
+    time,
+    event,
+    ...(authority === undefined ? {} : { authority }),
+    ...(reason === undefined ? {} : { reason }),
+    identityKey: toHex(identityKey.bytes),
+  };
+}
+
+function idOf(did: string): AgentId {
+  try {
+    return didToAgentId(did);
+  } catch (cause) {
+    throw talosError("INVALID_ARGUMENT", "did is a DID of the form did:talos:z...", { details: { option: "did" }, cause });
+  }
+}
