@@ -15,7 +15,7 @@ export interface AgentEventMap {
   /** A key of this agent is due to be replaced. */
   readonly rotationDue: RotationDue;
   readonly rotationDone: RotationDone;
-  /** The stock of one-time prekeys has fallen below the threshold. */
+  /** The stock of one-time prekeys at the directory is low, or falls out of the ordinary. */
   readonly prekeysLow: PrekeysLow;
   /** A newer instance of this agent exists; this one acts no more. */
   readonly superseded: Superseded;
@@ -78,8 +78,14 @@ export interface RotationDone {
 }
 
 export interface PrekeysLow {
+  /** `low`: fewer than the policy allows; `fast`: half of the target was taken within a day. */
+  readonly reason: "low" | "fast";
+  /** At the directory. */
   readonly left: number;
   readonly target: number;
+  /** Since the count before, and in what time. */
+  readonly taken: number;
+  readonly withinMilliseconds: number;
 }
 
 export interface Superseded {

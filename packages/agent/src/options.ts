@@ -5,7 +5,7 @@
  */
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { SecretBytes, talosError, type TalosError } from "@talos/core";
+import { checkPolicy, SecretBytes, talosError, type RotationPolicy, type TalosError } from "@talos/core";
 import type { BackendName } from "./backends/index.ts";
 import { parseDirectoryUrl } from "./directory/directory-url.ts";
 
@@ -53,6 +53,8 @@ interface CommonOptions extends UnlockOptions {
   readonly signMessages?: SignMessages;
   /** How old a peer's newest certificate may be for sending to it, in days, 1 to 365. Default 21. */
   readonly maxHeadAgeDays?: number;
+  /** When this agent's own keys are replaced; each within bounds (docs/operations/rotation.md). Default: `DEFAULT_ROTATION_POLICY`. */
+  readonly rotation?: Partial<RotationPolicy>;
 }
 
 export interface OpenOptions extends CommonOptions, AgentChoice {}
@@ -129,7 +131,7 @@ export type Checks<T> = { readonly [K in keyof Required<T>]: Check };
 export const isBoolean: Check = (value) => typeof value === "boolean";
 export const isText: Check = (value) => typeof value === "string" && value.length > 0;
 const isObject: Check = (value) => typeof value === "object" && value !== null && !Array.isArray(value);
-const isPassword: Check = (value) => typeof value === "string" || value instanceof SecretBytes || typeof value === "function";
+export const isPassword: Check = (value) => typeof value === "string" || value instanceof SecretBytes || typeof value === "function";
 const isSignal: Check = (value) => value instanceof AbortSignal;
 const oneOf =
   (...allowed: readonly string[]): Check =>
@@ -155,6 +157,7 @@ const COMMON_CHECKS: Checks<CommonOptions> = {
   enclaveCid: wholeNumber(3, 4_294_967_295),
   signMessages: oneOf("instance", "identity", "none"),
   maxHeadAgeDays: wholeNumber(1, 365),
+  rotation: isObject,
 };
 
 const NEW_KIT_CHECKS: Checks<NewRecoveryKit> = { path: isText, password: isPassword };
@@ -217,6 +220,7 @@ function invalid(option: string, message = `The option ${option} has a value tha
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkCreateOptions(options: unknown): CreateOptions {
   const checked = check<CreateOptions>(options, CREATE_CHECKS);
+  checkPolicy(checked.rotation);
   if (checked.recoveryKit !== undefined) check<NewRecoveryKit>(checked.recoveryKit, NEW_KIT_CHECKS);
   if (checked.recoveryKit !== undefined) requireGiven(checked.recoveryKit, ["path", "password"]);
   checkDirectory(checked);
@@ -227,6 +231,7 @@ export function checkCreateOptions(options: unknown): CreateOptions {
 export function checkOpenOptions(options: unknown): OpenOptions {
   const checked = check<OpenOptions>(options, OPEN_CHECKS);
   checkDirectory(checked);
+  checkPolicy(checked.rotation);
   return checked;
 }
 

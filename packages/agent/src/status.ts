@@ -13,7 +13,7 @@ import {
   type KeyState,
   type ProtectionLevel,
 } from "@talos/core";
-import { isPublished } from "./lifecycle/publish-plan.ts";
+import { isPublished } from "./lifecycle/publish-record.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";

@@ -13,6 +13,7 @@ import {
   type ErrorCode,
   type LogHead,
   type MailboxPage,
+  type PrekeyStock,
   type RequestSigner,
   type UnverifiedBundle,
 } from "@talos/core";
@@ -40,8 +41,8 @@ export interface Directory {
   registerCertificate(agentId: AgentId, certificate: Uint8Array): Promise<{ readonly seq: number; readonly generation: number }>;
   /** Signed by the agent itself. */
   replaceBatch(replacement: BatchReplacement): Promise<{ readonly oneTimePrekeys: number; readonly root: Uint8Array }>;
-  /** Number of unclaimed one-time prekeys; signed by the agent itself. */
-  prekeyStock(): Promise<number>;
+  /** The live batch there and what is left of it; signed by the agent itself. */
+  prekeyStock(): Promise<PrekeyStock>;
   /** Signed by the claimer; hands out one one-time prekey of the target for good. */
   claim(target: AgentId): Promise<UnverifiedBundle>;
   /** Signed by the depositor; idempotent by envelope id. */

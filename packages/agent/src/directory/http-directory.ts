@@ -35,6 +35,7 @@ import {
   type JsonValue,
   type LogHead,
   type MailboxPage,
+  type PrekeyStock,
   type UnverifiedBundle,
 } from "@talos/core";
 import type { Clock } from "../clock.ts";
@@ -93,8 +94,8 @@ export class HttpDirectory implements Directory {
     return await this.#json(jsonCall("PUT", `${this.#ownPath()}/prekeys`, prekeysRequestToJson(replacement), true), parsePrekeysAnswer);
   }
 
-  async prekeyStock(): Promise<number> {
-    return (await this.#json({ method: "GET", target: `${this.#ownPath()}/prekeys`, signed: true }, parsePrekeyStock)).oneTimePrekeys;
+  async prekeyStock(): Promise<PrekeyStock> {
+    return await this.#json({ method: "GET", target: `${this.#ownPath()}/prekeys`, signed: true }, parsePrekeyStock);
   }
 
   async claim(target: AgentId): Promise<UnverifiedBundle> {

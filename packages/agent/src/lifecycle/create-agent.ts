@@ -2,17 +2,29 @@
  * A new agent: keys through the backend, the inception event that names it, its first prekeys and their batch, and the plan
  * to publish all that, in one commit. Touches no network.
  */
-import { agentId, assembleEvent, keyCommitment, prepareInception, ROLE, verifyLog, type Crypto, type IdentityLog } from "@talos/core";
+import {
+  agentId,
+  assembleEvent,
+  keyCommitment,
+  prepareInception,
+  ROLE,
+  verifyLog,
+  type Crypto,
+  type IdentityLog,
+  type RotationPolicy,
+} from "@talos/core";
 import { openBackend, type BackendKey, type BackendName, type BackendSigningKey } from "../backends/index.ts";
 import { recordCreated } from "../recovery-kit/kit-status.ts";
 import { NewSeed, type KitPlace } from "../recovery-kit/new-kit.ts";
 import { Vault, type KdfParameters, type KeyFileStore, type Transaction, type UnlockWith } from "../vault/index.ts";
 import { batchSigned, eventSigned, keyEntries } from "./audit-entries.ts";
-import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
+import { entryOf, firstPrekeys, newIdentityDueAt } from "./first-keys.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
 
 export interface CreateAgentInput {
+  /** Default: as documented. */
+  readonly rotation?: RotationPolicy | undefined;
   readonly name: string;
   readonly dataDir: string;
   readonly unlock: UnlockWith;
@@ -61,12 +73,13 @@ async function buildFirstContent(
   using next = await backend.create("next-identity");
   using encryption = await backend.create("encryption");
   const log = await inception(identity, next, encryption, input, seed?.commitment);
-  const prekeys = firstPrekeys(files, crypto, now);
+  const prekeys = firstPrekeys(files, crypto, now, input.rotation);
   const batch = await signBatch(prekeys, log, identity, input);
+  const dueAt = newIdentityDueAt(crypto, now, input.rotation);
   const keys = [
-    entryOf(identity, now, { kind: "identity", role: "current", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
+    entryOf(identity, now, { kind: "identity", role: "current", dueAt }),
     entryOf(next, now, { kind: "identity", role: "next" }),
-    entryOf(encryption, now, { kind: "encryption", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
+    entryOf(encryption, now, { kind: "encryption", dueAt }),
   ];
   const [event] = log.events;
   // The last step before the commit: its commitment is in force with it.

@@ -1,11 +1,16 @@
 /** The inventory's view of keys that an agent begins with: new ones, and those that a rescue has brought back. Knows no log and no store. */
-import { ALGORITHM, DAY_MILLISECONDS, DEFAULT_ROTATION_POLICY, type Crypto, type RotationPolicy } from "@talos/core";
+import { ALGORITHM, DAY_MILLISECONDS, DEFAULT_ROTATION_POLICY, identityDueAt, type Crypto, type RotationPolicy } from "@talos/core";
 import type { BackendKey, BackendKeyKind, BackendName } from "../backends/index.ts";
 import type { InventoryEntry, KeyFileStore } from "../vault/index.ts";
 import { createOneTimePrekeys, createSignedPrekey } from "./prekey-secrets.ts";
 
 /** An identity is rotated yearly. */
 export const IDENTITY_INTERVAL_MILLISECONDS: number = 365 * DAY_MILLISECONDS;
+
+/** When an identity that comes into force now is due, with the encryption key beside it. Drawn once; it stays with the key. */
+export function newIdentityDueAt(crypto: Crypto, now: number, policy: RotationPolicy = DEFAULT_ROTATION_POLICY): number {
+  return identityDueAt(policy, now, crypto.randomBytes(1)[0] ?? 0);
+}
 
 /** One signed prekey and a full stock of one-time prekeys. */
 export function firstPrekeys(

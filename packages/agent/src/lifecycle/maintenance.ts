@@ -1,101 +1,368 @@
 /**
- * What time alone makes due: renewing the certificate, sending once more what nobody acknowledged, giving up what is too
- * old, and forgetting what nobody can ask for any more. Everything is judged by the injected clock and the store, so nothing
- * is lost by a restart.
+ * The care of an open agent's keys: a round does what is due now and says what it did, and a loop makes a round whenever something
+ * is due, and every hour. Everything is judged by the injected clock and the times in the store, so nothing is lost by a restart.
+ *
+ * The loop of every open agent keeps the protocol alive: certificate, prekeys, the end of what has run out, tidying up. The identity
+ * is another matter: peers follow its rotation. It is rotated by itself only where the policy says so, and then by `maintain` and while
+ * `startMaintenance` is in force; else it is announced.
  */
-import { certificateDueAt, DAY_MILLISECONDS } from "@talos/core";
+import {
+  believedUntil,
+  due,
+  isTalosError,
+  stockFall,
+  upcoming,
+  type ErrorCode,
+  type RotationPolicy,
+  type StockCount,
+  type Task,
+  type TaskKind,
+} from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { Progress } from "../messaging/progress.ts";
 import type { Sender } from "../messaging/sender.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
-import type { Transaction } from "../vault/index.ts";
-import { backoffMilliseconds } from "./backoff.ts";
-import { DONE_PLAN_MILLISECONDS } from "./publish-plan.ts";
+import type { ReadTransaction, Transaction } from "../vault/index.ts";
+import { keyEntries } from "./audit-entries.ts";
+import { backoffMilliseconds, RETRY_BACKOFF, type BackoffBounds } from "./backoff.ts";
+import { rotationInventory } from "./key-inventory.ts";
+import { makeBatch, type PreparedBatch } from "./new-batch.ts";
+import { askStock, isLookDue, noteRefill, noteStock, storedStock } from "./prekey-stock.ts";
+import { isPublished } from "./publish-record.ts";
+import type { Publisher } from "./publisher.ts";
+import { noteClock } from "./stored-clock.ts";
+import { tidy } from "./tidy.ts";
 
-/** The mailbox's 30 days and a week: after it nothing that was sent can still arrive. */
-const DELIVERY_HORIZON_MILLISECONDS: number = 37 * DAY_MILLISECONDS;
-/** A deposited message that nobody acknowledged goes out once more. */
-const RESEND_AFTER_MILLISECONDS: number = 30 * DAY_MILLISECONDS;
-/** And is given up after this. */
-const EXPIRE_AFTER_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
-/** Longer than any sender goes on: 90 days, and the horizon of the last attempt. */
-const SEEN_MILLISECONDS: number = 130 * DAY_MILLISECONDS;
-/** Delivered and expired rows stay this long for whoever looks. */
-const FINISHED_MILLISECONDS: number = 7 * DAY_MILLISECONDS;
 const TICK_MILLISECONDS = 3_600_000;
+/** Of what fails for another reason than a certificate: each attempt may have made keys. */
+const TASK_BACKOFF: BackoffBounds = { firstMilliseconds: 60_000, maxMilliseconds: TICK_MILLISECONDS };
+
+/** Plain values, as the application gets them; times in milliseconds since 1970. */
+export interface MaintenanceDone {
+  readonly kind: TaskKind | "publish";
+  /** Prekeys that were made, or keys that were ended. */
+  readonly count?: number;
+  /** Of the successor, where it is one key. */
+  readonly keyId?: string;
+}
+
+export interface MaintenanceDue {
+  readonly kind: TaskKind | "publish";
+  readonly dueAt: number;
+  /** Code of the error that was in the way; absent where it is somebody's decision. */
+  readonly reason?: string;
+}
+
+export interface MaintenanceReport {
+  readonly done: readonly MaintenanceDone[];
+  /** Due, and not done. */
+  readonly due: readonly MaintenanceDue[];
+}
+
+export interface MaintenanceParts {
+  readonly context: AgentContext;
+  readonly sender: Sender;
+  readonly progress: Progress;
+  readonly publisher: Publisher;
+  /** A planned rotation of the identity. */
+  readonly rotateIdentity?: (() => Promise<unknown>) | undefined;
+}
+
+/** What a round is allowed. */
+interface RoundOptions {
+  /** Ask the directory for the stock even where the last answer is young. */
+  readonly lookNow: boolean;
+  readonly identity: boolean;
+}
+
+const PREKEY_KINDS: readonly TaskKind[] = ["rotate-signed-prekey", "replace-one-time-prekeys", "refill-one-time-prekeys"];
 
 export class Maintenance {
-  readonly #context: AgentContext;
-  readonly #sender: Sender;
-  readonly #progress: Progress;
+  readonly #parts: MaintenanceParts;
   readonly #bell: Wakeup = new Wakeup();
-  #renewalFailures = 0;
+  /** Those that were announced in this run, by kind and time. */
+  readonly #announced: Set<string> = new Set();
+  #turn: Promise<unknown> = Promise.resolve();
+  #failures = 0;
+  #started = 0;
 
-  constructor(context: AgentContext, sender: Sender, progress: Progress) {
-    this.#context = context;
-    this.#sender = sender;
-    this.#progress = progress;
+  constructor(parts: MaintenanceParts) {
+    this.#parts = parts;
   }
 
   /** Runs until the agent may not act any more. */
   async run(): Promise<void> {
-    const { clock, standing, instance } = this.#context;
+    const { clock, standing } = this.#parts.context;
     while (standing.isActive) {
-      const renewalPause = await this.#renewal();
-      try {
-        this.tidy();
-      } catch {
-        // A store that fails now is tried again at the next tick; sends and receives report it.
-      }
-      const untilRenewal = certificateDueAt(instance.certificate) - clock.now();
-      await this.#bell.wait(clock, Math.max(1, Math.min(TICK_MILLISECONDS, renewalPause ?? untilRenewal)), standing.signal);
+      const pause = await this.#pauseAfterRound();
+      await this.#bell.wait(clock, pause, standing.signal);
     }
   }
 
-  /** @returns how long to wait after a failure */
-  async #renewal(): Promise<number | undefined> {
-    const { clock, instance, directories, home, crypto } = this.#context;
-    if (!instance.isDueForRenewal(clock.now())) return undefined;
+  /** What the loop would do, and no more than that, at once. */
+  ring(): void {
+    this.#bell.ring();
+  }
+
+  /** Does what is due now. @throws TalosError when the agent may not act */
+  async maintain(): Promise<MaintenanceReport> {
+    const { publisher, context } = this.#parts;
+    const { home, vault, standing } = context;
+    standing.requireActive();
+    const report = await this.#round({ lookNow: true, identity: true });
+    const wasOpen = home !== undefined && !vault.read((tx) => isPublished(tx, home));
+    if (wasOpen) await publisher.attempt();
+    standing.requireActive();
+    return wasOpen ? this.#withPublication(report) : report;
+  }
+
+  /** The loop rotates the identity too, where the policy says so. @returns ends that */
+  start(): () => void {
+    this.#started += 1;
+    this.ring();
+    let isOver = false;
+    return () => {
+      if (!isOver) this.#started -= 1;
+      isOver = true;
+    };
+  }
+
+  async #pauseAfterRound(): Promise<number> {
+    const { context } = this.#parts;
+    const report = await this.#round({ lookNow: false, identity: this.#started > 0 }).catch(() => undefined);
+    const failed = report === undefined ? "COMMIT_FAILED" : report.due.find(({ reason }) => reason !== undefined);
+    if (failed !== undefined) {
+      this.#failures += 1;
+      const isCertificate = typeof failed === "object" && failed.kind === "renew-certificate";
+      return backoffMilliseconds(this.#failures, context.crypto.randomBytes(1)[0] ?? 0, isCertificate ? RETRY_BACKOFF : TASK_BACKOFF);
+    }
+    this.#failures = 0;
     try {
-      await this.#context.renewCertificate();
-      this.#renewalFailures = 0;
-      if (home !== undefined) await directories.register(home);
-      return undefined;
+      return this.#untilNext();
     } catch {
-      this.#renewalFailures += 1;
-      return backoffMilliseconds(this.#renewalFailures, crypto.randomBytes(1)[0] ?? 0);
+      return TICK_MILLISECONDS;
     }
   }
 
-  /** One transaction with everything in the store that time has made due. */
-  tidy(): void {
-    const { commits, clock } = this.#context;
+  /** The next due time, or the next look at the clock and the stock. */
+  #untilNext(): number {
+    const { clock, vault, home } = this.#parts.context;
     const now = clock.now();
-    const { expired, again, listening } = commits.now((tx) => {
-      const tooOld = tx.outbox.unfinishedBefore(now - EXPIRE_AFTER_MILLISECONDS);
-      for (const row of tooOld) tx.outbox.expire(row.order, now);
-      const repeated = tx.outbox.depositedBefore(now - RESEND_AFTER_MILLISECONDS);
-      for (const row of repeated) tx.outbox.againToReady(row.order, now);
-      tx.outbox.forgetFinished(now - FINISHED_MILLISECONDS);
-      tx.inbox.forgetSeen(now - SEEN_MILLISECONDS);
-      tx.opened.forget(now - DELIVERY_HORIZON_MILLISECONDS);
-      tx.sessions.removeIdle(now - DELIVERY_HORIZON_MILLISECONDS);
-      tx.sessions.forgetHandshakes(now - SEEN_MILLISECONDS);
-      tx.peers.forgetCertificates(now - SEEN_MILLISECONDS);
-      endFormerPrekeys(tx, now);
-      tx.batches.forget(now - DELIVERY_HORIZON_MILLISECONDS);
-      tx.plans.forgetDone(now - DONE_PLAN_MILLISECONDS);
-      return { expired: tooOld, again: repeated, listening: tx.sessions.turnsDue(now) };
+    const times = vault.read((tx) => {
+      const next = upcoming(this.#inventory(tx), this.#policy, now).map(({ dueAt }) => dueAt);
+      const look = isPublished(tx, home) ? storedStock(tx, home)?.nextLookAt : undefined;
+      return look === undefined ? next : [...next, look];
     });
-    for (const { messageId } of expired) this.#progress.reached(messageId, "expired");
-    for (const { peer } of again) this.#sender.wake(peer);
-    for (const peer of listening) this.#sender.wake(peer);
+    const waits = times.filter((at) => at > now).map((at) => at - now);
+    return Math.max(1, Math.min(TICK_MILLISECONDS, ...waits));
+  }
+
+  /** One at a time. */
+  async #round(options: RoundOptions): Promise<MaintenanceReport> {
+    const round = this.#turn.then(() => this.#doRound(options));
+    this.#turn = round.catch(() => undefined);
+    return await round;
+  }
+
+  async #doRound({ lookNow, identity }: RoundOptions): Promise<MaintenanceReport> {
+    const round = new Round();
+    this.#sightClock();
+    for (const task of this.#due(["renew-certificate"])) await round.do(task, async () => await this.#renew());
+    // Nothing is made by a key that cannot even sign a certificate just now.
+    if (!round.hasFailed) {
+      await this.#lookAtStock(lookNow);
+      for (const task of this.#due(["warn-identity", "rotate-identity"])) await this.#careForIdentity(round, task, identity);
+      const tasks = this.#due(PREKEY_KINDS);
+      if (tasks.length > 0) await this.#careForPrekeys(round, tasks);
+    }
+    this.#endAndTidy(round);
+    for (const { kind, dueAt } of round.failed) this.#announce(kind, dueAt);
+    return round.report();
+  }
+
+  get #policy(): RotationPolicy {
+    return this.#parts.context.policy.rotation;
+  }
+
+  #inventory(tx: ReadTransaction): ReturnType<typeof rotationInventory> {
+    const { instance, home } = this.#parts.context;
+    return rotationInventory(tx, { certificate: instance.certificate, home });
+  }
+
+  #due(kinds: readonly TaskKind[]): readonly Task[] {
+    const { vault, clock } = this.#parts.context;
+    const tasks = vault.read((tx) => due(this.#inventory(tx), this.#policy, clock.now()));
+    return tasks.filter(({ kind }) => kinds.includes(kind));
+  }
+
+  #sightClock(): void {
+    const { commits, clock } = this.#parts.context;
+    commits.now((tx) => noteClock(tx, clock.now()));
+  }
+
+  async #renew(): Promise<MaintenanceDone> {
+    const { context } = this.#parts;
+    const { home, directories, standing } = context;
+    await context.renewCertificate();
+    // A directory that is away hears of it with the next request.
+    if (home !== undefined) await directories.register(home).catch(() => standing.requireActive());
+    return { kind: "renew-certificate" };
+  }
+
+  async #lookAtStock(lookNow: boolean): Promise<void> {
+    const { vault, home, clock, commits, standing, events } = this.#parts.context;
+    if (home === undefined) return;
+    const isDue = vault.read((tx) => (lookNow ? isPublished(tx, home) : isLookDue(tx, home, clock.now())));
+    if (!isDue) return;
+    try {
+      const stock = await askStock(this.#parts.context);
+      if (stock === undefined) return;
+      const count: StockCount = { count: stock.oneTimePrekeys, at: clock.now() };
+      const before = commits.now((tx) => {
+        const last = storedStock(tx, home);
+        noteStock(tx, home, count, this.#policy);
+        return last;
+      });
+      const fall = stockFall(before, count, this.#policy);
+      if (fall !== undefined) events.emit("prekeysLow", { target: this.#policy.oneTimePrekeyTarget, ...fall });
+    } catch (error) {
+      // A directory that is away says nothing: the last count stands.
+      standing.requireActive();
+      if (!isTalosError(error)) throw error;
+    }
+  }
+
+  async #careForIdentity(round: Round, task: Task, isAllowed: boolean): Promise<void> {
+    const { rotateIdentity } = this.#parts;
+    if (task.kind === "rotate-identity" && isAllowed && rotateIdentity !== undefined) {
+      return await round.do(task, async () => {
+        await rotateIdentity();
+        return { kind: task.kind };
+      });
+    }
+    const rotateAt = task.kind === "warn-identity" ? task.rotateAt : task.dueAt;
+    this.#announce("rotate-identity", rotateAt);
+    const isLeft = rotateAt <= this.#parts.context.clock.now() && !(isAllowed && this.#policy.identityAutomatic);
+    if (isLeft) round.leave({ kind: "rotate-identity", dueAt: rotateAt });
+  }
+
+  /** All that is due of them is one new batch. */
+  async #careForPrekeys(round: Round, tasks: readonly Task[]): Promise<void> {
+    const { context, publisher } = this.#parts;
+    const isDue = (kind: TaskKind): boolean => tasks.some((task) => task.kind === kind);
+    const wish = {
+      signedPrekey: isDue("rotate-signed-prekey") ? "replace" : "keep",
+      oneTimePrekeys: "carry",
+      stock: this.#policy.oneTimePrekeyTarget,
+    } as const;
+    const now = context.clock.now();
+    try {
+      const made = await makeBatch(context, wish, (tx) => {
+        if (isDue("refill-one-time-prekeys")) noteRefill(tx, now);
+      });
+      // A directory whose numbers do not agree: it is asked again as often as one whose numbers do.
+      if (made.fresh.length === 0) context.commits.now((tx) => noteRefill(tx, now));
+      for (const done of doneBy(tasks, made)) {
+        round.done.push(done);
+        context.events.emit("rotationDone", { kind: done.kind, at: made.now, ...(done.keyId === undefined ? {} : { keyId: done.keyId }) });
+      }
+      publisher.ring();
+    } catch (error) {
+      context.standing.requireActive();
+      for (const task of tasks) round.fail(task, error);
+    }
+  }
+
+  #endAndTidy(round: Round): void {
+    const { sender, progress, context } = this.#parts;
+    const { commits, clock, vault } = context;
+    const now = clock.now();
+    const { tidied, ended } = commits.now((tx) => {
+      const inventory = this.#inventory(tx);
+      const [task] = due(inventory, this.#policy, now).filter(({ kind }) => kind === "end-retired");
+      const believed = inventory.clock === undefined ? now : believedUntil(inventory.clock, now);
+      return { ended: endKeys(tx, task, now), tidied: tidy(tx, now, believed) };
+    });
+    for (const { messageId } of tidied.expired) progress.reached(messageId, "expired");
+    for (const { peer } of tidied.again) sender.wake(peer);
+    for (const peer of tidied.listening) sender.wake(peer);
+    if (ended === 0) return;
+    round.done.push({ kind: "end-retired", count: ended });
+    // The write-ahead log keeps old rows.
+    vault.checkpoint();
+  }
+
+  /** Once when it is known, and once more when its time has come. */
+  #announce(kind: TaskKind, dueAt: number): void {
+    const { events, clock } = this.#parts.context;
+    const name = `${kind} ${dueAt} ${dueAt <= clock.now() ? "now" : "soon"}`;
+    if (this.#announced.has(name)) return;
+    this.#announced.add(name);
+    events.emit("rotationDue", { kind, dueAt });
+  }
+
+  #withPublication(report: MaintenanceReport): MaintenanceReport {
+    const { vault, home } = this.#parts.context;
+    const [plan] = vault.read((tx) => (isPublished(tx, home) ? [] : tx.plans.open("publish")));
+    if (plan === undefined) return { ...report, done: [...report.done, { kind: "publish" }] };
+    const left: MaintenanceDue = {
+      kind: "publish",
+      dueAt: plan.createdAt,
+      ...(plan.lastError === undefined ? {} : { reason: plan.lastError }),
+    };
+    return { ...report, due: [...report.due, left] };
   }
 }
 
-/** One-time prekeys of a former home: nothing that was sent to them while they were valid can still arrive. */
-function endFormerPrekeys(tx: Transaction, now: number): void {
-  for (const { keyId, expiresAt } of tx.inventory.list({ kind: "one-time-prekey", state: "retired" })) {
-    if ((expiresAt ?? 0) < now - DELIVERY_HORIZON_MILLISECONDS) tx.inventory.setState(keyId, "ended", now);
+/** What one round has done and left. */
+class Round {
+  readonly done: MaintenanceDone[] = [];
+  readonly #due: MaintenanceDue[] = [];
+  readonly failed: Task[] = [];
+
+  get hasFailed(): boolean {
+    return this.failed.length > 0;
   }
+
+  async do(task: Task, work: () => Promise<MaintenanceDone>): Promise<void> {
+    try {
+      this.done.push(await work());
+    } catch (error) {
+      this.fail(task, error);
+    }
+  }
+
+  fail(task: Task, error: unknown): void {
+    const reason: ErrorCode = isTalosError(error) ? error.code : "INTERNAL";
+    this.failed.push(task);
+    this.#due.push({ kind: task.kind, dueAt: task.dueAt, reason });
+  }
+
+  leave(task: MaintenanceDue): void {
+    if (!this.#due.some(({ kind }) => kind === task.kind)) this.#due.push(task);
+  }
+
+  report(): MaintenanceReport {
+    return { done: this.done, due: this.#due };
+  }
+}
+
+function doneBy(tasks: readonly Task[], { fresh, retiring }: PreparedBatch): readonly MaintenanceDone[] {
+  if (fresh.length === 0) return [];
+  const signed = fresh.find(({ kind }) => kind === "signed-prekey");
+  const made = fresh.filter(({ kind }) => kind === "one-time-prekey").length;
+  const rotated: MaintenanceDone[] = signed === undefined ? [] : [{ kind: "rotate-signed-prekey", keyId: signed.keyId }];
+  const replaced = retiring.filter(({ kind }) => kind === "one-time-prekey").length;
+  const others = tasks.filter(({ kind }) => kind !== "rotate-signed-prekey").map(({ kind }) => kind);
+  const counted = others.map((kind) => ({ kind, count: kind === "replace-one-time-prekeys" ? Math.min(made, replaced) : made }));
+  return [...rotated, ...counted];
+}
+
+/** @returns how many */
+function endKeys(tx: Transaction, task: Task | undefined, now: number): number {
+  if (task?.kind !== "end-retired") return 0;
+  const entries = task.keyIds.flatMap((keyId) => tx.inventory.get(keyId as Parameters<typeof tx.inventory.get>[0]) ?? []);
+  const ended = entries.filter(({ keyId }) => tx.inventory.setState(keyId, "ended", now));
+  for (const entry of keyEntries("key-ended", ended, now)) tx.audit.append(entry);
+  return ended.length;
 }

@@ -1,89 +1,48 @@
 /**
- * The plan `publish`: event, certificate, prekey batch, each at the home directory, in this order. A durable row names the
+ * The plan `publish`: events, certificate, prekey batch, each at the home directory, in this order. A durable row names the
  * first step that was not answered; whoever opens the agent goes on there, with the same bytes. Every step may be repeated.
+ * A batch that a directory cannot take any more (it has run out, or the two do not agree on what was there before) is signed anew, a
+ * bounded number of times.
  */
 import {
   DAY_MILLISECONDS,
-  encodeCbor,
+  decodeBatch,
   equalBytes,
   isTalosError,
-  ONE_TIME_PREKEY_TARGET,
-  readCborArray,
   talosError,
+  toHex,
   type BatchReplacement,
-  type CborValue,
   type ErrorCode,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import type { InventoryEntry, OwnBatch, Plan, ReadTransaction } from "../vault/index.ts";
+import type { Plan } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
-import { batchSigned, keyEntries } from "./audit-entries.ts";
-import { rememberFormerHome } from "./former-homes.ts";
-import { createOneTimePrekeys } from "./prekey-secrets.ts";
-import { signBatch } from "./sign-batch.ts";
+import { makeBatch } from "./new-batch.ts";
+import { askStock, noteStock } from "./prekey-stock.ts";
+import {
+  PUBLISH_PLAN,
+  PUBLISH_STEPS,
+  prekeyIdOf,
+  PUBLISHED_AT,
+  readRecord,
+  type PublishRecord,
+  type PublishStep,
+} from "./publish-record.ts";
+import { noteTime, timesOf } from "./stored-json.ts";
 
-/** There is one at a time. */
-const PUBLISH_PLAN = "publish";
-/** The directory that has everything. */
-const PUBLISHED_AT = "published-at";
+export { DONE_PLAN_MILLISECONDS, isPublished, publishPlan } from "./publish-record.ts";
 
-const STEPS = ["events", "certificate", "batch"] as const;
-type Step = (typeof STEPS)[number];
+/** When batches were signed anew because a directory would not take them: each makes keys, and must not do so without end. */
+const SIGNED_ANEW = "batches-signed-anew";
+const ANEW_BOUNDS = [
+  { milliseconds: 900_000, times: 2 },
+  { milliseconds: DAY_MILLISECONDS, times: 12 },
+] as const;
 
-/** A plan to publish a batch whose every statement is new to the directory. */
-export function publishPlan(batch: OwnBatch, prekeys: readonly InventoryEntry[], now: number): Plan {
-  const statementsOf = (kind: InventoryEntry["kind"]): CborValue[] =>
-    prekeys.filter((prekey) => prekey.kind === kind).map(({ statement }) => statement ?? new Uint8Array());
-  const payload = encodeCbor([batch.wire, batch.root, ...statementsOf("signed-prekey"), statementsOf("one-time-prekey")]);
-  return { id: PUBLISH_PLAN, kind: "publish", step: "events", payload, createdAt: now, updatedAt: now, attempts: 0, nextAttemptAt: now };
-}
-
-/**
- * Where the home directory is another one than has this agent's prekeys: plans to publish there, with fresh one-time prekeys. The former
- * home goes on handing out its own to whoever does not know of the move, and no two may get the same.
- */
-export async function planForNewHome(context: AgentContext, home: string): Promise<void> {
-  const { vault, log, identityKey, crypto, clock, commits } = context;
-  const { left, signed, former } = vault.read((tx) => {
-    const directory = tx.settings.get(PUBLISHED_AT);
-    const isElsewhere = directory !== undefined && directory !== home && tx.plans.open("publish").length === 0;
-    return {
-      left: isElsewhere ? directory : undefined,
-      signed: tx.inventory.list({ kind: "signed-prekey", state: "live" }),
-      former: tx.inventory.list({ kind: "one-time-prekey", state: "live" }),
-    };
-  });
-  if (left === undefined) return;
-  const now = clock.now();
-  const fresh = createOneTimePrekeys(vault.files, ONE_TIME_PREKEY_TARGET, now, crypto);
-  const prekeys = [...signed, ...fresh];
-  const batch = await signBatch(prekeys, log, identityKey, { crypto, now, directories: [home] });
-  commits.now((tx) => {
-    // First messages to them are still on the way.
-    for (const { keyId } of former) tx.inventory.setState(keyId, "retired", now);
-    for (const entry of fresh) tx.inventory.put(entry);
-    tx.batches.put(batch);
-    for (const entry of [...keyEntries("key-retired", former, now), ...keyEntries("key-created", fresh, now)]) tx.audit.append(entry);
-    tx.audit.append(batchSigned(batch, now));
-    tx.plans.put(publishPlan(batch, prekeys, now));
-    rememberFormerHome(tx, left, now);
-  });
-}
-
-interface Payload extends BatchReplacement {
-  readonly root: Uint8Array;
-}
-
-function readPayload(bytes: Uint8Array): Payload {
-  const reader = readCborArray(bytes, "publish plan", { length: 4 });
-  const batch = reader.bytes({});
-  const root = reader.bytes({ length: 32 });
-  const signedPrekey = reader.bytes({});
-  const list = reader.array({});
-  const added: Uint8Array[] = [];
-  while (list.remaining > 0) added.push(list.bytes({}));
-  return { batch, root, signedPrekey, carried: [], added };
-}
+/** The two sides do not agree on which prekeys were there before. */
+const DISAGREEMENT: readonly ErrorCode[] = ["PREKEY_UNKNOWN", "PREKEY_ID_REUSED"];
+/** The batch itself cannot be taken any more. */
+const SPENT: readonly ErrorCode[] = ["BATCH_STALE", "BATCH_INVALID", "BATCH_EXPIRED"];
 
 /**
  * Takes the plan as far as it goes now.
@@ -106,29 +65,103 @@ export async function runPublishPlan(context: AgentContext, home: string): Promi
 
 async function runStep(context: AgentContext, home: string, plan: Plan): Promise<void> {
   const { directories, log, commits, clock } = context;
-  const step = STEPS.find((name) => name === plan.step) ?? "events";
+  const step = PUBLISH_STEPS.find((name) => name === plan.step) ?? "events";
   if (step === "events") {
     const head = await directories.ask(home, (directory) => directory.publishEvents(log.agentId, log.events));
     if (head.seq !== log.head.seq || !equalBytes(head.hash, log.head.hash)) throw talosError("IDENTITY_MOVED");
   } else if (step === "certificate") {
     await directories.register(home);
-  } else {
-    const replacement = readPayload(plan.payload);
-    const answer = await directories.call(home, (directory) => directory.replaceBatch(replacement));
-    if (!equalBytes(answer.root, replacement.root))
-      throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { reason: "another batch" } });
-    return commits.now((tx) => {
-      tx.batches.setPublished(replacement.root, clock.now());
-      tx.settings.set(PUBLISHED_AT, home);
-      // The statements are in the inventory; the plan is over.
-      tx.plans.put({ ...plan, payload: new Uint8Array(), updatedAt: clock.now(), doneAt: clock.now(), lastError: undefined });
-    });
-  }
+  } else return await publishBatch(context, home, plan);
   commits.now((tx) => tx.plans.advance(PUBLISH_PLAN, after(step), clock.now()));
 }
 
-function after(step: Step): Step {
-  return STEPS[STEPS.indexOf(step) + 1] ?? "batch";
+async function publishBatch(context: AgentContext, home: string, plan: Plan): Promise<void> {
+  const record = readRecord(plan.payload);
+  try {
+    // Nobody takes it any more, nor did while this agent was away.
+    if (decodeBatch(record.batch).to <= context.clock.now()) throw talosError("BATCH_EXPIRED");
+    const count = await putBatch(context, home, record);
+    noteTaken(context, home, plan, record, count);
+  } catch (error) {
+    if (!isTalosError(error) || ![...DISAGREEMENT, ...SPENT].includes(error.code)) throw error;
+    context.standing.requireActive();
+    if (!mayAnew(context)) throw error;
+    await signAnew(context, error.code);
+  }
+}
+
+/** @returns the stock, as the directory counts it */
+async function putBatch(context: AgentContext, home: string, record: PublishRecord): Promise<number> {
+  try {
+    return await put(context, home, record);
+  } catch (error) {
+    if (!isTalosError(error) || !DISAGREEMENT.includes(error.code)) throw error;
+    // An upload whose answer was lost, or a directory that was put back: the batch is as good as before, if the lists are told anew.
+    const again = await toldAnew(context, record);
+    if (again === undefined) throw error;
+    return await put(context, home, again);
+  }
+}
+
+async function put({ directories }: AgentContext, home: string, record: PublishRecord): Promise<number> {
+  const { batch, signedPrekey, carried, added } = record;
+  const replacement: BatchReplacement = { batch, signedPrekey, carried, added };
+  const answer = await directories.call(home, (directory) => directory.replaceBatch(replacement));
+  if (!equalBytes(answer.root, record.root)) throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { reason: "another batch" } });
+  return answer.oneTimePrekeys;
+}
+
+/** The same batch, where new and known are told apart by what the directory has now; undefined where that is what was sent before, or cannot be. */
+async function toldAnew(context: AgentContext, record: PublishRecord): Promise<PublishRecord | undefined> {
+  const stock = await askStock(context);
+  return context.vault.read((tx) => {
+    const there = new Set(stock?.root ? tx.batches.byRoot(stock.root)?.ids : []);
+    const own = tx.batches.byRoot(record.root)?.ids ?? [];
+    const oneTime = own.filter((keyId) => tx.inventory.get(keyId)?.kind === "one-time-prekey");
+    const carried = oneTime.filter((keyId) => there.has(keyId));
+    const added = oneTime.filter((keyId) => !there.has(keyId)).map((keyId) => tx.inventory.get(keyId)?.statement);
+    const before = new Set(record.carried.map(toHex));
+    const isSame = carried.length === before.size && carried.every((keyId) => before.has(keyId));
+    if (isSame || added.some((statement) => statement === undefined)) return undefined;
+    return { ...record, carried: carried.map(prekeyIdOf), added: added.filter((statement) => statement !== undefined) };
+  });
+}
+
+function noteTaken({ commits, clock, policy }: AgentContext, home: string, plan: Plan, { root }: PublishRecord, count: number): void {
+  const now = clock.now();
+  commits.now((tx) => {
+    tx.batches.setPublished(root, now);
+    tx.settings.set(PUBLISHED_AT, home);
+    noteStock(tx, home, { count, at: now }, policy.rotation);
+    const current = tx.plans.get(PUBLISH_PLAN);
+    // Another batch was made while this one was on its way.
+    if (current === undefined || current.doneAt !== undefined || !equalBytes(readRecord(current.payload).root, root)) return;
+    // The statements are in the inventory; the plan is over.
+    tx.plans.put({ ...plan, payload: new Uint8Array(), updatedAt: now, doneAt: now, lastError: undefined });
+  });
+}
+
+function mayAnew({ vault, clock }: AgentContext): boolean {
+  const now = clock.now();
+  const times = vault.read((tx) => timesOf(tx, SIGNED_ANEW));
+  return ANEW_BOUNDS.every((bound) => times.filter((at) => at <= now && at > now - bound.milliseconds).length < bound.times);
+}
+
+/** After a disagreement nothing is carried on; else only what the directory found spent is made anew. */
+async function signAnew(context: AgentContext, code: ErrorCode): Promise<void> {
+  const { policy, clock, standing } = context;
+  standing.requireActive();
+  const isAnewAll = DISAGREEMENT.includes(code);
+  const wish = {
+    signedPrekey: isAnewAll ? "replace" : "keep",
+    oneTimePrekeys: isAnewAll ? "replace" : "carry",
+    stock: policy.rotation.oneTimePrekeyTarget,
+  } as const;
+  await makeBatch(context, wish, (tx) => noteTime(tx, SIGNED_ANEW, clock.now()));
+}
+
+function after(step: PublishStep): PublishStep {
+  return PUBLISH_STEPS[PUBLISH_STEPS.indexOf(step) + 1] ?? "batch";
 }
 
 function noteFailure({ commits, clock, crypto }: AgentContext, plan: Plan, code: ErrorCode): number {
@@ -140,11 +173,3 @@ function noteFailure({ commits, clock, crypto }: AgentContext, plan: Plan, code:
   }
   return pause;
 }
-
-/** Whether the home directory has everything. */
-export function isPublished(tx: ReadTransaction, home: string | undefined): boolean {
-  return home !== undefined && tx.settings.get(PUBLISHED_AT) === home && tx.plans.open("publish").length === 0;
-}
-
-/** How long a finished plan is remembered. */
-export const DONE_PLAN_MILLISECONDS: number = 30 * DAY_MILLISECONDS;

@@ -87,7 +87,7 @@ function signedPrekeyTask({ signedPrekey }: RotationInventory, policy: RotationP
 }
 
 function replaceTask({ oneTimePrekeys = [] }: RotationInventory, policy: RotationPolicy, now: number): Task[] {
-  const dueTimes = oneTimePrekeys.map((key) => dueTime(key, oneTimePrekeyTimes(policy, key.from, 0), now));
+  const dueTimes = oneTimePrekeys.map((key) => replacementDueAt(key, policy, now));
   if (dueTimes.length === 0) return [];
   const count = dueTimes.filter((dueAt) => dueAt <= now).length;
   return [{ kind: "replace-one-time-prekeys", dueAt: Math.min(...dueTimes), count }];
@@ -112,6 +112,11 @@ function endTask({ retired = [], clock }: RotationInventory, now: number): Task[
   // Run out by a clock that has just leapt: it waits until the clock has stood.
   const dueAt = keyIds.length === 0 ? Math.max(next, now + 1) : next;
   return [{ kind: "end-retired", dueAt, keyIds }];
+}
+
+/** When an unclaimed one-time prekey is replaced. */
+export function replacementDueAt(key: DatedKey, policy: RotationPolicy, now: number): number {
+  return dueTime(key, oneTimePrekeyTimes(policy, key.from, 0), now);
 }
 
 /** As written down, but never later than the policy of today says, and at once for a key of a time to come. */

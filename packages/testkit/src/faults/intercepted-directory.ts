@@ -10,12 +10,17 @@ import {
   type HttpDirectoryOptions,
   type Resolution,
 } from "@talos/agent";
-import type { AgentId, BatchReplacement, EnvelopeId, EnvelopeKind, LogHead, MailboxPage, UnverifiedBundle } from "@talos/core";
+import type { AgentId, BatchReplacement, EnvelopeId, EnvelopeKind, LogHead, MailboxPage, PrekeyStock, UnverifiedBundle } from "@talos/core";
 
 /** Each may change the answer, throw, or leave it as it is. */
 export interface DirectoryHooks {
   resolve?(answer: Resolution, agentId: AgentId): Resolution | Promise<Resolution>;
   claim?(bundle: UnverifiedBundle, target: AgentId): UnverifiedBundle | Promise<UnverifiedBundle>;
+  prekeyStock?(stock: PrekeyStock): PrekeyStock | Promise<PrekeyStock>;
+  /** Before the batch is replaced: what is sent in its place. */
+  replaceBatch?(replacement: BatchReplacement): BatchReplacement | Promise<BatchReplacement>;
+  /** After it, before the agent hears of it. */
+  batchReplaced?(replacement: BatchReplacement): void | Promise<void>;
   /** Before the deposit: what is deposited in its place. */
   deposit?(item: Uint8Array, recipient: AgentId): Uint8Array | Promise<Uint8Array>;
   /** After the deposit, before the depositor hears of it. */
@@ -50,11 +55,15 @@ export class InterceptedDirectory implements Directory {
   }
 
   async replaceBatch(replacement: BatchReplacement): Promise<{ readonly oneTimePrekeys: number; readonly root: Uint8Array }> {
-    return await this.#real.replaceBatch(replacement);
+    const changed = (await this.#hooks.replaceBatch?.(replacement)) ?? replacement;
+    const answer = await this.#real.replaceBatch(changed);
+    await this.#hooks.batchReplaced?.(changed);
+    return answer;
   }
 
-  async prekeyStock(): Promise<number> {
-    return await this.#real.prekeyStock();
+  async prekeyStock(): Promise<PrekeyStock> {
+    const stock = await this.#real.prekeyStock();
+    return (await this.#hooks.prekeyStock?.(stock)) ?? stock;
   }
 
   async claim(target: AgentId): Promise<UnverifiedBundle> {

@@ -35,6 +35,12 @@ export class BatchesReader {
     return number(this.store.get("SELECT coalesce(max(valid_to), 0) AS last FROM own_batches") ?? { last: 0 }, "last");
   }
 
+  /** The newest of those that a directory has taken. */
+  newestPublished(): OwnBatch | undefined {
+    const row = this.store.get("SELECT * FROM own_batches WHERE published_at IS NOT NULL ORDER BY ord DESC LIMIT 1");
+    return row && toBatch(row);
+  }
+
   /** The one made last. */
   newest(): OwnBatch | undefined {
     const row = this.store.get("SELECT * FROM own_batches ORDER BY ord DESC LIMIT 1");
