@@ -65,6 +65,10 @@ function usageError(error: CommanderError): ReturnType<typeof talosError> {
       return talosError("INVALID_ARGUMENT", "There are more arguments than the command takes.", {
         hint: "Quote a text that has spaces; see talos --help.",
       });
+    case "commander.missingMandatoryOptionValue":
+      return talosError("INVALID_ARGUMENT", "An option that the command needs is missing.", {
+        hint: "See the command's --help for what it needs.",
+      });
     case "commander.optionMissingArgument":
       return talosError("INVALID_ARGUMENT", "An option lacks its value.", { hint: "See talos --help for what the option takes." });
     default:

@@ -18,9 +18,15 @@ export function statusLines(status: AgentStatus, heading: (text: string) => stri
     `sessions          ${status.sessions.length}`,
     `outbox            ${outboxCounts(status)}`,
     `inbox             ${status.inbox.offered} not yet acknowledged`,
+    `recovery kit      ${recoveryText(status.recovery)}`,
     ...outboxRows(status),
     ...remarks(status),
   ];
+}
+
+function recoveryText({ kit, lastCheckedAt }: AgentStatus["recovery"]): string {
+  if (kit === "none") return "none: whoever steals it all keeps the identity, and a loss is final";
+  return `in force, ${lastCheckedAt === undefined ? "not checked since it was made" : `last checked ${formatDate(lastCheckedAt)}`}`;
 }
 
 function keyTable(status: AgentStatus): string[] {

@@ -1,0 +1,100 @@
+/**
+ * `talos verify --namespace N --signature FILE [FILE]`: what a signature is worth. By the signer's log from a file or a directory, which
+ * needs no agent; else by what this agent knows of the signer, reading only, or with --remember by opening it.
+ */
+import { TalosClient, type CheckSignatureOptions, type SignatureCheck } from "@talos/agent";
+import { fromBase64Url, talosError, type SignatureGround, type SignatureVerdict } from "@talos/core";
+import { inspectAgent, openAgent } from "../agent-access.ts";
+import type { CommandContext, CommonChoices } from "../command-context.ts";
+import { readInput, readTextFile } from "../input-bytes.ts";
+
+export interface VerifyChoices extends CommonChoices {
+  readonly namespace: string;
+  readonly signature: string;
+  readonly file?: string | undefined;
+  readonly proof?: string;
+  readonly signer?: string;
+  readonly log?: string;
+  readonly directory?: string;
+  readonly remember?: boolean;
+}
+
+const EXIT_NOT_GOOD = 5;
+
+const MEANINGS: Readonly<Record<SignatureVerdict, string>> = {
+  valid: "made by the key that is in force",
+  "valid-then-retired": "made by a former key, before its end",
+  unproved: "made by a former key, and anyone who has it by now could have made it",
+  disowned: "made by a key that its owner has disowned",
+  "unknown-key": "it names an event that the signer's log does not have",
+};
+
+const GROUNDS: Readonly<Partial<Record<SignatureGround, string>>> = {
+  "on-record": "it was on record when the key ended",
+  "seen-before": "this agent found it valid before the key ended",
+  "no-proof": "ask the signer for a proof: talos audit prove",
+  "proof-does-not-fit": "the proof is not of this signature",
+  suspect: "on record, but from when its owner suspects the key on",
+  "after-the-end": "it names an event after the key's end",
+};
+
+export async function verify(choices: VerifyChoices, context: CommandContext): Promise<number> {
+  const { output } = context;
+  const result = await checkedBy(choices, context);
+  const isGood = result.verdict === "valid" || result.verdict === "valid-then-retired";
+  output.document({ ...result, good: isGood });
+  const ground = GROUNDS[result.ground];
+  output.line(`${result.verdict}: ${MEANINGS[result.verdict]}${ground === undefined ? "" : ` (${ground})`}`);
+  output.line(`signer ${result.signer}, key of event ${result.seq}; log known to event ${result.logSeq} (${result.logFrom})`);
+  if (choices.signer === undefined && isGood) output.remark("Whose it has to be is yours to know: --signer DID refuses any other.");
+  return isGood ? 0 : EXIT_NOT_GOOD;
+}
+
+async function checkedBy(choices: VerifyChoices, context: CommandContext): Promise<SignatureCheck> {
+  const { log, directory, signer, remember = false } = choices;
+  const options = await optionsOf(choices);
+  const isAlone = log !== undefined || directory !== undefined || (signer?.includes("@") === true && !remember);
+  if (isAlone && remember) {
+    throw talosError("INVALID_ARGUMENT", "--remember is the agent's own record, and goes without --log and --directory.");
+  }
+  if (isAlone) {
+    const source = { ...(log === undefined ? {} : { log: await readLog(log) }), ...(directory === undefined ? {} : { directory }) };
+    return await TalosClient.verify({ ...options, ...source });
+  }
+  if (!remember) {
+    await using agent = await inspectAgent(choices, context);
+    return agent.verify(options);
+  }
+  await using client = await openAgent(choices, context);
+  return await client.verify(options);
+}
+
+async function optionsOf({ namespace, signature, file, proof, signer }: VerifyChoices): Promise<CheckSignatureOptions> {
+  return {
+    namespace,
+    signature: await readTextFile(signature),
+    message: await readInput(file),
+    ...(proof === undefined ? {} : { proof: await readTextFile(proof) }),
+    ...(signer === undefined ? {} : { signer }),
+  };
+}
+
+/** A JSON list of events in base64url, or an object that has it as `log`: metadata.json, and the first line of an audit's export. */
+async function readLog(path: string): Promise<readonly Uint8Array[]> {
+  const text = await readTextFile(path);
+  try {
+    const json = parseWholeOrFirst(text);
+    const events: unknown = Array.isArray(json) ? json : (json as { log?: unknown }).log;
+    return (events as readonly string[]).map((event) => fromBase64Url(event));
+  } catch (cause) {
+    throw talosError("MALFORMED", "The file of --log holds no identity log.", { cause });
+  }
+}
+
+function parseWholeOrFirst(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return JSON.parse(text.split("\n", 1)[0] ?? "");
+  }
+}
