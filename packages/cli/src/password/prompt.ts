@@ -1,5 +1,5 @@
 /**
- * Asks for a password on the terminal, without echo, as bytes that are never a string.
+ * Asks on the terminal: for a password without echo, as bytes that are never a string; for what is no secret with it.
  * Reads `/dev/tty` in raw mode, so it works while standard input and output are redirected.
  */
 import { closeSync, constants, openSync, writeSync } from "node:fs";
@@ -48,6 +48,30 @@ export async function promptPassword(question: string): Promise<SecretBytes> {
     zeroBytes(typed);
     input.setRawMode(false);
     writeSync(terminal, "\n");
+    input.destroy();
+  }
+}
+
+/**
+ * Writes `question` to the terminal and reads what is no secret, with echo.
+ *
+ * Errors: `ABORTED` without a terminal, at the end of input, or when the signal aborts.
+ */
+export async function promptText(question: string, signal: AbortSignal): Promise<string> {
+  const terminal = openTerminal();
+  if (terminal === undefined) throw talosError("ABORTED");
+  const input = new ReadStream(terminal);
+  writeSync(terminal, question);
+  try {
+    // In its usual mode a terminal gives a line at a time.
+    const line = await new Promise<string>((resolve, reject) => {
+      const abort = (): void => reject(talosError("ABORTED"));
+      signal.addEventListener("abort", abort, { once: true });
+      input.once("error", abort).once("end", abort);
+      input.once("data", (chunk: Buffer) => resolve(chunk.toString("utf8")));
+    });
+    return line.trim();
+  } finally {
     input.destroy();
   }
 }

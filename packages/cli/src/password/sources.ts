@@ -20,6 +20,10 @@ export interface NewPasswordChoices {
   readonly newPasswordFile?: string | undefined;
 }
 
+export interface KitPasswordChoices {
+  readonly recoveryKitPasswordFile?: string | undefined;
+}
+
 /**
  * The password that was given without asking anybody, or nothing.
  *
@@ -53,6 +57,25 @@ export async function requireNewPassword(choices: NewPasswordChoices, env: NodeJ
   if (canPrompt()) return await promptTwice("New password: ");
   throw talosError("PASSWORD_REQUIRED", "A new password is needed and none was given.", {
     hint: "Use --new-password-file FILE, TALOS_NEW_KEY_PASSWORD, or run it on a terminal.",
+  });
+}
+
+/**
+ * The password of a recovery kit: `--recovery-kit-password-file`, `TALOS_RECOVERY_KIT_PASSWORD`, else asked for; `confirm` asks twice. Never the
+ * agent's sources: the two are to differ. Errors as above.
+ */
+export async function requireKitPassword(
+  choices: KitPasswordChoices,
+  env: NodeJS.ProcessEnv,
+  { confirm = false }: { readonly confirm?: boolean } = {},
+): Promise<SecretBytes> {
+  if (choices.recoveryKitPasswordFile !== undefined) return passwordFromFile(choices.recoveryKitPasswordFile);
+  const fromEnvironment = passwordFromEnvironment("TALOS_RECOVERY_KIT_PASSWORD", env);
+  if (fromEnvironment !== undefined) return fromEnvironment;
+  const question = "Password of the recovery kit: ";
+  if (canPrompt()) return confirm ? await promptTwice(question) : normalisedPassword(await promptPassword(question));
+  throw talosError("PASSWORD_REQUIRED", "The recovery kit needs its password, and none was given.", {
+    hint: "Use --recovery-kit-password-file FILE, TALOS_RECOVERY_KIT_PASSWORD, or run it on a terminal.",
   });
 }
 
