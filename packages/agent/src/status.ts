@@ -14,11 +14,14 @@ import {
   type ProtectionLevel,
 } from "@talos/core";
 import { isPublished } from "./lifecycle/publish-record.ts";
+import { storedStock } from "./lifecycle/prekey-stock.ts";
+import { clockRecord } from "./lifecycle/stored-clock.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
 import { recoveryStatus, type RecoveryStatus } from "./recovery-kit/kit-status.ts";
-import { finalName } from "./vault/keys/layout.ts";
+import { DATABASE_FILE, finalName } from "./vault/keys/layout.ts";
+import { showTime } from "./vault/times.ts";
 import {
   HOME_DIRECTORY,
   type InventoryEntry,
@@ -110,8 +113,12 @@ export interface AgentStatus {
   /** Of the newest instance. */
   readonly certificate?: { readonly generation: number; readonly from: number; readonly to: number };
   readonly keys: readonly KeyStatus[];
-  /** Private parts held here, and how many there are when it is filled up. */
-  readonly oneTimePrekeys: { readonly live: number; readonly target: number };
+  /** Private parts held here, how many there are when it is filled up, and how many are unclaimed as the home directory last said it. */
+  readonly oneTimePrekeys: {
+    readonly live: number;
+    readonly target: number;
+    readonly atDirectory?: { readonly count: number; readonly at: number };
+  };
   readonly sessions: readonly SessionStatus[];
   /** Numbers of all messages; rows of those that are not delivered. */
   readonly outbox: Readonly<Record<OutboxState, number>> & { readonly rows: readonly OutboxMessageStatus[] };
@@ -156,7 +163,7 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     superseded: isMarkedSuperseded(tx),
     ...(instance === undefined ? {} : { certificate: { generation: instance.generation, from: instance.from, to: instance.to } }),
     keys: entries.map(keyStatus),
-    oneTimePrekeys: { live: tx.inventory.countOneTime(), target: ONE_TIME_PREKEY_TARGET },
+    oneTimePrekeys: stockStatus(tx, directory),
     sessions: tx.sessions.list().map(({ sessionId, peer, sending, answered, createdAt, lastUsedAt }) => ({
       sessionId: toHex(sessionId),
       peerDid: agentIdToDid(peer),
@@ -175,10 +182,27 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     })),
     kept: tx.kept.list().map(keptStatus),
     evidence: tx.peers.conflicts().map(({ kind, agentId, seenAt }) => ({ kind, peerDid: agentIdToDid(agentId), at: seenAt })),
-    findings: findings.map(({ code, file, message }) => ({ code, file, message })),
+    findings: [...findings.map(({ code, file, message }) => ({ code, file, message })), ...clockFindings(tx)],
     recovery: recoveryStatus(tx),
     ...(holder === undefined ? {} : { holder }),
   };
+}
+
+function stockStatus(tx: ReadTransaction, directory: string | undefined): AgentStatus["oneTimePrekeys"] {
+  const stock = storedStock(tx, directory);
+  return {
+    live: tx.inventory.countOneTime(),
+    target: ONE_TIME_PREKEY_TARGET,
+    ...(stock === undefined ? {} : { atDirectory: { count: stock.count, at: stock.at } }),
+  };
+}
+
+/** Until it is known which of the two times was wrong, nothing is due but the certificate. */
+function clockFindings(tx: ReadTransaction): AgentStatus["findings"] {
+  const clock = clockRecord(tx);
+  if (clock?.isBehind !== true) return [];
+  const message = `This machine's clock is behind what it said before (${showTime(clock.seen)}): no key is replaced or ended until it has caught up or has stood for a day.`;
+  return [{ code: "CLOCK_BEHIND", file: DATABASE_FILE, message }];
 }
 
 function keyStatus(entry: InventoryEntry): KeyStatus {

@@ -43,17 +43,30 @@ export function checkTimes({ store, tx, now, holder }: StateLook): DoctorFinding
 }
 
 export function checkDueDates({ tx, now, holder, dataDir }: StateLook): DoctorFinding[] {
+  const isRunning = holder !== undefined;
   const keys = tx.inventory.listPublic().filter(({ state, kind }) => state === "live" && kind !== "one-time-prekey");
-  return [...keys.flatMap((key) => overdue(key, now, dataDir)), ...certificateFindings(tx.log.certificate(), now, holder !== undefined)];
+  return [
+    ...keys.flatMap((key) => overdue(key, now, remedyFor(key, dataDir, isRunning))),
+    ...certificateFindings(tx.log.certificate(), now, isRunning),
+  ];
 }
 
-function overdue({ kind, role, keyId, dueAt, expiresAt }: InventoryEntry, now: number, dataDir: string): DoctorFinding[] {
+/** The signed prekey is replaced by itself wherever the agent is open; an identity where its owner says so. */
+function remedyFor({ kind }: InventoryEntry, dataDir: string, isRunning: boolean): string {
+  if (kind !== "signed-prekey") return `Rotate the identity, when its peers can be told: ${command("rotate identity", dataDir)}`;
+  const byHand = command("rotate signed-prekey", dataDir);
+  return isRunning
+    ? `The running agent replaces it by itself; see what keeps it from that: ${command("status", dataDir)}`
+    : `Open the agent, or replace it now: ${byHand}`;
+}
+
+function overdue({ kind, role, keyId, dueAt, expiresAt }: InventoryEntry, now: number, remedy: string): DoctorFinding[] {
   const name = `The ${role === "next" ? "next identity" : kind} key ${keyId}`;
   if (expiresAt !== undefined && expiresAt <= now) {
     return [
       finding("KEY_EXPIRED", {
         message: `${name} is valid no more since ${day(expiresAt)}: peers that have no session yet cannot write to this agent.`,
-        remedy: `Run the agent with a version that replaces keys by itself; see what it has: ${command("status", dataDir)}`,
+        remedy,
       }),
     ];
   }
@@ -61,7 +74,7 @@ function overdue({ kind, role, keyId, dueAt, expiresAt }: InventoryEntry, now: n
   return [
     finding("KEY_DUE", {
       message: `${name} was to be replaced by ${day(dueAt)}. It works on.`,
-      remedy: `Run the agent with a version that replaces keys by itself; see what it has: ${command("status", dataDir)}`,
+      remedy,
     }),
   ];
 }

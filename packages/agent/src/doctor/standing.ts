@@ -10,7 +10,7 @@ export function checkStock({ tx, dataDir }: StateLook): DoctorFinding[] {
   return [
     finding("ONE_TIME_PREKEYS_LOW", {
       message: `${left} of ${ONE_TIME_PREKEY_TARGET} one-time prekeys are left. Without them first messages have less protection against a theft of this folder.`,
-      remedy: `Run the agent with a version that makes new ones by itself; see the stock: ${command("status", dataDir)}`,
+      remedy: `Open the agent, which makes new ones by itself, or make them now: ${command("rotate one-time-prekeys", dataDir)}`,
     }),
   ];
 }

@@ -23,6 +23,7 @@ import type { BackendSigningKey } from "../backends/index.ts";
 import type { AgentContext } from "../context.ts";
 import type { InventoryEntry, OwnBatch, Plan, Transaction } from "../vault/index.ts";
 import { batchSigned, keyEntries } from "./audit-entries.ts";
+import { requireUnmoved } from "./foreign-events.ts";
 import { createOneTimePrekeys, createSignedPrekey } from "./prekey-secrets.ts";
 import { askStock } from "./prekey-stock.ts";
 import { PUBLISH_PLAN, PUBLISHED_AT, replacementPlan, type PublishStep } from "./publish-record.ts";
@@ -122,9 +123,10 @@ export function stageBatch(tx: Transaction, { batch, fresh, retiring, publish, a
  * not run: the batch that there is will do.
  *
  * @param also in the same transaction
- * @throws TalosError as `prepareBatch`, and of the commit; then nothing has changed
+ * @throws TalosError as `prepareBatch`, and of the commit; IDENTITY_MOVED; then nothing has changed
  */
 export async function makeBatch(context: AgentContext, wish: BatchWish, also?: (tx: Transaction) => void): Promise<PreparedBatch> {
+  requireUnmoved(context);
   for (let race = 1; ; race++) {
     const prepared = await prepareBatch(context, wish);
     if (prepared.fresh.length === 0) return prepared;

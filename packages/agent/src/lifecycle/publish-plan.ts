@@ -17,6 +17,7 @@ import {
 import type { AgentContext } from "../context.ts";
 import type { Plan } from "../vault/index.ts";
 import { backoffMilliseconds } from "./backoff.ts";
+import { requireUnmoved } from "./foreign-events.ts";
 import { makeBatch } from "./new-batch.ts";
 import { askStock, noteStock } from "./prekey-stock.ts";
 import {
@@ -64,6 +65,7 @@ export async function runPublishPlan(context: AgentContext, home: string): Promi
 }
 
 async function runStep(context: AgentContext, home: string, plan: Plan): Promise<void> {
+  requireUnmoved(context);
   const { directories, log, commits, clock } = context;
   const step = PUBLISH_STEPS.find((name) => name === plan.step) ?? "events";
   if (step === "events") {
@@ -147,14 +149,13 @@ function mayAnew({ vault, clock }: AgentContext): boolean {
   return ANEW_BOUNDS.every((bound) => times.filter((at) => at <= now && at > now - bound.milliseconds).length < bound.times);
 }
 
-/** After a disagreement nothing is carried on; else only what the directory found spent is made anew. */
+/** With a new signed prekey, since a batch is known by the root over its prekeys. After a disagreement no one-time prekey is carried on. */
 async function signAnew(context: AgentContext, code: ErrorCode): Promise<void> {
   const { policy, clock, standing } = context;
   standing.requireActive();
-  const isAnewAll = DISAGREEMENT.includes(code);
   const wish = {
-    signedPrekey: isAnewAll ? "replace" : "keep",
-    oneTimePrekeys: isAnewAll ? "replace" : "carry",
+    signedPrekey: "replace",
+    oneTimePrekeys: DISAGREEMENT.includes(code) ? "replace" : "carry",
     stock: policy.rotation.oneTimePrekeyTarget,
   } as const;
   await makeBatch(context, wish, (tx) => noteTime(tx, SIGNED_ANEW, clock.now()));

@@ -43,7 +43,8 @@ export class Publisher {
   async run(): Promise<void> {
     const { standing, clock, home } = this.#context;
     try {
-      while (standing.isActive && home !== undefined) {
+      if (home === undefined) return;
+      while (standing.isActive) {
         const waiting = this.#waiting.splice(0);
         const pause = await this.#attempt(home);
         this.#first.resolve();
