@@ -15,6 +15,12 @@ import type { AgentId, BatchReplacement, EnvelopeId, EnvelopeKind, LogHead, Mail
 /** Each may change the answer, throw, or leave it as it is. */
 export interface DirectoryHooks {
   resolve?(answer: Resolution, agentId: AgentId): Resolution | Promise<Resolution>;
+  /** Before events are published. */
+  publishEvents?(events: readonly Uint8Array[]): void | Promise<void>;
+  /** After it, before the agent hears of it. */
+  eventsPublished?(head: LogHead): void | Promise<void>;
+  /** Before a certificate is registered. */
+  registerCertificate?(certificate: Uint8Array): void | Promise<void>;
   claim?(bundle: UnverifiedBundle, target: AgentId): UnverifiedBundle | Promise<UnverifiedBundle>;
   prekeyStock?(stock: PrekeyStock): PrekeyStock | Promise<PrekeyStock>;
   /** Before the batch is replaced: what is sent in its place. */
@@ -41,16 +47,20 @@ export class InterceptedDirectory implements Directory {
     this.#hooks = hooks;
   }
 
-  async resolve(agentId: AgentId, after?: number): Promise<Resolution> {
-    const answer = await this.#real.resolve(agentId, after);
+  async resolve(agentId: AgentId, known?: LogHead): Promise<Resolution> {
+    const answer = await this.#real.resolve(agentId, known);
     return (await this.#hooks.resolve?.(answer, agentId)) ?? answer;
   }
 
   async publishEvents(agentId: AgentId, events: readonly Uint8Array[]): Promise<LogHead> {
-    return await this.#real.publishEvents(agentId, events);
+    await this.#hooks.publishEvents?.(events);
+    const head = await this.#real.publishEvents(agentId, events);
+    await this.#hooks.eventsPublished?.(head);
+    return head;
   }
 
   async registerCertificate(agentId: AgentId, certificate: Uint8Array): Promise<{ readonly seq: number; readonly generation: number }> {
+    await this.#hooks.registerCertificate?.(certificate);
     return await this.#real.registerCertificate(agentId, certificate);
   }
 

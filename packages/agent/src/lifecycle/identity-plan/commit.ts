@@ -138,9 +138,12 @@ async function openNewKeys({ vault, crypto }: AgentContext, { staged }: Identity
   };
 }
 
-/** Of a planned rotation the same prekeys, signed anew; else all are new. */
+/**
+ * Of a planned rotation the same one-time prekeys, signed anew; else all are new. The signed prekey changes in any case: a batch is known by
+ * the root over its prekeys, and two that name two heads must not have the same.
+ */
 function wishFor(reason: RotationReason): BatchWish {
-  if (reason === "planned") return { signedPrekey: "keep", oneTimePrekeys: "carry", stock: 0 };
+  if (reason === "planned") return { signedPrekey: "replace", oneTimePrekeys: "carry", stock: ONE_TIME_PREKEY_TARGET };
   return { signedPrekey: "replace", oneTimePrekeys: "replace", stock: ONE_TIME_PREKEY_TARGET };
 }
 

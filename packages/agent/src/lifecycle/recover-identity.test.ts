@@ -1,0 +1,92 @@
+import assert from "node:assert/strict";
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { test } from "node:test";
+import { recoverIdentityIn } from "../talos-client.ts";
+import { recoveryOutlook } from "./recover-identity.ts";
+import { AgentWorld, hasCode, take, TEST_PASSWORD, until } from "@talos/testkit";
+
+const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
+
+test("an agent of which only the kit is left gets a new life under its own name", async () => {
+  await using world = await AgentWorld.start();
+  const recoveryKit = { path: join(world.folder, "kit.txt"), password: KIT_PASSWORD };
+  const alice = await world.create("alice", { recoveryKit });
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "one", { waitFor: "deposited" });
+  await take(bob, 1);
+  const { did, identityKey, dataDir } = alice;
+  await alice.close();
+  rmSync(dataDir, { recursive: true });
+
+  const outlook = await recoveryOutlook(world.environment, { recoveryKit: { path: recoveryKit.path }, directory: world.url });
+  assert.deepEqual([outlook.did, outlook.head, outlook.cutAfter, outlook.events.length], [did, 0, 0, 1]);
+  const recovered = await recoverIdentityIn(world.environment, {
+    recoveryKit,
+    name: "alice",
+    dataDir,
+    directory: world.url,
+    newPassword: TEST_PASSWORD,
+  });
+  try {
+    assert.equal(recovered.did, did);
+    assert.notEqual(recovered.identityKey, identityKey);
+    await until(() => recovered.status().publication === "published", "it is published");
+    await recovered.send(bob.did, "back from nothing", { waitFor: "deposited" });
+    assert.deepEqual((await take(bob, 1)).map((message) => message.text()), ["back from nothing"]);
+    await bob.send(did, "welcome", { waitFor: "deposited" });
+    assert.deepEqual((await take(recovered, 1)).map((message) => message.text()), ["welcome"]);
+  } finally {
+    await recovered.close();
+  }
+  const again = await world.open("alice");
+  assert.equal(again.did, did);
+  await assert.rejects(
+    recoverIdentityIn(world.environment, { recoveryKit, name: "alice", dataDir, directory: world.url, newPassword: TEST_PASSWORD }),
+    hasCode("VAULT_EXISTS"),
+  );
+});
+
+test("what a thief did is cut off where the owner says, and the kit serves once more", async () => {
+  await using world = await AgentWorld.start();
+  const recoveryKit = { path: join(world.folder, "kit.txt"), password: KIT_PASSWORD };
+  const alice = await world.create("alice", { recoveryKit });
+  await alice.rotateIdentity();
+  await until(() => alice.status().publication === "published", "published");
+  await alice.close();
+  world.copyDataDir("alice", "stolen");
+  const thief = await world.open("stolen");
+  await thief.emergencyRotate();
+  await until(() => thief.status().publication === "published", "the thief has published");
+  await thief.revokeIdentity();
+  const kit = { path: recoveryKit.path };
+  const outlook = await recoveryOutlook(world.environment, { recoveryKit: kit, directory: world.url });
+  assert.deepEqual(
+    outlook.events.map(({ seq, event }) => [seq, event]),
+    [
+      [0, "inception"],
+      [1, "rotation"],
+      [2, "rotation"],
+      [3, "revocation"],
+    ],
+  );
+  assert.deepEqual([outlook.cutAfter, outlook.revoked], [2, { final: false }]);
+  const common = { recoveryKit, directory: world.url, newPassword: TEST_PASSWORD };
+  for (const cutAfter of [3, 4]) {
+    await assert.rejects(
+      recoverIdentityIn(world.environment, { ...common, name: "none", dataDir: world.dataDir("none"), cutAfter }),
+      hasCode("INVALID_ARGUMENT"),
+    );
+  }
+  const first = await recoverIdentityIn(world.environment, { ...common, name: "alice", dataDir: world.dataDir("life-2"), cutAfter: 1 });
+  await until(() => first.status().publication === "published", "the first recovery is published");
+  await first.close();
+  const second = await recoverIdentityIn(world.environment, { ...common, name: "alice", dataDir: world.dataDir("life-3") });
+  try {
+    await until(() => second.status().publication === "published", "the second recovery is published");
+    const { head, events } = await recoveryOutlook(world.environment, { did: second.did, directory: world.url });
+    assert.deepEqual([head, events.map(({ authority }) => authority)], [3, ["recovery"]]);
+  } finally {
+    await second.close();
+  }
+});
