@@ -12,6 +12,8 @@ export interface DirectoryLimits {
   readonly registrationsPerMinute: number;
   /** Waiting fetches of one mailbox; the oldest is answered when one more comes. */
   readonly waitingFetchesPerMailbox: number;
+  /** Events of verified logs kept in memory, about 2 KB each: a log of 10,000 takes a second or two to verify anew. */
+  readonly verifiedEvents: number;
   /** Bytes of bodies and pages in memory at once; beyond it large requests are refused as DIRECTORY_BUSY. */
   readonly bufferedBytes: number;
   /** Mean delay of the event loop, in milliseconds, from which on requests are refused as DIRECTORY_BUSY; 0: never. */
@@ -33,6 +35,7 @@ export const DEFAULT_LIMITS: DirectoryLimits = {
   claimsPerHour: 30,
   registrationsPerMinute: 600,
   waitingFetchesPerMailbox: 8,
+  verifiedEvents: 20_000,
   bufferedBytes: 268_435_456,
   maxEventLoopDelayMs: 5_000,
   headersTimeoutMs: 15_000,

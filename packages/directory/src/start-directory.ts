@@ -6,6 +6,7 @@ import type { DirectoryContext } from "./context.ts";
 import { ownAuthorities } from "./http/authorities.ts";
 import { buildServer } from "./http/server.ts";
 import { DEFAULT_LIMITS, type DirectoryLimits } from "./limits.ts";
+import { VerifiedLogs } from "./log/verified-logs.ts";
 import { MailboxWaiters } from "./mailbox/mailbox-waiters.ts";
 import { ClaimLimiter } from "./prekeys/claim-limiter.ts";
 import type { DirectoryStore } from "./storage/contract/index.ts";
@@ -48,6 +49,7 @@ export async function startDirectory(options: DirectoryOptions): Promise<Running
     crypto: nodeCrypto,
     now: options.now ?? Date.now,
     limits,
+    logs: new VerifiedLogs(limits.verifiedEvents),
     waiters: new MailboxWaiters(limits.waitingFetchesPerMailbox),
     claimLimiter: new ClaimLimiter(limits.claimsPerHour),
   };

@@ -1,9 +1,9 @@
 /**
  * All directories that this agent talks to: opened once each, with the agent's certificate registered there before the
- * first request that is signed (and its log, where it is not known yet). A refusal that proves a newer instance stops the
+ * first request that is signed (and its log, or the newest events of it, where they are not known yet). A refusal that proves a newer instance stops the
  * agent; one that claims it without proof is a directory that misbehaves.
  */
-import { talosError, type AgentId, type Certificate, type ErrorCode, type IdentityLog } from "@talos/core";
+import { sameHead, talosError, type AgentId, type Certificate, type ErrorCode, type IdentityLog, type LogHead } from "@talos/core";
 import { DirectoryRefusal, type Directory } from "./directory.ts";
 
 export interface DirectoriesOptions {
@@ -19,6 +19,8 @@ export interface DirectoriesOptions {
 
 /** Answers that mean: register first, then again. */
 const UNREGISTERED: readonly ErrorCode[] = ["CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED"];
+/** Answers that may mean: publish the log first, or what is new in it; then again. */
+const BEHIND: readonly ErrorCode[] = ["AGENT_UNKNOWN", "IDENTITY_MOVED"];
 /** Claims that count only with proof. */
 const SUPERSESSION: readonly ErrorCode[] = ["INSTANCE_SUPERSEDED", "CERTIFICATE_CONFLICT"];
 
@@ -89,8 +91,8 @@ export class Directories {
     const { log } = this.#options;
     const directory = this.#directory(url);
     const answer = await this.#put(directory, log.agentId, certificate).catch(async (error: unknown) => {
-      if (!(error instanceof DirectoryRefusal) || error.code !== "AGENT_UNKNOWN") throw error;
-      await directory.publishEvents(log.agentId, log.events);
+      if (!(error instanceof DirectoryRefusal) || !BEHIND.includes(error.code)) throw error;
+      await directory.publishEvents(log.agentId, eventsAfter(log, error.head));
       return await this.#put(directory, log.agentId, certificate);
     });
     if (answer.seq !== certificate.head.seq || answer.generation !== certificate.generation) {
@@ -124,4 +126,12 @@ export class Directories {
     }
     return directory;
   }
+}
+
+/** What a directory with that head lacks; where it has another branch or tells no head, everything. */
+function eventsAfter({ events, states, head: own }: IdentityLog, head: LogHead | undefined): readonly Uint8Array[] {
+  const state = head && states[head.seq];
+  return head !== undefined && state !== undefined && sameHead(state.head, head) && head.seq < own.seq
+    ? events.slice(head.seq + 1)
+    : events;
 }

@@ -19,7 +19,7 @@ import {
 } from "@talos/core";
 
 export interface Resolution {
-  /** Events with a seq above the one asked for. */
+  /** The events after the head that the asker has; all of them, inception first, where that head does not stand there. */
   readonly log: readonly Uint8Array[];
   /** The newest certificate registered there. */
   readonly certificate: Uint8Array | undefined;
@@ -35,8 +35,8 @@ export interface FetchOptions {
 
 export interface Directory {
   readonly url: string;
-  /** @param after only events with a higher seq; default: all */
-  resolve(agentId: AgentId, after?: number): Promise<Resolution>;
+  /** @param known what the asker has of the log; default: nothing. `chainWith` joins it with the answer, whichever this is. */
+  resolve(agentId: AgentId, known?: LogHead): Promise<Resolution>;
   publishEvents(agentId: AgentId, events: readonly Uint8Array[]): Promise<LogHead>;
   registerCertificate(agentId: AgentId, certificate: Uint8Array): Promise<{ readonly seq: number; readonly generation: number }>;
   /** Signed by the agent itself. */
@@ -63,9 +63,12 @@ export interface SigningInstance extends RequestSigner {
 export class DirectoryRefusal extends TalosError {
   /** The certificate registered there, where the refusal is about certificates. */
   readonly certificate: Uint8Array | undefined;
+  /** The head of the log there, where the refusal is about the log. */
+  readonly head: LogHead | undefined;
 
-  constructor(code: ErrorCode, url: string, certificate: Uint8Array | undefined) {
+  constructor(code: ErrorCode, url: string, certificate?: Uint8Array, head?: LogHead) {
     super(code, undefined, { details: { directory: url } });
     this.certificate = certificate;
+    this.head = head;
   }
 }

@@ -5,6 +5,7 @@
 import {
   acknowledgementsRequestToJson,
   agentIdToDid,
+  agentQuery,
   certificateRequestToJson,
   decodeMailboxPage,
   decodeUtf8,
@@ -12,6 +13,7 @@ import {
   isErrorCode,
   isTalosError,
   MAX_ENVELOPE_BYTES,
+  MAX_EVENTS_PER_REQUEST,
   MAX_PAGE_BYTES,
   parseAcknowledgementsAnswer,
   parseAgentAnswer,
@@ -74,15 +76,21 @@ export class HttpDirectory implements Directory {
     this.#transport = new HttpTransport(url);
   }
 
-  async resolve(agentId: AgentId, after?: number): Promise<Resolution> {
-    const query = after === undefined ? "" : `?after=${after}`;
-    const answer = await this.#json({ method: "GET", target: `${agentPath(agentId)}${query}`, signed: false }, parseAgentAnswer);
+  async resolve(agentId: AgentId, known?: LogHead): Promise<Resolution> {
+    const target = `${agentPath(agentId)}${agentQuery(known)}`;
+    const answer = await this.#json({ method: "GET", target, signed: false }, parseAgentAnswer);
     return { log: answer.log, certificate: answer.certificate ?? undefined };
   }
 
   async publishEvents(agentId: AgentId, events: readonly Uint8Array[]): Promise<LogHead> {
-    return (await this.#json(jsonCall("POST", `${agentPath(agentId)}/events`, eventsRequestToJson({ events }), false), parseEventsAnswer))
-      .head;
+    const target = `${agentPath(agentId)}/events`;
+    const publish = async (some: readonly Uint8Array[]): Promise<LogHead> =>
+      (await this.#json(jsonCall("POST", target, eventsRequestToJson({ events: some }), false), parseEventsAnswer)).head;
+    let at = 0;
+    for (; at + MAX_EVENTS_PER_REQUEST < events.length; at += MAX_EVENTS_PER_REQUEST) {
+      await publish(events.slice(at, at + MAX_EVENTS_PER_REQUEST));
+    }
+    return await publish(events.slice(at));
   }
 
   async registerCertificate(agentId: AgentId, certificate: Uint8Array): Promise<{ seq: number; generation: number }> {
@@ -180,8 +188,8 @@ export class HttpDirectory implements Directory {
   #refusal(answer: HttpAnswer): Error {
     if (answer.status < 400 || answer.contentType !== "application/json") return this.#misbehaved("status", undefined, answer.status);
     try {
-      const { code, certificate } = parseErrorBody(JSON.parse(decodeUtf8(answer.body)));
-      return new DirectoryRefusal(isErrorCode(code) ? code : "DIRECTORY_REFUSED", this.url, certificate);
+      const { code, certificate, head } = parseErrorBody(JSON.parse(decodeUtf8(answer.body)));
+      return new DirectoryRefusal(isErrorCode(code) ? code : "DIRECTORY_REFUSED", this.url, certificate, head);
     } catch (error) {
       return this.#misbehaved("error body", error, answer.status);
     }

@@ -4,6 +4,7 @@ import * as fc from "fast-check";
 import { record, recordWithOptional } from "../../../testkit/src/vectors/arbitraries.ts";
 import { bytesOf } from "../../../testkit/src/vectors/cast.ts";
 import { assertNoTruncationPasses, assertRefused } from "../../../testkit/src/vectors/refusals.ts";
+import { toBase64Url } from "../bytes/base64url.ts";
 import { envelopeIdFrom, type EnvelopeKind } from "../envelope/envelope.ts";
 import { ERROR_CODES } from "../errors/codes.ts";
 import { TalosError } from "../errors/talos-error.ts";
@@ -45,7 +46,7 @@ import {
   prekeysRequestToJson,
   prekeyStockToJson,
 } from "./prekey-bodies.ts";
-import { parseAgentQuery, parseMailboxQuery, parseNoQuery } from "./query.ts";
+import { agentQuery, parseAgentQuery, parseMailboxQuery, parseNoQuery } from "./query.ts";
 
 const bytes = (length: number): fc.Arbitrary<Uint8Array> => fc.uint8Array({ minLength: length, maxLength: length });
 const some = fc.uint8Array({ maxLength: 60 });
@@ -191,8 +192,11 @@ test("every code that a directory answers with is a known code", () => {
 test("queries: known names, once each, whole numbers in bounds", () => {
   assert.deepEqual(parseMailboxQuery(""), { waitSeconds: 0, limit: 64 });
   assert.deepEqual(parseMailboxQuery("?limit=256&wait=30"), { waitSeconds: 30, limit: 256 });
-  assert.deepEqual(parseAgentQuery("after=0"), { after: 0 });
-  assert.deepEqual(parseAgentQuery("?"), { after: undefined });
+  assert.deepEqual(parseAgentQuery("after=0"), { after: 0, head: undefined });
+  assert.deepEqual(parseAgentQuery("?"), { after: undefined, head: undefined });
+  const known = { seq: 7, hash: bytesOf("head", 32) };
+  assert.deepEqual(parseAgentQuery(agentQuery(known)), { after: 7, head: known.hash });
+  assert.equal(agentQuery(undefined), "");
   parseNoQuery("");
   for (const query of [
     "wait=31",
@@ -212,5 +216,15 @@ test("queries: known names, once each, whole numbers in bounds", () => {
     assertRefused(() => parseMailboxQuery(query), query, "MALFORMED");
   }
   assertRefused(() => parseAgentQuery("after=10000"), "beyond the longest log", "MALFORMED");
+  const text = toBase64Url(known.hash);
+  for (const query of [
+    `head=${text}`,
+    `after=7&head=${text.slice(1)}`,
+    `after=7&head=${text}A`,
+    "after=7&head=",
+    `after=7&head=${text}=`,
+  ]) {
+    assertRefused(() => parseAgentQuery(query), query, "MALFORMED");
+  }
   assertRefused(() => parseNoQuery("a=1"), "any", "MALFORMED");
 });

@@ -30,11 +30,13 @@ export const DIRECTORY_ERROR_STATUS = {
   INSTANCE_SUPERSEDED: 409,
   CERTIFICATE_CONFLICT: 409,
   IDENTITY_MOVED: 409,
-  LOG_NOT_SUPPORTED: 409,
+  CERTIFICATE_VOID: 409,
   PREKEY_ID_REUSED: 409,
   PREKEY_UNKNOWN: 409,
   BATCH_STALE: 409,
   BATCH_INVALID: 409,
+  BATCH_VOID: 409,
+  AGENT_REVOKED: 410,
   PAYLOAD_TOO_LARGE: 413,
   RATE_LIMITED: 429,
   DIRECTORY_INTERNAL: 500,
@@ -53,7 +55,7 @@ export interface DirectoryErrorBody {
   readonly time: number;
   /** The registered one, where the error is about certificates. */
   readonly certificate?: Uint8Array;
-  /** Where the log has moved on. */
+  /** Of the log there, where it has moved on or ended. */
   readonly head?: LogHead;
 }
 

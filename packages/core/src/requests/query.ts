@@ -1,13 +1,32 @@
 // Query strings of the directory's interface, read strictly: known names, once each, whole numbers in bounds. Must not know HTTP.
 // Source: docs/protocol/directory.md, "Endpoints".
+import { fromBase64Url, toBase64Url } from "../bytes/base64url.ts";
 import { talosError } from "../errors/talos-error.ts";
-import { MAX_LOG_EVENTS } from "../keys/heads.ts";
+import { MAX_LOG_EVENTS, type LogHead } from "../keys/heads.ts";
 import { DEFAULT_PAGE_ITEMS, MAX_PAGE_ITEMS, MAX_WAIT_SECONDS } from "./mailbox-bodies.ts";
 
-/** `?after=N`: only events with a higher seq; absent: all. */
-export function parseAgentQuery(query: string): { readonly after: number | undefined } {
-  const values = readQuery(query, ["after"]);
-  return { after: number(values, "after", 0, MAX_LOG_EVENTS - 1) };
+const HASH_BYTES = 32;
+
+/** `?after=N`: only events with a higher seq; absent: all. `?after=N&head=H`: all as well where event N is not the asker's. */
+export interface AgentQuery {
+  readonly after: number | undefined;
+  /** Hash of event `after` as the asker has it, 32 bytes; only with `after`. */
+  readonly head: Uint8Array | undefined;
+}
+
+/** Throws MALFORMED. */
+export function parseAgentQuery(query: string): AgentQuery {
+  const values = readQuery(query, ["after", "head"]);
+  const after = number(values, "after", 0, MAX_LOG_EVENTS - 1);
+  const text = values.get("head");
+  const head = text === undefined ? undefined : fromBase64Url(text);
+  if (head !== undefined && (after === undefined || head.length !== HASH_BYTES)) throw malformedQuery();
+  return { after, head };
+}
+
+/** What is asked of who knows the log up to that head; undefined: of who knows nothing. */
+export function agentQuery(known: LogHead | undefined): string {
+  return known === undefined ? "" : `?after=${known.seq}&head=${toBase64Url(known.hash)}`;
 }
 
 /** `?wait=S&limit=N` */

@@ -27,7 +27,15 @@ const count: TSchema = Type.Integer({ minimum: 0 });
 export const didParams: TSchema = Type.Object({ did: Type.String({ description: "an agent's DID", maxLength: 80 }) }, closed);
 
 export const agentQuery: TSchema = Type.Object(
-  { after: Type.Optional(Type.String({ description: "only events with a higher seq", pattern: "^(0|[1-9][0-9]{0,4})$" })) },
+  {
+    after: Type.Optional(Type.String({ description: "only events with a higher seq", pattern: "^(0|[1-9][0-9]{0,4})$" })),
+    head: Type.Optional(
+      Type.String({
+        description: "hash of event `after` as the asker has it, base64url; where it is another one here, the whole log is answered",
+        pattern: "^[A-Za-z0-9_-]{43}$",
+      }),
+    ),
+  },
   closed,
 );
 export const fetchQuery: TSchema = Type.Object(

@@ -7,6 +7,7 @@ import {
   ALGORITHM,
   equalBytes,
   isTalosError,
+  MAX_LOG_EVENTS,
   parseSignedRequest,
   remoteKey,
   REQUEST_WINDOW_SECONDS,
@@ -40,7 +41,7 @@ export interface Signer {
 
 /**
  * @param authorities what this server answers to
- * @throws TalosError SIGNATURE_MISSING, MALFORMED (also: for another host), REQUEST_EXPIRED, CERTIFICATE_UNKNOWN,
+ * @throws TalosError SIGNATURE_MISSING, MALFORMED (also: for another host), REQUEST_EXPIRED, CERTIFICATE_UNKNOWN, AGENT_REVOKED,
  *   INSTANCE_SUPERSEDED, SIGNATURE_INVALID, CERTIFICATE_EXPIRED; the last three with the registered certificate
  */
 export async function authenticate(context: DirectoryContext, authorities: ReadonlySet<string>, head: RequestHead): Promise<Signer> {
@@ -65,15 +66,24 @@ export async function authenticate(context: DirectoryContext, authorities: Reado
 /**
  * The registered certificate, if it is the one that the request names.
  *
- * @throws TalosError CERTIFICATE_UNKNOWN; INSTANCE_SUPERSEDED with the registered one
+ * @throws TalosError CERTIFICATE_UNKNOWN; AGENT_REVOKED with the head; INSTANCE_SUPERSEDED with the registered one
  */
 export async function readNamedCertificate(context: DirectoryContext, signed: SignedRequest): Promise<CertificateRecord> {
   const registered = await context.store.readCertificate(signed.agentId);
-  if (registered === undefined) throw refuse("CERTIFICATE_UNKNOWN");
+  if (registered === undefined) {
+    await requireAlive(context, signed.agentId);
+    throw refuse("CERTIFICATE_UNKNOWN");
+  }
   const order = signed.seq - registered.seq || signed.generation - registered.generation;
   if (order < 0) throw refuse("INSTANCE_SUPERSEDED", { certificate: registered.wire });
   if (order > 0) throw refuse("CERTIFICATE_UNKNOWN");
   return registered;
+}
+
+/** A revoked agent has no certificate here, and gets none. */
+async function requireAlive({ store }: DirectoryContext, agentId: AgentId): Promise<void> {
+  const agent = await store.readAgent(agentId, MAX_LOG_EVENTS);
+  if (agent?.revoked === true) throw refuse("AGENT_REVOKED", { head: agent.head });
 }
 
 /**

@@ -1,23 +1,54 @@
-/** The identity log of an agent as this directory holds it, verified anew: a store's word is not enough to sign under. */
-import { verifyLog, type AgentId, type IdentityLog } from "@talos/core";
+/**
+ * The identity log of an agent as this directory holds it: what is answered of it, and the log itself, verified by this process,
+ * since a store's word is not enough to sign under.
+ */
+import { sameHead, standingOf, verifyLog, type AgentId, type AgentQuery, type IdentityLog, type LogHead } from "@talos/core";
 import type { DirectoryContext } from "../context.ts";
 import { refuse } from "../refusal.ts";
 import type { AgentRecord } from "../storage/contract/index.ts";
 
-/** @throws TalosError AGENT_UNKNOWN */
-export async function readAgent(context: DirectoryContext, agentId: AgentId, after?: number): Promise<AgentRecord> {
-  const agent = await context.store.readAgent(agentId, after);
+/**
+ * The events after the one that the asker has; all of them where it has none, or another one than stands here.
+ *
+ * @throws TalosError AGENT_UNKNOWN
+ */
+export async function readAfter({ store }: DirectoryContext, agentId: AgentId, { after, head }: AgentQuery): Promise<AgentRecord> {
+  const agent = await store.readAgent(agentId, after === undefined || head === undefined ? after : after - 1);
   if (agent === undefined) throw refuse("AGENT_UNKNOWN");
-  return agent;
+  if (after === undefined || head === undefined) return agent;
+  const [asked, ...later] = agent.events;
+  if (asked !== undefined && sameHead(asked, { seq: after, hash: head })) return { ...agent, events: later };
+  return (await store.readAgent(agentId)) ?? agent;
 }
 
 /** @throws TalosError AGENT_UNKNOWN */
 export async function readKnownLog(context: DirectoryContext, agentId: AgentId): Promise<IdentityLog> {
-  return asLog(context, agentId, await readAgent(context, agentId));
+  const log = await findKnownLog(context, agentId);
+  if (log === undefined) throw refuse("AGENT_UNKNOWN");
+  return log;
 }
 
-/** Of an agent that was read with all of its events. */
-export function asLog(context: DirectoryContext, agentId: AgentId, { events }: AgentRecord): IdentityLog {
-  const wires = events.map(({ wire }) => wire);
-  return verifyLog(undefined, wires, context.now(), context.crypto, agentId).log;
+export async function findKnownLog(context: DirectoryContext, agentId: AgentId): Promise<IdentityLog | undefined> {
+  const cached = context.logs.get(agentId);
+  const latest = await context.store.readAgent(agentId, cached?.head.seq);
+  if (latest === undefined || (cached !== undefined && sameHead(cached.head, latest.head))) return latest && cached;
+  // Without a cached log this was all of it; else another process has changed it.
+  const agent = cached === undefined ? latest : await context.store.readAgent(agentId);
+  if (agent === undefined) return undefined;
+  const known = cached !== undefined && isPrefix(cached, agent) ? cached : undefined;
+  const wires = agent.events.map(({ wire }) => wire);
+  const { log } = verifyLog(known, wires, context.now(), context.crypto, agentId);
+  context.logs.put(log);
+  return log;
+}
+
+/** Whether nothing made at that head counts any more, for a new use or an old one. A head that the log has. */
+export function isVoid(log: IdentityLog, head: LogHead): boolean {
+  // Only migrations depend on time, and they make nothing void.
+  return standingOf(log, head, { seenAt: () => 0, now: 0 }) === "void";
+}
+
+function isPrefix({ head }: IdentityLog, { events }: AgentRecord): boolean {
+  const there = events[head.seq];
+  return there !== undefined && sameHead(there, head);
 }

@@ -7,18 +7,14 @@ import {
   assembleEvent,
   decodeEvent,
   eventsRequestToJson,
-  keyCommitment,
   nodeCrypto,
   ownKey,
   parseAgentAnswer,
   parseErrorBody,
   prepareInception,
-  prepareRotation,
-  ROLE,
   toBase64Url,
   utf8,
   verifyLog,
-  type SignatureEntry,
 } from "@talos/core";
 import { DirectoryUser, TestDirectory, type RawAnswer } from "@talos/testkit";
 
@@ -31,32 +27,6 @@ function resolve(directory: TestDirectory, did: string, query: string = ""): Pro
 function publish(directory: TestDirectory, did: string, events: readonly Uint8Array[]): Promise<RawAnswer> {
   const body = utf8(JSON.stringify(eventsRequestToJson({ events })));
   return directory.send({ method: "POST", target: `/v1/agents/${did}/events`, headers: { "content-type": "application/json" }, body });
-}
-
-/** The rotation that would follow the inception, signed by keys of its own making. */
-function rotationAfter(user: DirectoryUser, fields: { readonly seq?: number; readonly previous?: Uint8Array } = {}): Uint8Array {
-  const revealed = crypto.generateSigningKey();
-  const key = { algorithm: ALGORITHM.ed25519, bytes: revealed.publicKey };
-  const prepared = prepareRotation({
-    time: user.directory.now,
-    seq: 1,
-    previous: user.log.head.hash,
-    authority: "online",
-    revealedKey: key,
-    identityKey: key,
-    identityProtection: "software",
-    encryptionKey: ownKey("encryption", ALGORITHM.x25519, crypto.generateAgreementKey().publicKey),
-    encryptionProtection: "software",
-    next: { online: crypto.randomBytes(32) },
-    reason: "planned",
-    migrationSeconds: 0,
-    ...fields,
-  });
-  const signatures = prepared.toSign.map(({ role, bytes }): SignatureEntry => {
-    const signer = role === ROLE.outgoing ? user.identityKey : revealed;
-    return { role, algorithm: ALGORITHM.ed25519, signature: signer.sign(bytes) };
-  });
-  return assembleEvent(prepared.body, signatures, crypto, user.log.identityKey);
 }
 
 test("a log is published and resolved, and survives a restart", async () => {
@@ -96,29 +66,6 @@ test("a tampered inception is refused, under its own name and under another", as
   assert.equal((await publish(directory, other.did, [wire])).code, "MALFORMED");
   assert.equal((await publish(directory, user.did, [wire, wire])).code, "MALFORMED", "a second inception");
   assert.equal((await resolve(directory, user.did)).code, "AGENT_UNKNOWN", "nothing was stored");
-});
-
-test("another successor is refused with IDENTITY_MOVED and the head; one that fits is not supported yet", async () => {
-  await using directory = await TestDirectory.start();
-  const user = new DirectoryUser(directory);
-  const wire = user.log.events[0] as Uint8Array;
-  assert.equal((await user.publish([rotationAfter(user)])).code, "AGENT_UNKNOWN");
-  await user.publish();
-  const head = { seq: 0, hash: user.log.head.hash };
-  for (const events of [
-    [rotationAfter(user, { previous: crypto.randomBytes(32) })],
-    [wire, rotationAfter(user, { previous: crypto.randomBytes(32) })],
-    [rotationAfter(user, { seq: 2 })],
-  ]) {
-    const answer = await user.publish(events);
-    assert.deepEqual([answer.status, answer.code], [409, "IDENTITY_MOVED"]);
-    assert.deepEqual(parseErrorBody(answer.json()).head, head);
-  }
-  for (const events of [[rotationAfter(user)], [wire, rotationAfter(user)]]) {
-    const answer = await user.publish(events);
-    assert.deepEqual([answer.status, answer.code], [409, "LOG_NOT_SUPPORTED"]);
-  }
-  assert.deepEqual(parseAgentAnswer((await resolve(directory, user.did)).json()).log, [wire]);
 });
 
 test("failure 50: the highest (log seq, generation) is registered, a lower one refused, a second copy is a conflict", async () => {
@@ -212,7 +159,7 @@ function es256Inception(now: number): { body: Uint8Array; wires: readonly [Uint8
     identityProtection: "hardware",
     encryptionKey: ownKey("encryption", ALGORITHM.x25519, crypto.generateAgreementKey().publicKey),
     encryptionProtection: "software",
-    next: { online: keyCommitment(ownKey("next-identity", ALGORITHM.es256, bytes), crypto) },
+    next: { online: crypto.randomBytes(32) },
   });
   const assemble = (): Uint8Array =>
     assembleEvent(

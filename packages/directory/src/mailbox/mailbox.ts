@@ -17,7 +17,7 @@ import {
 } from "@talos/core";
 import type { DirectoryContext } from "../context.ts";
 import { refuse } from "../refusal.ts";
-import type { RequestMark } from "../storage/contract/index.ts";
+import type { DepositOutcome, RequestMark } from "../storage/contract/index.ts";
 
 /** docs/protocol/encoding.md, "Limits". */
 export const MAX_ITEM_BYTES: Readonly<Record<EnvelopeKind, number>> = {
@@ -32,7 +32,7 @@ export interface Deposited {
   readonly receivedAt: number;
 }
 
-/** @throws TalosError AGENT_UNKNOWN, MAILBOX_FULL, PAYLOAD_TOO_LARGE; MALFORMED and others of core for what is no event or notice */
+/** @throws TalosError AGENT_UNKNOWN, AGENT_REVOKED, MAILBOX_FULL, PAYLOAD_TOO_LARGE; MALFORMED and others of core for what is no event or notice */
 export async function deposit(
   context: DirectoryContext,
   mark: RequestMark,
@@ -44,10 +44,16 @@ export async function deposit(
   const id = envelopeId(bytes, context.crypto);
   const { store, limits, waiters } = context;
   const outcome = await store.deposit(mark, { mailbox, envelopeId: id, kind, bytes }, limits.mailbox, context.now());
-  if (outcome.kind !== "stored" && outcome.kind !== "known") throw refuse(outcome.kind === "full" ? "MAILBOX_FULL" : "AGENT_UNKNOWN");
+  if (outcome.kind !== "stored" && outcome.kind !== "known") throw refuse(CODES[outcome.kind]);
   if (outcome.kind === "stored") waiters.wake(mailbox);
   return { envelopeId: id, receivedAt: outcome.receivedAt };
 }
+
+const CODES = {
+  "agent-unknown": "AGENT_UNKNOWN",
+  "agent-revoked": "AGENT_REVOKED",
+  full: "MAILBOX_FULL",
+} as const satisfies Readonly<Record<Exclude<DepositOutcome["kind"], "stored" | "known">, string>>;
 
 function checkItem({ crypto }: DirectoryContext, kind: EnvelopeKind, bytes: Uint8Array): void {
   if (bytes.length === 0) throw talosError("MALFORMED", "There is nothing to deposit.");

@@ -7,36 +7,32 @@ import {
   ALGORITHM,
   assembleBatch,
   assembleCertificate,
-  assembleEvent,
   batchTree,
   certificateRequestToJson,
   EMPTY_EDGE,
   edgeRoot,
   encodeStatement,
   eventsRequestToJson,
-  keyCommitment,
   nodeCrypto,
   ownKey,
+  parseCertificateAnswer,
   prekeysRequestToJson,
   prepareBatch,
   prepareCertificate,
-  prepareInception,
   REQUEST_NONCE_BYTES,
   signRequest,
   toHex,
   utf8,
-  verifyLog,
   type AgentId,
   type BatchReplacement,
   type Certificate,
   type Crypto,
   type IdentityLog,
-  type Prepared,
   type PrekeyKind,
-  type SignatureEntry,
   type SigningKey,
 } from "@talos/core";
 import type { RawAnswer, RawRequest, TestDirectory } from "./test-directory.ts";
+import { UserIdentity, type RevocationChoices, type RotationChoices } from "./user-identity.ts";
 
 const DAY_MS = 86_400_000;
 
@@ -80,17 +76,18 @@ export interface BatchChoices {
 export class DirectoryUser {
   readonly crypto: Crypto = nodeCrypto;
   readonly directory: TestDirectory;
-  readonly identityKey: SigningKey;
-  readonly log: IdentityLog;
-  readonly signedPrekey: Uint8Array;
+  readonly identity: UserIdentity;
+  signedPrekey: Uint8Array;
   instanceKey: SigningKey;
   generation = 1;
+  /** Of the log head in the certificate that was registered last: what requests are signed under. */
+  certifiedSeq = 0;
 
-  constructor(directory: TestDirectory) {
+  /** Who it is; default: somebody new, with a recovery kit. */
+  constructor(directory: TestDirectory, identity: UserIdentity = UserIdentity.begin(directory.now, true)) {
     this.directory = directory;
-    this.identityKey = this.crypto.generateSigningKey();
+    this.identity = identity;
     this.instanceKey = this.crypto.generateSigningKey();
-    this.log = this.#begin();
     this.signedPrekey = this.statement("signed-prekey");
   }
 
@@ -100,6 +97,21 @@ export class DirectoryUser {
     await user.publish();
     await user.registerCertificate(user.certificate());
     return user;
+  }
+
+  /** A second user of this identity, with everything but the recovery kit, under an instance key of its own. */
+  thief(): DirectoryUser {
+    const thief = new DirectoryUser(this.directory, this.identity.stolen());
+    thief.generation = this.generation;
+    return thief;
+  }
+
+  get log(): IdentityLog {
+    return this.identity.log;
+  }
+
+  get identityKey(): SigningKey {
+    return this.identity.identityKey;
   }
 
   get id(): AgentId {
@@ -114,8 +126,19 @@ export class DirectoryUser {
     return this.#unsigned("POST", `/v1/agents/${this.did}/events`, eventsRequestToJson({ events }));
   }
 
-  registerCertificate({ wire }: Pick<Certificate, "wire">): Promise<RawAnswer> {
-    return this.#unsigned("PUT", `/v1/agents/${this.did}/certificate`, certificateRequestToJson({ certificate: wire }));
+  /** Rotates and publishes the event; from here on the user goes by its own event, whatever the directory says. */
+  rotate(choices: Partial<RotationChoices> = {}): Promise<RawAnswer> {
+    return this.publish([this.identity.rotate({ time: this.directory.now, ...choices })]);
+  }
+
+  revoke(choices: Partial<RevocationChoices> = {}): Promise<RawAnswer> {
+    return this.publish([this.identity.revoke({ time: this.directory.now, ...choices })]);
+  }
+
+  async registerCertificate({ wire }: Pick<Certificate, "wire">): Promise<RawAnswer> {
+    const answer = await this.#unsigned("PUT", `/v1/agents/${this.did}/certificate`, certificateRequestToJson({ certificate: wire }));
+    if (answer.status === 200) this.certifiedSeq = parseCertificateAnswer(answer.json()).seq;
+    return answer;
   }
 
   putPrekeys({ replacement }: UserBatch, overrides?: SigningOverrides): Promise<RawAnswer> {
@@ -149,7 +172,7 @@ export class DirectoryUser {
     const { authority = this.directory.authority, instanceKey = this.instanceKey } = overrides;
     const parameters = {
       agentId: this.id,
-      seq: 0,
+      seq: this.certifiedSeq,
       generation: this.generation,
       createdSeconds: Math.floor(this.directory.now / 1000),
       nonce: this.crypto.randomBytes(REQUEST_NONCE_BYTES),
@@ -180,7 +203,7 @@ export class DirectoryUser {
       from,
       to,
     });
-    return assembleCertificate(log, prepared.body, this.#signAll(prepared), crypto);
+    return assembleCertificate(log, prepared.body, this.identity.sign(prepared), crypto);
   }
 
   statement(kind: PrekeyKind, fields: { readonly id?: Uint8Array; readonly from?: number; readonly to?: number } = {}): Uint8Array {
@@ -207,29 +230,11 @@ export class DirectoryUser {
     const { root, ordered } = tree;
     const fields = { agentId: this.id, head: log.head, options: 0, directories: [], from, to, size: ordered.length, root };
     const prepared = prepareBatch(fields);
-    const { wire } = assembleBatch(log, prepared.body, this.#signAll(prepared), crypto);
+    const { wire } = assembleBatch(log, prepared.body, this.identity.sign(prepared), crypto);
     const carriedWires = new Set(carried.map(toHex));
     const oneTime = ordered.filter(({ kind }) => kind === "one-time-prekey");
     const carriedIds = oneTime.filter((statement) => carriedWires.has(toHex(statement.wire))).map(({ id }) => id);
     return { root, ids: oneTime.map(({ id }) => toHex(id)), replacement: { batch: wire, signedPrekey, carried: carriedIds, added } };
-  }
-
-  #begin(): IdentityLog {
-    const { crypto } = this;
-    const { now } = this.directory;
-    const prepared = prepareInception({
-      time: now,
-      identityKey: ownKey("identity", ALGORITHM.ed25519, this.identityKey.publicKey),
-      identityProtection: "software",
-      encryptionKey: ownKey("encryption", ALGORITHM.x25519, crypto.generateAgreementKey().publicKey),
-      encryptionProtection: "software",
-      next: { online: keyCommitment(ownKey("next-identity", ALGORITHM.ed25519, crypto.generateSigningKey().publicKey), crypto) },
-    });
-    return verifyLog(undefined, [assembleEvent(prepared.body, this.#signAll(prepared), crypto)], now, crypto).log;
-  }
-
-  #signAll({ toSign }: Prepared): SignatureEntry[] {
-    return toSign.map(({ role, bytes }) => ({ role, algorithm: ALGORITHM.ed25519, signature: this.identityKey.sign(bytes) }));
   }
 
   #unsigned(method: string, target: string, json: unknown): Promise<RawAnswer> {

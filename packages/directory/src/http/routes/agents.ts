@@ -9,7 +9,7 @@ import {
   parseNoQuery,
 } from "@talos/core";
 import type { FastifyInstance } from "fastify";
-import { readAgent } from "../../log/known-log.ts";
+import { readAfter } from "../../log/known-log.ts";
 import { publishEvents } from "../../log/publish-events.ts";
 import { registerCertificate } from "../../log/register-certificate.ts";
 import { takeJson } from "../bodies.ts";
@@ -35,8 +35,7 @@ export function agentRoutes(app: FastifyInstance, { context }: Endpoints): void 
       },
     },
     async (request) => {
-      const { after } = parseAgentQuery(queryOf(request));
-      const { events, certificate } = await readAgent(context, agentOf(request), after);
+      const { events, certificate } = await readAfter(context, agentOf(request), parseAgentQuery(queryOf(request)));
       return agentAnswerToJson({ log: events.map(({ wire }) => wire), certificate: certificate?.wire ?? null, time: context.now() });
     },
   );

@@ -7,6 +7,7 @@
  */
 import type { AgentId, EnvelopeId, LogHead, MailboxPage } from "@talos/core";
 import type {
+  AcceptedEvents,
   AgentRecord,
   BatchReplacement,
   CertificateOutcome,
@@ -14,6 +15,7 @@ import type {
   ClaimOutcome,
   DepositOutcome,
   EventRecord,
+  EvidenceRecord,
   LiveBatch,
   MailboxQuota,
   NewItem,
@@ -27,14 +29,22 @@ import type {
 export interface LogStore {
   /** With the events whose seq is above `after` (default: all); undefined where there is no log. */
   readAgent(agentId: AgentId, after?: number): Promise<AgentRecord | undefined>;
-  /** Appends behind the head that the caller verified against, undefined for a new log; `moved` when it is another by now. */
-  appendEvents(agentId: AgentId, expected: LogHead | undefined, events: readonly EventRecord[]): Promise<"appended" | "moved">;
+  /**
+   * Compare-and-swap: takes events that were verified against the head `expected`, undefined for a new log; `moved`, and nothing
+   * is done, when it is another by now. In the same step what stood from the first event's seq on becomes evidence, and
+   * certificate and batch that are cut off or void are dropped.
+   */
+  acceptEvents(agentId: AgentId, expected: LogHead | undefined, accepted: AcceptedEvents, now: number): Promise<"accepted" | "moved">;
+  /** Keeps an event that contends with one that stands. */
+  keepContender(agentId: AgentId, event: EventRecord, now: number): Promise<void>;
+  /** Events that were cut off or came second, oldest first. Bounded. */
+  listEvidence(agentId: AgentId): Promise<readonly EvidenceRecord[]>;
   readCertificate(agentId: AgentId): Promise<CertificateRecord | undefined>;
   /**
    * Registers unless a higher (seq, generation) stands, or the same with another instance key, which is then kept as
-   * evidence. Of two with the same instance key the later `from` stays.
+   * evidence. Of two with the same instance key the later `from` stays. `expected` is the head that the caller verified against.
    */
-  registerCertificate(agentId: AgentId, certificate: CertificateRecord, now: number): Promise<CertificateOutcome>;
+  registerCertificate(agentId: AgentId, certificate: CertificateRecord, expected: LogHead, now: number): Promise<CertificateOutcome>;
   /** The certificates that were refused as conflicts, oldest first: evidence of two copies of an agent. Bounded. */
   listConflicts(agentId: AgentId): Promise<readonly Uint8Array[]>;
 }
@@ -43,8 +53,11 @@ export interface PrekeyStore {
   readLiveBatch(agentId: AgentId): Promise<LiveBatch | undefined>;
   /** What is known of these ids; unknown ones are left out. */
   readSeenPrekeys(agentId: AgentId, ids: readonly Uint8Array[]): Promise<readonly SeenPrekey[]>;
-  /** Replaces the batch of the agent that signed. An id that the new batch leaves out is never handed out again. */
-  replaceBatch(mark: RequestMark, replacement: BatchReplacement, now: number): Promise<ReplaceOutcome>;
+  /**
+   * Replaces the batch of the agent that signed. An id that the new batch leaves out is never handed out again. `expected` is the
+   * head that the caller verified against.
+   */
+  replaceBatch(mark: RequestMark, replacement: BatchReplacement, expected: LogHead, now: number): Promise<ReplaceOutcome>;
   readPrekeyStock(mark: RequestMark, now: number): Promise<PrekeyStock>;
   /** Hands out the live batch of `target` with one one-time prekey, each once for good; none where none is left. */
   claimPrekey(mark: RequestMark, target: AgentId, now: number): Promise<ClaimOutcome>;
@@ -74,3 +87,9 @@ export const ITEM_MS: number = ITEM_DAYS * 86_400_000;
 
 /** Conflicting certificates kept of one agent: two prove the clone, more are only an attacker's way to fill the disk. */
 export const MAX_CONFLICTS = 16;
+
+/** Events kept of one branch that was cut off, its first ones: they show who left the log where. */
+export const MAX_CUT_OFF_AT_ONCE = 16;
+
+/** Events kept of one agent and kind of evidence, the first ones: more are only a way to fill the disk for who holds a key. */
+export const MAX_EVIDENCE = 64;

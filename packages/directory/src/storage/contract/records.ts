@@ -22,6 +22,22 @@ export interface EventRecord {
   readonly wire: Uint8Array;
 }
 
+/** Events that the caller verified against the head that it names, and what they end. */
+export interface AcceptedEvents {
+  /** At least one, ascending by seq. What stands from the first one's seq on is cut off, with everything made under it. */
+  readonly events: readonly EventRecord[];
+  /** Certificate and batch at a head with a lower seq are void, and dropped; 0: none. */
+  readonly voidBelow: number;
+  /** Whether the last event revokes the agent. */
+  readonly revoked: boolean;
+}
+
+/** An event that does not stand, and was well signed: a branch that a recovery event cut off, or one that came second. */
+export interface EvidenceRecord extends EventRecord {
+  readonly kind: "cut-off" | "contender";
+  readonly seenAt: number;
+}
+
 export interface CertificateRecord {
   /** Of the log head in the certificate. */
   readonly seq: number;
@@ -37,13 +53,18 @@ export interface CertificateRecord {
 
 export interface AgentRecord {
   readonly head: LogHead;
+  readonly revoked: boolean;
   /** Ascending by seq. */
   readonly events: readonly EventRecord[];
   readonly certificate: CertificateRecord | undefined;
 }
 
-/** `registered`: `certificate` is the one that stands now, be it the given or an equal one with a later `from`. */
+/**
+ * `registered`: `certificate` is the one that stands now, be it the given or an equal one with a later `from`. `moved`: the log
+ * has another head than the one that the caller verified against; nothing was done.
+ */
 export type CertificateOutcome =
+  | { readonly kind: "moved" }
   | { readonly kind: "registered"; readonly certificate: CertificateRecord }
   | { readonly kind: "superseded" | "conflict"; readonly certificate: CertificateRecord };
 
@@ -76,6 +97,8 @@ export interface LiveBatch {
 }
 
 export interface BatchRecord {
+  /** Of the log head in the batch. */
+  readonly seq: number;
   readonly root: Uint8Array;
   readonly wire: Uint8Array;
   readonly from: number;
@@ -91,7 +114,9 @@ export interface BatchReplacement extends BatchRecord {
   readonly added: readonly PrekeyRecord[];
 }
 
+/** `moved`: the log has another head than the one that the caller verified against; nothing was done, and the mark is not used. */
 export type ReplaceOutcome =
+  | { readonly kind: "moved" }
   | { readonly kind: "replaced"; readonly oneTimePrekeys: number }
   | { readonly kind: "unchanged"; readonly oneTimePrekeys: number }
   | { readonly kind: "stale" | "id-reused" | "id-unknown" };
@@ -105,7 +130,7 @@ export interface PrekeyStock {
 }
 
 export type ClaimOutcome =
-  | { readonly kind: "agent-unknown" | "no-prekeys" }
+  | { readonly kind: "agent-unknown" | "agent-revoked" | "no-prekeys" }
   | {
       readonly kind: "claimed";
       readonly events: readonly EventRecord[];
@@ -138,7 +163,7 @@ export interface MailboxQuota {
 
 export type DepositOutcome =
   | { readonly kind: "stored" | "known"; readonly receivedAt: number }
-  | { readonly kind: "agent-unknown" | "full" };
+  | { readonly kind: "agent-unknown" | "agent-revoked" | "full" };
 
 export interface PageBounds {
   /** Number of items. */

@@ -22,6 +22,7 @@ interface Job {
 export class Database {
   readonly #db: DatabaseSync;
   readonly #begin: StatementSync;
+  readonly #beginRead: StatementSync;
   readonly #commit: StatementSync;
   readonly #rollback: StatementSync;
   readonly #savepoint: StatementSync;
@@ -40,6 +41,7 @@ export class Database {
     try {
       this.#migrate();
       this.#begin = this.#db.prepare("BEGIN IMMEDIATE");
+      this.#beginRead = this.#db.prepare("BEGIN DEFERRED");
       this.#commit = this.#db.prepare("COMMIT");
       this.#rollback = this.#db.prepare("ROLLBACK");
       this.#savepoint = this.#db.prepare("SAVEPOINT job");
@@ -69,6 +71,16 @@ export class Database {
       this.#waiting.push({ run, reject });
       if (this.#waiting.length === 1) setImmediate(() => this.#commitWaiting());
     });
+  }
+
+  /** Runs `work`, which only reads, on one state of the file, whatever another process writes meanwhile. */
+  read<T>(work: () => T): T {
+    this.#beginRead.run();
+    try {
+      return work();
+    } finally {
+      this.#commit.run();
+    }
   }
 
   /** Finishes what was asked for. Closing twice is closing once. */

@@ -98,4 +98,21 @@ export const MIGRATIONS: readonly string[] = [
     bytes INTEGER NOT NULL
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  ALTER TABLE agents ADD COLUMN revoked INTEGER NOT NULL DEFAULT 0;
+
+  -- of the log head in the batch: until here no log had more than its inception
+  ALTER TABLE batches ADD COLUMN seq INTEGER NOT NULL DEFAULT 0;
+
+  -- events that do not stand: cut off by a recovery event (kind 0), or second to the same place (kind 1)
+  CREATE TABLE evidence (
+    agent_id BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    kind INTEGER NOT NULL,
+    seq INTEGER NOT NULL,
+    wire BLOB NOT NULL,
+    seen_at INTEGER NOT NULL,
+    PRIMARY KEY (agent_id, hash)
+  ) STRICT, WITHOUT ROWID;
+  `,
 ];

@@ -1,42 +1,58 @@
-/** Identity logs and certificates in SQLite. Must not know what an event or a certificate says. */
+/**
+ * Changes of identity logs and certificates in SQLite: what comes, what it cuts off, what is dropped with it. Must not know what
+ * an event or a certificate says.
+ */
 import type { AgentId, LogHead } from "@talos/core";
 import { compareBytes, equalBytes } from "@talos/core";
 import {
   MAX_CONFLICTS,
+  MAX_CUT_OFF_AT_ONCE,
+  MAX_EVIDENCE,
+  type AcceptedEvents,
   type AgentRecord,
   type CertificateOutcome,
   type CertificateRecord,
   type EventRecord,
+  type EvidenceRecord,
   type LogStore,
 } from "../contract/index.ts";
 import type { Database } from "./database.ts";
-import { bytesOf, numberOf, type Row } from "./rows.ts";
+import { bytesOf, numberOf } from "./rows.ts";
+import { readEvent, type SqliteAgents } from "./sqlite-agents.ts";
+import type { SqlitePrekeys } from "./sqlite-prekeys.ts";
+
+const EVIDENCE_CODES = { "cut-off": 0, contender: 1 } as const;
 
 export class SqliteLogs implements LogStore {
   readonly #db: Database;
-  readonly #head;
-  readonly #insertAgent;
-  readonly #moveHead;
-  readonly #events;
+  readonly #agents: SqliteAgents;
+  readonly #prekeys: SqlitePrekeys;
   readonly #insertEvent;
-  readonly #certificate;
+  readonly #removeEvents;
+  readonly #insertEvidence;
+  readonly #removeEvidence;
+  readonly #evidence;
   readonly #putCertificate;
+  readonly #dropCertificate;
   readonly #insertConflict;
   readonly #conflicts;
 
-  constructor(db: Database) {
+  constructor(db: Database, agents: SqliteAgents, prekeys: SqlitePrekeys) {
     this.#db = db;
-    this.#head = db.prepare("SELECT head_seq, head_hash FROM agents WHERE agent_id = ?");
-    this.#insertAgent = db.prepare("INSERT INTO agents (agent_id, head_seq, head_hash) VALUES (?, ?, ?)");
-    this.#moveHead = db.prepare("UPDATE agents SET head_seq = ?, head_hash = ? WHERE agent_id = ?");
-    this.#events = db.prepare("SELECT seq, hash, wire FROM events WHERE agent_id = ? AND seq > ? ORDER BY seq");
+    this.#agents = agents;
+    this.#prekeys = prekeys;
     this.#insertEvent = db.prepare("INSERT INTO events (agent_id, seq, hash, wire) VALUES (?, ?, ?, ?)");
-    this.#certificate = db.prepare(
-      "SELECT seq, generation, instance_key, hash, valid_from, valid_to, wire FROM certificates WHERE agent_id = ?",
+    this.#removeEvents = db.prepare("DELETE FROM events WHERE agent_id = ? AND seq >= ?");
+    this.#insertEvidence = db.prepare(
+      `INSERT INTO evidence (agent_id, hash, kind, seq, wire, seen_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6
+       WHERE (SELECT count(*) FROM evidence WHERE agent_id = ?1 AND kind = ?3) < ${MAX_EVIDENCE} ON CONFLICT DO NOTHING`,
     );
+    this.#removeEvidence = db.prepare("DELETE FROM evidence WHERE agent_id = ? AND hash = ?");
+    this.#evidence = db.prepare("SELECT hash, kind, seq, wire, seen_at FROM evidence WHERE agent_id = ? ORDER BY seen_at, seq, hash");
     this.#putCertificate = db.prepare(
       "INSERT OR REPLACE INTO certificates (agent_id, seq, generation, instance_key, hash, valid_from, valid_to, wire) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     );
+    this.#dropCertificate = db.prepare("DELETE FROM certificates WHERE agent_id = ? AND (seq < ? OR seq >= ?)");
     this.#insertConflict = db.prepare(
       `INSERT INTO certificate_conflicts (agent_id, hash, wire, seen_at) SELECT ?, ?, ?, ?
        WHERE (SELECT count(*) FROM certificate_conflicts WHERE agent_id = ?) < ${MAX_CONFLICTS} ON CONFLICT DO NOTHING`,
@@ -45,32 +61,58 @@ export class SqliteLogs implements LogStore {
   }
 
   async readAgent(agentId: AgentId, after: number = -1): Promise<AgentRecord | undefined> {
-    const head = this.head(agentId);
-    if (head === undefined) return undefined;
-    return { head, events: this.events(agentId, after), certificate: this.certificate(agentId) };
-  }
-
-  async appendEvents(agentId: AgentId, expected: LogHead | undefined, events: readonly EventRecord[]): Promise<"appended" | "moved"> {
-    return this.#db.transaction(() => {
-      const head = this.head(agentId);
-      const stands = head === undefined ? expected === undefined : expected?.seq === head.seq && equalBytes(expected.hash, head.hash);
-      if (!stands) return "moved";
-      for (const { seq, hash, wire } of events) this.#insertEvent.run(agentId, seq, hash, wire);
-      const last = events.at(-1);
-      if (last === undefined) return "appended";
-      if (head === undefined) this.#insertAgent.run(agentId, last.seq, last.hash);
-      else this.#moveHead.run(last.seq, last.hash, agentId);
-      return "appended";
+    return this.#db.read(() => {
+      const agent = this.#agents.get(agentId);
+      if (agent === undefined) return undefined;
+      return { ...agent, events: this.#agents.events(agentId, after), certificate: this.#agents.certificate(agentId) };
     });
   }
 
-  async readCertificate(agentId: AgentId): Promise<CertificateRecord | undefined> {
-    return this.certificate(agentId);
+  async acceptEvents(
+    agentId: AgentId,
+    expected: LogHead | undefined,
+    { events, voidBelow, revoked }: AcceptedEvents,
+    now: number,
+  ): Promise<"accepted" | "moved"> {
+    return this.#db.transaction(() => {
+      if (!this.#agents.hasHead(agentId, expected)) return "moved";
+      const [first, last] = [events[0], events.at(-1)];
+      if (first === undefined || last === undefined) throw new TypeError("no event to accept");
+      const cutOff = this.#agents.events(agentId, first.seq - 1);
+      for (const event of cutOff.slice(0, MAX_CUT_OFF_AT_ONCE)) this.#keep(agentId, "cut-off", event, now);
+      this.#removeEvents.run(agentId, first.seq);
+      for (const { seq, hash, wire } of events) {
+        this.#insertEvent.run(agentId, seq, hash, wire);
+        // What came second once may stand now.
+        this.#removeEvidence.run(agentId, hash);
+      }
+      this.#agents.put(agentId, { head: last, revoked });
+      this.#dropCertificate.run(agentId, voidBelow, first.seq);
+      this.#prekeys.dropVoid(agentId, voidBelow, first.seq);
+      return "accepted";
+    });
   }
 
-  async registerCertificate(agentId: AgentId, given: CertificateRecord, now: number): Promise<CertificateOutcome> {
+  async keepContender(agentId: AgentId, event: EventRecord, now: number): Promise<void> {
+    return this.#db.transaction(() => this.#keep(agentId, "contender", event, now));
+  }
+
+  async listEvidence(agentId: AgentId): Promise<readonly EvidenceRecord[]> {
+    return this.#evidence.all(agentId).map((row) => ({
+      ...readEvent(row),
+      kind: numberOf(row, "kind") === EVIDENCE_CODES["cut-off"] ? "cut-off" : "contender",
+      seenAt: numberOf(row, "seen_at"),
+    }));
+  }
+
+  async readCertificate(agentId: AgentId): Promise<CertificateRecord | undefined> {
+    return this.#agents.certificate(agentId);
+  }
+
+  async registerCertificate(agentId: AgentId, given: CertificateRecord, expected: LogHead, now: number): Promise<CertificateOutcome> {
     return this.#db.transaction(() => {
-      const standing = this.certificate(agentId);
+      if (!this.#agents.hasHead(agentId, expected)) return { kind: "moved" };
+      const standing = this.#agents.certificate(agentId);
       const order = standing === undefined ? 1 : given.seq - standing.seq || given.generation - standing.generation;
       if (standing !== undefined && order < 0) return { kind: "superseded", certificate: standing };
       if (standing !== undefined && order === 0) {
@@ -91,33 +133,7 @@ export class SqliteLogs implements LogStore {
     return this.#conflicts.all(agentId).map((row) => bytesOf(row, "wire"));
   }
 
-  // What follows is for the other tables, inside their transactions.
-
-  head(agentId: AgentId): LogHead | undefined {
-    const row = this.#head.get(agentId);
-    return row && { seq: numberOf(row, "head_seq"), hash: bytesOf(row, "head_hash") };
+  #keep(agentId: AgentId, kind: EvidenceRecord["kind"], { hash, seq, wire }: EventRecord, now: number): void {
+    this.#insertEvidence.run(agentId, hash, EVIDENCE_CODES[kind], seq, wire, now);
   }
-
-  events(agentId: AgentId, after: number): readonly EventRecord[] {
-    return this.#events
-      .all(agentId, after)
-      .map((row) => ({ seq: numberOf(row, "seq"), hash: bytesOf(row, "hash"), wire: bytesOf(row, "wire") }));
-  }
-
-  certificate(agentId: AgentId): CertificateRecord | undefined {
-    const row = this.#certificate.get(agentId);
-    return row && readCertificate(row);
-  }
-}
-
-function readCertificate(row: Row): CertificateRecord {
-  return {
-    seq: numberOf(row, "seq"),
-    generation: numberOf(row, "generation"),
-    instanceKey: bytesOf(row, "instance_key"),
-    hash: bytesOf(row, "hash"),
-    from: numberOf(row, "valid_from"),
-    to: numberOf(row, "valid_to"),
-    wire: bytesOf(row, "wire"),
-  };
 }

@@ -23,13 +23,13 @@ import {
 } from "../contract/index.ts";
 import type { Database } from "./database.ts";
 import { bytesOf, numberOf, type Row } from "./rows.ts";
-import type { SqliteLogs } from "./sqlite-logs.ts";
+import type { SqliteAgents } from "./sqlite-agents.ts";
 import type { SqliteNonces } from "./sqlite-nonces.ts";
 
 export class SqliteMailboxes implements MailboxStore {
   readonly #db: Database;
   readonly #nonces: SqliteNonces;
-  readonly #logs: SqliteLogs;
+  readonly #agents: SqliteAgents;
   readonly #known;
   readonly #insert;
   readonly #usage;
@@ -40,10 +40,10 @@ export class SqliteMailboxes implements MailboxStore {
   readonly #expired;
   readonly #remove;
 
-  constructor(db: Database, nonces: SqliteNonces, logs: SqliteLogs) {
+  constructor(db: Database, nonces: SqliteNonces, agents: SqliteAgents) {
     this.#db = db;
     this.#nonces = nonces;
-    this.#logs = logs;
+    this.#agents = agents;
     const facts = "seq, mailbox, kind, size, received_at, expires_at, acknowledged_at IS NOT NULL AS acknowledged";
     this.#known = db.prepare(`SELECT ${facts} FROM items WHERE mailbox = ? AND envelope_id = ?`);
     this.#insert = db.prepare(
@@ -71,12 +71,14 @@ export class SqliteMailboxes implements MailboxStore {
     const { mailbox, envelopeId, kind, bytes } = item;
     return this.#db.transaction(() => {
       this.#nonces.use(mark);
+      const owner = this.#agents.get(mailbox);
+      if (owner?.revoked === true) return { kind: "agent-revoked" };
       const known = this.#known.get(mailbox, envelopeId);
       if (known !== undefined) {
         if (numberOf(known, "expires_at") > now) return { kind: "known", receivedAt: numberOf(known, "received_at") };
         this.#forget(known);
       }
-      if (this.#logs.head(mailbox) === undefined) return { kind: "agent-unknown" };
+      if (owner === undefined) return { kind: "agent-unknown" };
       if (!this.#hasRoom(item, mark.agentId, quota)) return { kind: "full" };
       this.#insert.run(mailbox, envelopeId, ENVELOPE_KIND_CODES[kind], mark.agentId, now, now + ITEM_MS, bytes.length, bytes);
       if (kind === "message") this.#changeUsage.run(mailbox, 1, bytes.length);

@@ -3,7 +3,7 @@
  * counted into a later batch after it was claimed; the statement goes when it can no longer be handed out. Must not know
  * what a statement or a batch says.
  */
-import { equalBytes, toHex, type AgentId, type PrekeyKind } from "@talos/core";
+import { equalBytes, toHex, type AgentId, type LogHead, type PrekeyKind } from "@talos/core";
 import type {
   BatchRecord,
   BatchReplacement,
@@ -19,7 +19,7 @@ import type {
 } from "../contract/index.ts";
 import type { Database } from "./database.ts";
 import { bytesOf, numberOf, type Row } from "./rows.ts";
-import type { SqliteLogs } from "./sqlite-logs.ts";
+import type { SqliteAgents } from "./sqlite-agents.ts";
 import type { SqliteNonces } from "./sqlite-nonces.ts";
 
 const KIND_CODES = { "signed-prekey": 0, "one-time-prekey": 1 } as const;
@@ -30,10 +30,12 @@ const ID_BYTES = 8;
 export class SqlitePrekeys implements PrekeyStore {
   readonly #db: Database;
   readonly #nonces: SqliteNonces;
-  readonly #logs: SqliteLogs;
+  readonly #agents: SqliteAgents;
   readonly #seen;
   readonly #batch;
   readonly #putBatch;
+  readonly #dropBatch;
+  readonly #retireAll;
   readonly #insert;
   readonly #inBatch;
   readonly #retire;
@@ -44,15 +46,17 @@ export class SqlitePrekeys implements PrekeyStore {
   readonly #take;
   readonly #statement;
 
-  constructor(db: Database, nonces: SqliteNonces, logs: SqliteLogs) {
+  constructor(db: Database, nonces: SqliteNonces, agents: SqliteAgents) {
     this.#db = db;
     this.#nonces = nonces;
-    this.#logs = logs;
+    this.#agents = agents;
     this.#seen = db.prepare("SELECT kind, state, leaf_hash FROM prekeys WHERE agent_id = ? AND prekey_id = ?");
-    this.#batch = db.prepare("SELECT root, valid_from, valid_to, signed_prekey_id, wire, leaves FROM batches WHERE agent_id = ?");
+    this.#batch = db.prepare("SELECT seq, root, valid_from, valid_to, signed_prekey_id, wire, leaves FROM batches WHERE agent_id = ?");
     this.#putBatch = db.prepare(
-      "INSERT OR REPLACE INTO batches (agent_id, root, valid_from, valid_to, signed_prekey_id, wire, leaves) VALUES (?, ?, ?, ?, ?, ?, ?)",
+      "INSERT OR REPLACE INTO batches (agent_id, seq, root, valid_from, valid_to, signed_prekey_id, wire, leaves) VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
     );
+    this.#dropBatch = db.prepare("DELETE FROM batches WHERE agent_id = ? AND (seq < ? OR seq >= ?)");
+    this.#retireAll = db.prepare(`UPDATE prekeys SET state = ${STATE.past}, statement = NULL WHERE agent_id = ? AND state < ${STATE.past}`);
     this.#insert = db.prepare(
       `INSERT INTO prekeys (agent_id, prekey_id, kind, state, leaf_hash, valid_to, statement) VALUES (?, ?, ?, ${STATE.available}, ?, ?, ?)`,
     );
@@ -80,9 +84,10 @@ export class SqlitePrekeys implements PrekeyStore {
     return ids.flatMap((id) => this.#readSeen(agentId, id) ?? []);
   }
 
-  async replaceBatch(mark: RequestMark, replacement: BatchReplacement, now: number): Promise<ReplaceOutcome> {
+  async replaceBatch(mark: RequestMark, replacement: BatchReplacement, expected: LogHead, now: number): Promise<ReplaceOutcome> {
     const { agentId } = mark;
     return this.#db.transaction(() => {
+      if (!this.#agents.hasHead(agentId, expected)) return { kind: "moved" };
       this.#nonces.use(mark);
       const live = this.#batch.get(agentId);
       if (live !== undefined && equalBytes(bytesOf(live, "root"), replacement.root)) {
@@ -101,8 +106,8 @@ export class SqlitePrekeys implements PrekeyStore {
       for (const id of replacement.carried) this.#recall.run(agentId, id);
       if (this.#readSeen(agentId, replacement.signedPrekey.id) === undefined) this.#put(agentId, replacement.signedPrekey);
       for (const prekey of replacement.added) this.#put(agentId, prekey);
-      const { root, from, to, signedPrekey, wire, leaves } = replacement;
-      this.#putBatch.run(agentId, root, from, to, signedPrekey.id, wire, packLeaves(leaves));
+      const { seq, root, from, to, signedPrekey, wire, leaves } = replacement;
+      this.#putBatch.run(agentId, seq, root, from, to, signedPrekey.id, wire, packLeaves(leaves));
       return { kind: "replaced", oneTimePrekeys: this.#available(agentId, now) };
     });
   }
@@ -122,8 +127,10 @@ export class SqlitePrekeys implements PrekeyStore {
   async claimPrekey(mark: RequestMark, target: AgentId, now: number): Promise<ClaimOutcome> {
     return this.#db.transaction(() => {
       this.#nonces.use(mark);
-      if (this.#logs.head(target) === undefined) return { kind: "agent-unknown" };
-      const certificate = this.#logs.certificate(target);
+      const agent = this.#agents.get(target);
+      if (agent === undefined) return { kind: "agent-unknown" };
+      if (agent.revoked) return { kind: "agent-revoked" };
+      const certificate = this.#agents.certificate(target);
       const live = this.#batch.get(target);
       if (certificate === undefined || live === undefined || numberOf(live, "valid_to") <= now) return { kind: "no-prekeys" };
       const signedId = bytesOf(live, "signed_prekey_id");
@@ -134,13 +141,18 @@ export class SqlitePrekeys implements PrekeyStore {
       if (next !== undefined) this.#take.run(target, bytesOf(next, "prekey_id"));
       return {
         kind: "claimed",
-        events: this.#logs.events(target, -1),
+        events: this.#agents.events(target, -1),
         certificate,
         batch: readBatch(live),
         signedPrekey: { id: signedId, statement: bytesOf(signedRow, "statement") },
         oneTimePrekey: next && { id: bytesOf(next, "prekey_id"), statement: bytesOf(next, "statement") },
       };
     });
+  }
+
+  /** Inside the caller's transaction: drops the batch whose log head has a seq below one or from the other on. */
+  dropVoid(agentId: AgentId, below: number, from: number): void {
+    if (this.#dropBatch.run(agentId, below, from).changes > 0) this.#retireAll.run(agentId);
   }
 
   /** Why the ids of a replacement cannot be taken, undefined when they can. */
@@ -179,6 +191,7 @@ function readKind(row: Row): PrekeyKind {
 
 function readBatch(row: Row): BatchRecord {
   return {
+    seq: numberOf(row, "seq"),
     root: bytesOf(row, "root"),
     wire: bytesOf(row, "wire"),
     from: numberOf(row, "valid_from"),

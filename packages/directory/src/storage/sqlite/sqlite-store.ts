@@ -1,6 +1,7 @@
 /** The directory's store over one SQLite file, in process. Puts the tables together; knows nothing of what they hold. */
 import type { DirectoryStore } from "../contract/index.ts";
 import { Database } from "./database.ts";
+import { SqliteAgents } from "./sqlite-agents.ts";
 import { SqliteLogs } from "./sqlite-logs.ts";
 import { SqliteMailboxes } from "./sqlite-mailboxes.ts";
 import { SqliteNonces } from "./sqlite-nonces.ts";
@@ -17,12 +18,15 @@ const PRUNE_ROWS = 500;
 export function openSqliteStore(path: string): DirectoryStore {
   const db = new Database(path);
   const nonces = new SqliteNonces(db);
-  const logs = new SqliteLogs(db);
-  const prekeys = new SqlitePrekeys(db, nonces, logs);
-  const mailboxes = new SqliteMailboxes(db, nonces, logs);
+  const agents = new SqliteAgents(db);
+  const prekeys = new SqlitePrekeys(db, nonces, agents);
+  const logs = new SqliteLogs(db, agents, prekeys);
+  const mailboxes = new SqliteMailboxes(db, nonces, agents);
   return {
     readAgent: (...args) => logs.readAgent(...args),
-    appendEvents: (...args) => logs.appendEvents(...args),
+    acceptEvents: (...args) => logs.acceptEvents(...args),
+    keepContender: (...args) => logs.keepContender(...args),
+    listEvidence: (...args) => logs.listEvidence(...args),
     readCertificate: (...args) => logs.readCertificate(...args),
     registerCertificate: (...args) => logs.registerCertificate(...args),
     listConflicts: (...args) => logs.listConflicts(...args),
