@@ -20,6 +20,8 @@ import type { Vault } from "./vault/index.ts";
 export interface AgentPolicy {
   readonly signMessages: SignMessages;
   readonly maxHeadAgeDays: number;
+  /** Nothing is sent to a peer, or taken from it, before somebody has verified it. */
+  readonly verifiedOnly: boolean;
   /** Of this agent's own keys. */
   readonly rotation: RotationPolicy;
   /** Of passwords that are set. */

@@ -77,6 +77,7 @@ export type {
   RescueOptions,
   SendOptions,
   SignMessages,
+  TrustPolicy,
   UnlockOptions,
 } from "./options.ts";
 export { normalisedPassword } from "./password/index.ts";

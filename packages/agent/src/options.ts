@@ -15,6 +15,8 @@ export type PasswordSource = string | SecretBytes | (() => string | SecretBytes 
 /** Who signs a message's content: the instance key (of this run), the identity key itself, or nobody. */
 export type SignMessages = "instance" | "identity" | "none";
 
+export type TrustPolicy = "first-use" | "verified-only";
+
 /** Which agent is meant: one of the two is needed, and a name that is given must be the agent's. */
 export interface AgentChoice {
   readonly name?: string;
@@ -53,6 +55,11 @@ interface CommonOptions extends UnlockOptions {
   readonly signMessages?: SignMessages;
   /** How old a peer's newest certificate may be for sending to it, in days, 1 to 365. Default 21. */
   readonly maxHeadAgeDays?: number;
+  /**
+   * `"first-use"`: a peer that is met for the first time is taken to be who it says. `"verified-only"`: nothing is sent to a peer, and
+   * nothing taken from it, before `peers.verify`. Default `"first-use"`.
+   */
+  readonly trust?: TrustPolicy;
   /** When this agent's own keys are replaced; each within bounds (docs/operations/rotation.md). Default: `DEFAULT_ROTATION_POLICY`. */
   readonly rotation?: Partial<RotationPolicy>;
 }
@@ -157,6 +164,7 @@ const COMMON_CHECKS: Checks<CommonOptions> = {
   enclaveCid: wholeNumber(3, 4_294_967_295),
   signMessages: oneOf("instance", "identity", "none"),
   maxHeadAgeDays: wholeNumber(1, 365),
+  trust: oneOf("first-use", "verified-only"),
   rotation: isObject,
 };
 

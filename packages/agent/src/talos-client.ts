@@ -28,6 +28,7 @@ import {
   type ReplenishOptions,
   type SignedPrekeyRotation,
 } from "./maintenance-api.ts";
+import { requireReachable } from "./messaging/peer-standing.ts";
 import type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 import {
   checkChoice,
@@ -277,7 +278,7 @@ export class TalosClient implements AsyncDisposable {
    *
    * @param peer a DID, optionally with `@host[:port]`, or a peer's name
    * @param body at most 10,000,000 bytes; text is sent as UTF-8
-   * @throws TalosError MESSAGE_TOO_LARGE, INVALID_ARGUMENT, UNKNOWN_OPTION, PEER_UNKNOWN (a name), PEER_BLOCKED; COMMIT_FAILED
+   * @throws TalosError MESSAGE_TOO_LARGE, INVALID_ARGUMENT, UNKNOWN_OPTION, PEER_UNKNOWN (a name), PEER_BLOCKED, PEER_REVOKED, PEER_UNVERIFIED; COMMIT_FAILED
    *   (nothing was sent); DELIVERY_NOT_REACHED (the message stays in the outbox); INSTANCE_SUPERSEDED, GENERATION_FENCED, CLIENT_CLOSED
    */
   async send(peer: string, body: string | Uint8Array, options: SendOptions = {}): Promise<SendResult> {
@@ -289,7 +290,10 @@ export class TalosClient implements AsyncDisposable {
     if (equalBytes(target.peer, log.agentId)) {
       throw talosError("INVALID_ARGUMENT", "An agent cannot write to itself.", { details: { argument: "peer" } });
     }
-    if (vault.read((tx) => peers.get(tx, target.peer))?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
+    requireReachable(
+      vault.read((tx) => peers.get(tx, target.peer)),
+      policy,
+    );
     const { messageId, ...accepted } = await this.#agent.sender
       .accept({
         ...target,

@@ -111,7 +111,8 @@ async function openedOver(vault: Vault, environment: Environment, options: OpenO
   const { signMessages = "instance", maxHeadAgeDays = DEFAULT_MAX_HEAD_AGE_DAYS } = options;
   const directory = options.directory === undefined ? undefined : parseDirectoryUrl(options.directory);
   const rotation = checkPolicy(options.rotation);
-  const policy = { signMessages, maxHeadAgeDays, rotation, allowWeakPasswords: environment.allowWeakPasswords === true };
+  const verifiedOnly = options.trust === "verified-only";
+  const policy = { signMessages, maxHeadAgeDays, verifiedOnly, rotation, allowWeakPasswords: environment.allowWeakPasswords === true };
   return await openAgent({ vault, environment, policy, directory });
 }
 

@@ -3,6 +3,7 @@
  * right order. Knows no arguments of applications.
  */
 import type { AgentContext } from "../context.ts";
+import { Announcer } from "../messaging/announcer.ts";
 import { InboxStream } from "../messaging/inbox-stream.ts";
 import { Incoming } from "../messaging/incoming.ts";
 import { Progress } from "../messaging/progress.ts";
@@ -10,6 +11,7 @@ import { Receiver } from "../messaging/receiver.ts";
 import { Sender } from "../messaging/sender.ts";
 import { formerHomes } from "./former-homes.ts";
 import { IdentityCare } from "./identity-care.ts";
+import { rotateIdentity } from "./identity-plan/rotate.ts";
 import { Maintenance } from "./maintenance.ts";
 import type { OpenedAgent } from "./open-agent.ts";
 import { planForNewHome } from "./new-home.ts";
@@ -23,6 +25,7 @@ const FIRST_ATTEMPT_MILLISECONDS = 5_000;
 export class RunningAgent {
   readonly context: AgentContext;
   readonly sender: Sender;
+  readonly announcer: Announcer;
   readonly inbox: InboxStream;
   readonly receiver: Receiver;
   readonly progress: Progress = new Progress();
@@ -43,6 +46,8 @@ export class RunningAgent {
     this.#opened = opened;
     this.context = opened.context;
     this.sender = new Sender(this.context, this.progress);
+    this.announcer = new Announcer(this.context);
+    this.context.peers.onMove((peer) => this.sender.wake(peer));
     this.inbox = new InboxStream(this.context, (peer) => this.sender.wake(peer));
     this.#incoming = new Incoming(this.context, {
       arrived: (peer) => {
@@ -50,14 +55,17 @@ export class RunningAgent {
         this.sender.wake(peer);
       },
       delivered: (id) => this.progress.reached(id, "delivered"),
+      replaced: (peer) => this.sender.wake(peer),
+      answer: () => this.announcer.ring(),
     });
-    this.receiver = new Receiver(this.context, this.#incoming, () => this.sender.retryAll());
+    this.receiver = new Receiver(this.context, this.#incoming, () => this.#directoryIsBack());
     this.publisher = new Publisher(this.context);
     this.maintenance = new Maintenance({
       context: this.context,
       sender: this.sender,
       progress: this.progress,
       publisher: this.publisher,
+      rotateIdentity: async () => await this.identity.operate((context) => rotateIdentity(context)),
     });
     this.identity = new IdentityCare(this.context, async () => this.#identityChanged());
     this.started = this.#begin();
@@ -71,7 +79,7 @@ export class RunningAgent {
     const isOver = new AbortController();
     try {
       return await Promise.race([
-        Promise.all([this.started, this.sender.quiet()]).then(() => true),
+        Promise.all([this.started, this.sender.quiet(), this.announcer.quiet()]).then(() => true),
         clock.sleep(seconds * 1000, isOver.signal).then(() => false),
       ]);
     } finally {
@@ -101,6 +109,12 @@ export class RunningAgent {
     this.publisher.ring();
     this.sender.start();
     this.sender.retryAll();
+    this.announcer.ring();
+  }
+
+  #directoryIsBack(): void {
+    this.sender.retryAll();
+    this.announcer.retryAll();
   }
 
   /** It stands above whoever superseded this instance. The loops of before must have ended, or there would be two of each. */
@@ -116,6 +130,7 @@ export class RunningAgent {
     this.#startedUnder = standing.signal;
     this.#loops.push(this.identity.run());
     this.#loops.push(this.maintenance.run());
+    this.#loops.push(this.announcer.run());
     this.sender.start();
     if (home === undefined) return;
     this.#loops.push(this.receiver.run(home));

@@ -19,8 +19,9 @@ import {
 import type { AgentContext } from "../context.ts";
 import { loadPrekey } from "../lifecycle/prekey-secrets.ts";
 import type { InventoryEntry, OwnBatch, StoredKeyKind } from "../vault/index.ts";
-import type { PeerFacts } from "./peer-book.ts";
-import { findPeer } from "./peer-lookup.ts";
+import type { KnownPeer, PeerFacts } from "./peer-book.ts";
+import { directoriesOf, findPeer, lookUpPeer } from "./peer-lookup.ts";
+import { requireHandshake, requireHead } from "./peer-standing.ts";
 
 export interface FirstMessage {
   /** Good only while the private parts are: inside `use`. */
@@ -35,7 +36,8 @@ export interface FirstMessage {
  * @param envelope that brings the handshake header
  * @param use synchronous; what it returns is returned
  * @throws TalosError HANDSHAKE_REFUSED for a batch that is not this agent's; PREKEY_NOT_FOUND; PREKEY_REUSED for a one-time
- *   prekey that was used before; PEER_BLOCKED; HEAD_UNKNOWN; what the look-up of the sender, the backend, `acceptSession`
+ *   prekey that was used before; PEER_BLOCKED, PEER_UNVERIFIED, PEER_REVOKED, PEER_FORKED; CERTIFICATE_VOID, CERTIFICATE_RETIRED for a handshake of an
+ *   identity that has moved on; HEAD_UNKNOWN; what the look-up of the sender, the backend, `acceptSession`
  *   and `use` throw
  */
 export async function acceptFirstMessage<T>(
@@ -44,7 +46,7 @@ export async function acceptFirstMessage<T>(
   mailbox: string,
   use: (first: FirstMessage) => T,
 ): Promise<T> {
-  const { vault, log, crypto, encryptionKey } = context;
+  const { vault, log, crypto, identity } = context;
   const header = decodeHandshakeHeader(envelope.handshakeHeader);
   const own = vault.read((tx) => {
     const batch = tx.batches.byRoot(header.batchRoot);
@@ -54,6 +56,8 @@ export async function acceptFirstMessage<T>(
     return { batch, signed: find("signed-prekey", header.signedPrekeyId), oneTime };
   });
   const peer = await findSender(context, header, mailbox);
+  // Of the identity that made the batch: it may have rotated since, and its private part is kept for that.
+  const encryptionKey = await identity.encryptionKeyAt(own.batch.head);
   const dhLongTerm = await encryptionKey.deriveSharedSecret(header.ephemeralKey);
   // Synchronous from here, so that the private parts live for a moment only.
   using signed = loadPrekey(vault.files, own.signed, crypto);
@@ -92,10 +96,24 @@ function prekeyOf(batch: OwnBatch, kind: StoredKeyKind, id: Uint8Array, entry: I
 
 /** The sender registers its log at the recipient's directory before it deposits; a sender that is known needs no look-up. */
 async function findSender(context: AgentContext, header: HandshakeHeader, mailbox: string): Promise<PeerFacts> {
-  const known = context.vault.read((tx) => context.peers.get(tx, header.initiator));
-  if (known?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
-  if (known !== undefined && hasHead(known.log, header)) return { log: known.log };
-  return await findPeer(context, header.initiator, [mailbox]);
+  const { vault, peers, policy, clock } = context;
+  const known = vault.read((tx) => peers.get(tx, header.initiator));
+  requireHandshake(known, policy);
+  if (known !== undefined && hasHead(known.log, header)) {
+    requireHead(known.log, header.head, known, clock.now(), "new");
+    return { log: known.log };
+  }
+  // What the log of a known peer says is taken over whatever becomes of the message; a stranger has to write first.
+  const facts = known === undefined ? await findPeer(context, header.initiator, [mailbox]) : await lookUpSender(context, known, mailbox);
+  requireHead(facts.log, header.head, known, clock.now(), "new");
+  return facts;
+}
+
+async function lookUpSender(context: AgentContext, known: KnownPeer, mailbox: string): Promise<PeerFacts> {
+  const urls = [...new Set([mailbox, ...directoriesOf(context, known, undefined)])];
+  const found = await lookUpPeer(context, known.peer.agentId, urls);
+  requireHandshake(found, context.policy);
+  return { log: found.log };
 }
 
 function hasHead(log: IdentityLog, { head }: HandshakeHeader): boolean {

@@ -26,13 +26,18 @@ import {
   type MessageId,
   type OpenContext,
   type OpenedMessage,
+  type ShortHead,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { OpenedPlace, ReadTransaction, Transaction } from "../vault/index.ts";
+import { takeEvent } from "./arriving-event.ts";
+import { takeNotice } from "./arriving-notice.ts";
 import { acceptFirstMessage, type FirstMessage } from "./first-message.ts";
 import type { LiveSession } from "./live-sessions.ts";
 import type { PeerFacts } from "./peer-book.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
+import { requireSender, requireTrust } from "./peer-standing.ts";
+import { answerUnreadable } from "./unreadable.ts";
 
 /** `later`: something outside the item failed, so it stays in the mailbox. */
 export type Verdict = "done" | "later";
@@ -41,6 +46,10 @@ export type Verdict = "done" | "later";
 export interface IncomingEvents {
   arrived(peer: AgentId): void;
   delivered(messageId: MessageId): void;
+  /** At the word of a notice a session with that peer was given up: its messages go out again. */
+  replaced(peer: AgentId): void;
+  /** There is a notice to be sent. */
+  answer(): void;
 }
 
 /** Failures that say nothing about the item. */
@@ -73,22 +82,35 @@ export class Incoming {
   async take(item: MailboxItem, mailbox: string): Promise<Verdict> {
     try {
       // An item under another id than its own: not what was deposited.
-      if (!equalBytes(envelopeId(item.item, this.#context.crypto), item.envelopeId)) return this.#keep(item, "DIRECTORY_MISBEHAVED");
-      if (item.kind !== "message") throw talosError(item.kind === "event" ? "EVENT_KEPT" : "NOTICE_KEPT");
-      await this.#message(item, mailbox);
+      if (!equalBytes(envelopeId(item.item, this.#context.crypto), item.envelopeId))
+        return this.#keep(item, "DIRECTORY_MISBEHAVED", mailbox);
+      if (item.kind === "event") await takeEvent(this.#context, item, mailbox);
+      else if (item.kind === "notice") await this.#notice(item);
+      else await this.#message(item, mailbox);
       return "done";
     } catch (error) {
       this.#context.standing.requireActive();
       if (isTalosError(error) && TRANSIENT.includes(error.code)) return "later";
-      return this.#keep(item, isTalosError(error) ? error.code : "INTERNAL");
+      return this.#keep(item, isTalosError(error) ? error.code : "INTERNAL", mailbox);
     }
   }
 
-  #keep(item: MailboxItem, code: ErrorCode): Verdict {
+  async #notice(item: MailboxItem): Promise<void> {
+    const peer = await takeNotice(this.#context, item);
+    if (peer !== undefined) this.#events.replaced(peer);
+  }
+
+  /** Named for the operator; and whoever sent a message that cannot be opened is to hear of it. */
+  #keep(item: MailboxItem, code: ErrorCode, mailbox: string): Verdict {
     const { commits, clock } = this.#context;
     const { envelopeId: id, kind, depositor, item: bytes } = item;
     try {
-      commits.now((tx) => tx.kept.add({ envelopeId: id, kind, depositor, bytes, code, receivedAt: clock.now() }));
+      const isAnswered = commits.now((tx) => {
+        const answered = answerUnreadable(this.#context, tx, item, code, mailbox);
+        tx.kept.add({ envelopeId: id, kind, depositor, bytes, code, receivedAt: clock.now() });
+        return answered;
+      });
+      if (isAnswered) this.#events.answer();
       return "done";
     } catch {
       this.#context.standing.requireActive();
@@ -135,7 +157,7 @@ export class Incoming {
   }
 
   #open(sessionId: Uint8Array, envelope: Envelope, id: EnvelopeId): void {
-    const { vault, sessions, peers, crypto, clock } = this.#context;
+    const { vault, sessions, peers, crypto, clock, policy } = this.#context;
     const { live, known, place, before } = vault.read((tx) => {
       const session = sessions.byId(tx, sessionId);
       const { ratchetKey, counter } = decodeRatchetHeader(envelope.ratchetHeader);
@@ -143,12 +165,12 @@ export class Incoming {
       return { live: session, known: session && peers.get(tx, session.session.peerAgentId), place: at, before: tx.opened.lookup(at, id) };
     });
     if (live === undefined || known === undefined) throw talosError("SESSION_NOT_FOUND");
-    if (known.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
+    requireTrust(known, policy);
     if (before === "redelivery") return this.#tellAgain(known.peer.agentId, place);
     if (before === "counter-reuse") return this.#counterReuse(known.peer.agentId, place, id);
     const opened = openMessage(live.session, envelope, this.#openContext(known.log), crypto);
     const next = { ...live, session: opened.next, lastUsedAt: clock.now() };
-    this.#store(opened, { log: known.log }, place, id, () => sessions.stage(next, opened));
+    this.#store(opened, { log: known.log }, "session", place, id, () => sessions.stage(next, opened));
   }
 
   /** Who sends the same envelope again has not heard that it was acknowledged, if it was. */
@@ -176,7 +198,7 @@ export class Incoming {
       if (vault.read((tx) => this.#findSession(tx, envelope)) !== undefined) throw talosError("REPLAYED");
       const opened = openMessage(pending, envelope, this.#openContext(peer.log), crypto);
       const place = { sessionId: pending.id, chain: opened.ratchetKey, counter: opened.counter };
-      this.#store(opened, peer, place, id, (tx) => {
+      this.#store(opened, peer, "new", place, id, (tx) => {
         const now = clock.now();
         this.#endOneTimePrekey(tx, oneTimeKeyId, now);
         const { handshakeId: handshake, transcriptHash, id: sessionId } = opened.next;
@@ -196,22 +218,32 @@ export class Incoming {
   }
 
   /** One transaction with all that an opened message brings; then the plaintext is wiped. */
-  #store(opened: OpenedMessage, peer: PeerFacts, place: OpenedPlace, id: EnvelopeId, stageSession: (tx: Transaction) => void): void {
-    const { commits, clock, peers } = this.#context;
+  #store(
+    opened: OpenedMessage,
+    peer: PeerFacts,
+    use: "session" | "new",
+    place: OpenedPlace,
+    id: EnvelopeId,
+    stageSession: (tx: Transaction) => void,
+  ): void {
+    const { commits, clock, peers, log, ownLogDoubt } = this.#context;
     const { frame, certificate, proof } = opened;
     const sender = peer.log.agentId;
     const now = clock.now();
     const delivered: MessageId[] = [];
     try {
       commits.now((tx) => {
-        peers.learn(tx, { ...peer, certificate: certificate ?? peer.certificate }, now);
+        let known = peers.learn(tx, { ...peer, certificate: certificate ?? peer.certificate }, now);
         // The peer's own certificate and the directory's may differ: both are heard.
-        if (certificate !== undefined && peer.certificate !== undefined) peers.learn(tx, peer, now);
+        if (certificate !== undefined && peer.certificate !== undefined) known = peers.learn(tx, peer, now);
+        // By what is known now: the log may have moved on since the message was begun.
+        requireSender(known.log, opened.sender.logSeq, known, now, use);
         stageSession(tx);
         tx.opened.add(place, id, now, frame.type === "content" ? frame.messageId : undefined);
         for (const messageId of frame.acknowledged) {
           if (tx.outbox.toDelivered(sender, messageId, now)) delivered.push(messageId.slice() as MessageId);
         }
+        if (knowsHead(log, frame.recipientHead)) tx.notifications.acknowledge(sender, frame.recipientHead.seq, now);
         if (opened.secondCopyHeard) {
           tx.peers.addConflict({ agentId: sender, kind: "second-copy", first: place.sessionId, second: id, seenAt: now });
         }
@@ -223,6 +255,8 @@ export class Incoming {
       frame.body.fill(0);
     }
     for (const messageId of delivered) this.#events.delivered(messageId);
+    // An event of this agent that it does not know itself, or another history than its own.
+    if (!knowsHead(log, frame.recipientHead)) ownLogDoubt.ring();
     this.#events.arrived(sender);
   }
 
@@ -239,4 +273,10 @@ export class Incoming {
 function becomesSending(mine: LiveSession | undefined, transcriptHash: Uint8Array): boolean {
   if (mine === undefined || mine.session.answered) return true;
   return compareBytes(transcriptHash, mine.session.transcriptHash) < 0;
+}
+
+/** Whether that is an event of this agent as it knows its own log. */
+function knowsHead(log: IdentityLog, { seq, hashPrefix }: ShortHead): boolean {
+  const state = log.states[seq];
+  return state !== undefined && equalBytes(state.head.hash.subarray(0, hashPrefix.length), hashPrefix);
 }

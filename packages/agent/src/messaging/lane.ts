@@ -4,7 +4,17 @@
  * claim or a signature of the identity key, where needed); ready ones are deposited, always the same bytes; what fails is
  * tried again later. Acknowledgements that found no frame to ride in within two seconds get an empty one.
  */
-import { isTalosError, messageId, talosError, equalBytes, wipeSession, type AgentId, type ErrorCode, type FrameType } from "@talos/core";
+import {
+  DAY_MILLISECONDS,
+  isTalosError,
+  messageId,
+  talosError,
+  equalBytes,
+  wipeSession,
+  type AgentId,
+  type ErrorCode,
+  type FrameType,
+} from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, RETRY_BACKOFF } from "../lifecycle/backoff.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
@@ -14,6 +24,7 @@ import { claimSession, type FreshSession } from "./new-session.ts";
 import { sealRows, signRows, type Correspondence, type SealedRows, type SignedRow } from "./outbox-sealing.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
 import { directoriesOf, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
+import { newSessionAt, OBSTACLES, requireHandshake, requireReachable, trustObstacle } from "./peer-standing.ts";
 import type { Progress } from "./progress.ts";
 import { sealBatch, type MessageToSeal } from "./sealing.ts";
 import { frameTypeCode, needsTurn } from "./turns.ts";
@@ -21,6 +32,8 @@ import { Wakeup } from "./wakeup.ts";
 
 /** How long an acknowledgement waits for a frame to ride in. */
 const ACKNOWLEDGEMENT_DELAY_MILLISECONDS = 2_000;
+/** As long as its owner goes on asking. */
+const TELL_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 /** Rows made ready in one transaction. */
 const READY_ROWS = 64;
 
@@ -29,7 +42,7 @@ const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
   AGENT_UNKNOWN: "peer-unknown",
   BATCH_EXPIRED: "peer-prekeys-expired",
   NO_PREKEYS: "peer-prekeys-expired",
-  PEER_HEAD_STALE: "peer-head-stale",
+  ...OBSTACLES,
   DIRECTORY_UNREACHABLE: "directory-unreachable",
   DIRECTORY_NOT_CONFIGURED: "no-session",
 };
@@ -115,6 +128,8 @@ export class Lane {
     // No pause is that long: the clock was ahead for a while when it was noted.
     const isDue = this.#retryNow || wait <= 0 || wait > RETRY_BACKOFF.maxMilliseconds;
     if (!isDue) return wait;
+    const pause = head.state === "ready" ? 0 : this.#untilNewSession();
+    if (pause > 0) return this.#hold(head, pause);
     this.#retryNow = false;
     if (head.state === "ready") await this.#deposit(head);
     else await this.#makeReady();
@@ -123,51 +138,95 @@ export class Lane {
     return 0;
   }
 
+  /** After a session that the peer could not read: how long until another may be begun, if none is there. */
+  #untilNewSession(): number {
+    const { vault, clock, sessions, peers } = this.#context;
+    return vault.read((tx) => {
+      const live = sessions.sendingFor(tx, this.#peer);
+      const known = peers.get(tx, this.#peer);
+      return known === undefined || live !== undefined ? 0 : newSessionAt(known, clock.now()) - clock.now();
+    });
+  }
+
+  #hold({ order, reason }: OutboxRow, pause: number): number {
+    if (reason !== "session-replaced") this.#context.commits.now((tx) => tx.outbox.setReason(order, "session-replaced"));
+    return pause;
+  }
+
   /** Nothing of the application's is left: are there acknowledgements to tell, or has the ratchet stood still too long? */
   async #controlStep(): Promise<number | undefined> {
-    const { vault, clock, sessions } = this.#context;
-    const { acks, live } = vault.read((tx) => ({
+    const { vault, clock, sessions, peers } = this.#context;
+    const now = clock.now();
+    const { acks, live, known } = vault.read((tx) => ({
       acks: tx.acks.peers().find(({ peer }) => equalBytes(peer, this.#peer)),
       live: sessions.sendingFor(tx, this.#peer),
+      known: peers.get(tx, this.#peer),
     }));
-    // Without a session there is nobody to tell: the next one that either side begins brings it. No control frame begins one.
-    if (live === undefined || isExhausted(live)) return undefined;
+    const hasSession = live !== undefined && !isExhausted(live);
+    if (known !== undefined && this.#hasToTell(known, hasSession)) {
+      const wait = hasSession ? 0 : newSessionAt(known, now) - now;
+      if (wait > 0) return wait;
+      await this.#sendControl("acknowledgement", true);
+      return 0;
+    }
+    // Without a session there is nobody to tell: the next one that either side begins brings it.
+    if (!hasSession || (known !== undefined && trustObstacle(known, this.#context.policy, false) !== undefined)) return undefined;
     if (acks !== undefined) {
-      const wait = acks.since + ACKNOWLEDGEMENT_DELAY_MILLISECONDS - clock.now();
+      const wait = acks.since + ACKNOWLEDGEMENT_DELAY_MILLISECONDS - now;
       if (wait > 0 && acks.count < 64 && !this.#hurry) return Math.min(wait, ACKNOWLEDGEMENT_DELAY_MILLISECONDS);
-    } else if (!needsTurn(live, clock.now())) {
+    } else if (!needsTurn(live, now)) {
       return undefined;
     }
-    await this.#sendControl(acks === undefined ? "empty-turn" : "acknowledgement");
+    await this.#sendControl(acks === undefined ? "empty-turn" : "acknowledgement", false);
     return 0;
   }
 
-  async #sendControl(type: FrameType): Promise<void> {
-    const { commits, clock } = this.#context;
+  /** The peer waits to hear that the newest event of its log has come here: of that, once, it is worth a session of its own. */
+  #hasToTell(known: KnownPeer, hasSession: boolean): boolean {
+    const { policy, clock } = this.#context;
+    const { seq } = known.log.head;
+    if ((known.peer.toldSeq ?? 0) >= seq || trustObstacle(known, policy, !hasSession) !== undefined) return false;
+    return clock.now() - known.seenAt(seq) < TELL_MILLISECONDS;
+  }
+
+  /** @param begins true if it may be the first message of a session */
+  async #sendControl(type: FrameType, begins: boolean): Promise<void> {
+    const { commits } = this.#context;
     const ready = await this.#prepare(undefined);
-    if (ready.isNew) throw talosError("SESSION_NOT_FOUND");
-    commits.now((tx) => {
-      const current = this.#current(tx, ready);
-      if (current === undefined) return;
-      const now = clock.now();
-      const id = messageId(tx.outbox.newId(now));
-      const body = new Uint8Array();
-      const message: MessageToSeal = { type, messageId: id, contentType: "", body, resent: false, time: now };
-      const batch = sealBatch(this.#context, tx, current.live, current.known, [{ message, signing: "instance" }]);
-      const [envelope] = batch.envelopes;
-      if (envelope === undefined) return;
-      batch.stage(tx);
-      tx.outbox.insert({
-        messageId: id,
-        peer: this.#peer,
-        contentType: "",
-        sign: "instance",
-        frameType: frameTypeCode(type),
-        createdAt: now,
-        body,
-        outcome: { ready: envelope },
-      });
+    let isAdopted = false;
+    try {
+      if (ready.isNew && !begins) throw talosError("SESSION_NOT_FOUND");
+      isAdopted = commits.now((tx) => this.#sealControl(tx, ready, type));
+    } finally {
+      if (ready.isNew && !isAdopted) wipeSession(ready.live.session);
+    }
+  }
+
+  /** @returns true if the session was new and is in the store now */
+  #sealControl(tx: Transaction, ready: Ready, type: FrameType): boolean {
+    const { clock, sessions } = this.#context;
+    const current = this.#current(tx, ready);
+    if (current === undefined) return false;
+    const now = clock.now();
+    const id = messageId(tx.outbox.newId(now));
+    const body = new Uint8Array();
+    const message: MessageToSeal = { type, messageId: id, contentType: "", body, resent: false, time: now };
+    const batch = sealBatch(this.#context, tx, current.live, current.known, [{ message, signing: "instance" }]);
+    const [envelope] = batch.envelopes;
+    if (envelope === undefined) return false;
+    if (current.isNew) sessions.add(tx, current.live);
+    batch.stage(tx);
+    tx.outbox.insert({
+      messageId: id,
+      peer: this.#peer,
+      contentType: "",
+      sign: "instance",
+      frameType: frameTypeCode(type),
+      createdAt: now,
+      body,
+      outcome: { ready: envelope },
     });
+    return current.isNew;
   }
 
   async #makeReady(): Promise<void> {
@@ -207,13 +266,15 @@ export class Lane {
     const { vault, sessions, peers, policy, clock, instance } = this.#context;
     const live = vault.read((tx) => sessions.sendingFor(tx, this.#peer));
     let known = vault.read((tx) => peers.get(tx, this.#peer));
-    if (known?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
+    requireReachable(known, policy);
     if (known === undefined || !isFresh(known, policy.maxHeadAgeDays, clock.now())) {
       known = await lookUpPeer(this.#context, this.#peer, directoriesOf(this.#context, known, address));
+      requireReachable(known, policy);
       if (!isFresh(known, policy.maxHeadAgeDays, clock.now())) throw talosError("PEER_HEAD_STALE");
     }
     if (!instance.isUsable(clock.now())) await this.#context.renewCertificate();
     if (live !== undefined && !isExhausted(live)) return { known, live, isNew: false };
+    requireHandshake(known, policy);
     return { ...(await this.#claim(known, address)), isNew: true };
   }
 
@@ -241,7 +302,9 @@ export class Lane {
     const isSame = live !== undefined && equalBytes(live.session.id, ready.live.session.id);
     if (isSame) return { known, live, isNew: false };
     const noneElse = live === undefined || isExhausted(live);
-    return ready.isNew && noneElse ? { known, live: ready.live, isNew: true } : undefined;
+    // It was begun with what the peer had given up since, or with a peer that has ended.
+    const isMoved = !equalBytes(known.log.head.hash, ready.known.log.head.hash);
+    return ready.isNew && noneElse && !isMoved ? { known, live: ready.live, isNew: true } : undefined;
   }
 
   async #deposit(row: OutboxRow): Promise<void> {
@@ -250,6 +313,7 @@ export class Lane {
       envelope: tx.outbox.envelope(row.order),
       known: this.#context.peers.get(tx, this.#peer),
     }));
+    requireReachable(known, this.#context.policy);
     if (envelope === undefined || row.envelopeId === undefined)
       throw talosError("VAULT_CORRUPT", undefined, { details: { table: "outbox" } });
     await this.#depositAt(mailboxesOf(known, row.peerAddress), envelope, row.envelopeId);

@@ -3,10 +3,13 @@
  * Diffie-Hellman that it alone can do. What comes back is in no store yet: the sender adopts it in the transaction that
  * seals the first message.
  */
-import { initiateSession, talosError, verifyBundle, verifyCertificate, verifyLog, type AgentId } from "@talos/core";
+import { initiateSession, talosError, verifyBundle, type AgentId } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { LiveSession } from "./live-sessions.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { countsAt } from "./peer-change.ts";
+import { judgeFacts } from "./peer-lookup.ts";
+import { requireHandshake } from "./peer-standing.ts";
 
 /** This release offers no options. */
 export const OFFERED_OPTIONS = 0;
@@ -18,17 +21,20 @@ export interface FreshSession {
 
 /**
  * @param url a directory where the peer's prekeys are
- * @throws TalosError as `Directory.claim`, `verifyLog`, `verifyCertificate`, `verifyBundle`; PEER_HEAD_STALE; WEAK_PUBLIC_KEY
+ * @throws TalosError as `Directory.claim`, `verifyLog`, `verifyCertificate`, `verifyBundle`; PEER_HEAD_STALE, PEER_REVOKED, PEER_FORKED,
+ *   PEER_BLOCKED, PEER_UNVERIFIED; BATCH_VOID; WEAK_PUBLIC_KEY
  */
 export async function claimSession(context: AgentContext, peer: AgentId, url: string): Promise<FreshSession> {
   const { crypto, clock, log, instance, encryptionKey, policy, peers, vault, commits } = context;
   const bundle = await context.directories.call(url, (directory) => directory.claim(peer));
   const now = clock.now();
   const before = vault.read((tx) => peers.get(tx, peer));
-  const verified = verifyLog(before?.log, bundle.log, now, crypto, peer).log;
-  const certificate = verifyCertificate(verified, bundle.certificate, crypto);
-  const verifiedBundle = verifyBundle(verified, bundle, crypto, now);
-  const known = commits.now((tx) => peers.learn(tx, { log: verified, certificate, directory: url }, now));
+  const facts = judgeFacts(context, peer, before, { ...bundle, directory: url });
+  // What the log says is taken over whatever else is wrong with the bundle.
+  const known = commits.now((tx) => peers.learn(tx, facts, now));
+  requireHandshake(known, policy);
+  const verifiedBundle = verifyBundle(known.log, bundle, crypto, now);
+  if (!countsAt(known.log, verifiedBundle.head)) throw talosError("BATCH_VOID");
   if (!isFresh(known, policy.maxHeadAgeDays, now)) throw talosError("PEER_HEAD_STALE");
 
   const dhLongTerm = await encryptionKey.deriveSharedSecret(verifiedBundle.signedPrekey.agreementKey.bytes);

@@ -3,11 +3,15 @@
  * first use. Judges freshness, keeps proof of copies. Fetches nothing by itself.
  */
 import {
+  agentIdToDid,
   certificatesConflict,
   CLOCK_SLACK_MILLISECONDS,
   compareCertificates,
+  decodeCertificate,
+  decodeEvent,
   equalBytes,
-  agentIdToDid,
+  isTalosError,
+  talosError,
   toHex,
   verifyCertificate,
   verifyLog,
@@ -15,37 +19,74 @@ import {
   type Certificate,
   type Crypto,
   type IdentityLog,
+  type LogState,
+  type LogVerdict,
+  type VerifierMemory,
 } from "@talos/core";
+import type { AgentEvents, TrustOutcome } from "../agent-events.ts";
 import type { Peer, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
+import { endSessions } from "./ending-sessions.ts";
+import type { LiveSessions } from "./live-sessions.ts";
+import { changeOf, countsAt, eventOf, seqOfContender, trustAfter, type PeerChange, type PeerEventToTell } from "./peer-change.ts";
 
 export interface KnownPeer {
   readonly peer: Peer;
   readonly log: IdentityLog;
-  /** The newest one seen. */
+  /** The newest one seen, unless a later event has ended it. */
   readonly certificate: Certificate | undefined;
+  /** When this agent first saw event `seq` of the log. */
+  seenAt(seq: number): number;
 }
 
 /** Verified facts about a peer, from a directory or from its own message. */
 export interface PeerFacts {
+  /** The one that stood when the facts were verified. */
   readonly log: IdentityLog;
+  /** The whole log as its source has it; default: that log. It is judged once more against what is known when it is taken over. */
+  readonly chain?: readonly Uint8Array[] | undefined;
   readonly certificate?: Certificate | undefined;
   /** Where it was found. */
   readonly directory?: string | undefined;
   readonly petname?: string | undefined;
 }
 
+/** What is decided about a peer, beside what its log says. */
+export type PeerDecision = Partial<Pick<Peer, "trust" | "trustSince" | "forkedAt" | "sessionReplacedAt" | "toldSeq">>;
+
+interface Branches {
+  readonly standing: Uint8Array;
+  readonly contender: Uint8Array;
+}
+
 const MAX_CACHED = 5_000;
+const ALL_ROWS = Number.MAX_SAFE_INTEGER;
 const DAY_MILLISECONDS = 86_400_000;
 
+/** What the book changes beside itself, and whom it tells. */
+export interface PeerBookParts {
+  readonly crypto: Crypto;
+  readonly sessions: LiveSessions;
+  readonly events: Pick<AgentEvents, "emit">;
+}
+
 export class PeerBook implements Participant {
-  readonly #crypto: Crypto;
+  readonly #parts: PeerBookParts;
   readonly #cached: Map<string, KnownPeer> = new Map();
   readonly #certificates: Map<string, Certificate> = new Map();
   #staged: Map<string, KnownPeer> = new Map();
+  #forgotten: AgentId[] = [];
+  #toTell: PeerEventToTell[] = [];
+  #moved: AgentId[] = [];
+  #onMove: (peer: AgentId) => void = () => undefined;
 
-  constructor(crypto: Crypto) {
-    this.#crypto = crypto;
+  constructor(parts: PeerBookParts) {
+    this.#parts = parts;
+  }
+
+  /** Hears of every peer whose log has moved on, after the commit. */
+  onMove(listener: (peer: AgentId) => void): void {
+    this.#onMove = listener;
   }
 
   get(tx: ReadTransaction, id: AgentId): KnownPeer | undefined {
@@ -54,54 +95,99 @@ export class PeerBook implements Participant {
     if (known !== undefined) return known;
     const peer = tx.peers.get(id);
     if (peer === undefined) return undefined;
-    const { log } = verifyLog(undefined, tx.peers.events(id), 0, this.#crypto, id);
-    const certificate = peer.certificate && verifyCertificate(log, peer.certificate, this.#crypto);
-    const loaded = { peer, log, certificate };
+    const events = tx.peers.eventsSeen(id);
+    const wires = events.map(({ wire }) => wire);
+    const { log } = verifyLog(undefined, wires, 0, this.#parts.crypto, id);
+    const certificate = peer.certificate && verifyCertificate(log, peer.certificate, this.#parts.crypto);
+    const loaded = { peer, log, certificate, seenAt: seenIn(events.map(({ seenAt }) => seenAt)) };
     this.#cached.set(key, loaded);
     return loaded;
   }
 
-  /** A certificate of that peer, seen before, by its hash. */
+  /** A certificate of that peer, seen before, by its hash; undefined also for one that a later event has ended altogether. */
   findCertificate(tx: ReadTransaction, log: IdentityLog, hash: Uint8Array): Certificate | undefined {
     const key = toHex(hash);
     let certificate = this.#certificates.get(key);
     if (certificate === undefined) {
       const wire = tx.peers.certificate(log.agentId, hash);
-      certificate = wire && verifyCertificate(log, wire, this.#crypto);
+      certificate = wire && verifyCertificate(log, wire, this.#parts.crypto);
       if (certificate !== undefined) this.#remember(certificate);
     }
-    return certificate !== undefined && equalBytes(certificate.agentId, log.agentId) ? certificate : undefined;
+    if (certificate === undefined || !equalBytes(certificate.agentId, log.agentId)) return undefined;
+    return countsAt(log, certificate.head) ? certificate : undefined;
   }
 
-  /** Takes over verified facts; a peer that was unknown is trusted on first use, as `unverified`. */
+  /**
+   * Takes over verified facts; a peer that was unknown is trusted on first use, as `unverified`. Where the log has moved on, everything
+   * that follows happens here, in the same transaction: sessions that end and messages that wait again, evidence, certificates, trust.
+   *
+   * @throws TalosError as `verifyLog`, for a chain that cannot follow what is known by now
+   */
   learn(tx: Transaction, facts: PeerFacts, now: number): KnownPeer {
     const id = facts.log.agentId;
     const before = this.get(tx, id);
-    // Whoever looked may have looked before the log grew: what was verified once is never taken back.
-    const log = before !== undefined && before.log.events.length > facts.log.events.length ? before.log : facts.log;
-    const certificate = this.#newer(tx, before?.certificate, facts.certificate, now);
-    if (before !== undefined && certificate === before.certificate && !adds(before, { ...facts, log })) return before;
-    const seen = certificate === before?.certificate ? before?.peer.certificateSeenAt : now;
+    const verdict = this.#judge(before, facts, now);
+    const { log } = verdict;
+    const change = changeOf(verdict);
+    if (change !== undefined) this.#dropCertificates(tx, log);
+    const standing = before?.certificate && countsAt(log, before.certificate.head) ? before.certificate : undefined;
+    const heard = facts.certificate && countsAt(log, facts.certificate.head) ? facts.certificate : undefined;
+    const certificate = this.#newer(tx, standing, heard, now);
+    const isFork = verdict.kind === "forked" && this.#isNewFork(tx, before, verdict, now);
+    if (verdict.kind === "refused") this.#keepEvidence(tx, id, "cut-off-branch", verdict, now);
+    const isSame = before !== undefined && change === undefined && !isFork && certificate === before.certificate;
+    if (isSame && !adds(before, facts)) return before;
+
+    const isProved = change === undefined ? !isFork : change.isProved;
+    const { trust, outcome } = trustAfter(before?.peer.trust ?? "unverified", isProved);
     const peer: Peer = {
       agentId: id,
       did: agentIdToDid(id),
       directory: facts.directory ?? before?.peer.directory,
       petname: facts.petname ?? before?.peer.petname,
-      trust: before?.peer.trust ?? "unverified",
+      trust,
+      trustSince: trust === before?.peer.trust ? before.peer.trustSince : before && now,
       firstSeenAt: before?.peer.firstSeenAt ?? now,
       head: log.head,
       certificate: certificate?.wire,
-      certificateSeenAt: seen,
+      certificateSeenAt: certificate === undefined ? undefined : certificate === before?.certificate ? before.peer.certificateSeenAt : now,
       highest: certificate && { seq: certificate.head.seq, generation: certificate.generation, instanceKey: certificate.instanceKey.bytes },
+      toldSeq: toldAfter(before, change, log),
+      forkedAt: change?.isRecovered === true ? undefined : (before?.peer.forkedAt ?? (isFork ? now : undefined)),
+      sessionReplacedAt: before?.peer.sessionReplacedAt,
     };
     tx.peers.put(peer);
-    if (before === undefined || before.log.events.length !== log.events.length) tx.peers.putEvents(id, log.events, now);
+    const seen = seenTimes(before, change, log, now);
+    if (before === undefined || change !== undefined) tx.peers.putEvents(id, log.events, now);
     if (certificate !== undefined && certificate !== before?.certificate) {
       tx.peers.rememberCertificate(id, { hash: certificate.hash, wire: certificate.wire, seenAt: now });
     }
-    const known = { peer, log, certificate };
+    const known = { peer, log, certificate, seenAt: seenIn(seen) };
+    this.#staged.set(toHex(id), known);
+    if (change !== undefined) this.#follow(tx, known, change, now, outcome);
+    if (isFork && verdict.kind === "forked") {
+      const seq = seqOfContender(verdict.contender, this.#parts.crypto);
+      this.#tell({ name: "peerForked", payload: { ...nameOf(peer), seq, at: now, trust: outcome } });
+    }
+    return known;
+  }
+
+  /** Changes what an operator or this agent decides about a peer. @throws TalosError PEER_UNKNOWN */
+  update(tx: Transaction, id: AgentId, values: PeerDecision): KnownPeer {
+    const before = this.get(tx, id);
+    if (before === undefined) throw talosError("PEER_UNKNOWN");
+    const known = { ...before, peer: { ...before.peer, ...values } };
+    tx.peers.put(known.peer);
     this.#staged.set(toHex(id), known);
     return known;
+  }
+
+  /** The peer is unknown from now on. What belongs to it elsewhere in the store is the caller's. */
+  forget(tx: Transaction, id: AgentId): void {
+    tx.peers.forget(id);
+    this.#staged.delete(toHex(id));
+    this.#cached.delete(toHex(id));
+    this.#forgotten.push(id);
   }
 
   beforeCommit(): void {
@@ -109,18 +195,92 @@ export class PeerBook implements Participant {
   }
 
   committed(): void {
-    if (this.#staged.size === 0) return;
-    if (this.#cached.size > MAX_CACHED) this.#cached.clear();
+    for (const id of this.#forgotten) this.#cached.delete(toHex(id));
+    if (this.#staged.size > 0 && this.#cached.size > MAX_CACHED) this.#cached.clear();
     for (const [key, known] of this.#staged) {
       this.#cached.set(key, known);
       if (known.certificate !== undefined) this.#remember(known.certificate);
     }
-    this.#staged = new Map();
+    const told = this.#toTell;
+    const moved = this.#moved;
+    this.#clear();
+    for (const { name, payload } of told) this.#parts.events.emit(name, payload as never);
+    for (const id of moved) this.#onMove(id);
   }
 
   rolledBack(): void {
     for (const key of this.#staged.keys()) this.#cached.delete(key);
+    this.#clear();
+  }
+
+  #clear(): void {
     this.#staged = new Map();
+    this.#forgotten = [];
+    this.#toTell = [];
+    this.#moved = [];
+  }
+
+  /** Between look-up and take-over the log may have grown by another way: what was verified once is never taken back. */
+  #judge(before: KnownPeer | undefined, { log, chain = log.events }: PeerFacts, now: number): LogVerdict {
+    if (before === undefined) return { kind: "accepted", log };
+    const known = before.log;
+    const [newest, last] = [known.events.at(-1), chain.at(-1)];
+    const isSame = chain.length === known.events.length && newest !== undefined && last !== undefined && equalBytes(newest, last);
+    if (isSame) return { kind: "unchanged", log: known };
+    try {
+      return verifyLog(known, chain, now, this.#parts.crypto, known.agentId);
+    } catch (error) {
+      if (isTalosError(error, "LOG_INVALID") && error.details["reason"] === "behind") return { kind: "unchanged", log: known };
+      throw error;
+    }
+  }
+
+  /** What a log that has moved on brings with it. */
+  #follow(tx: Transaction, { peer, log }: KnownPeer, change: PeerChange, now: number, outcome: TrustOutcome): void {
+    const { agentId: id } = peer;
+    for (const wire of change.cutOff) {
+      const { event, hash } = decodeEvent(wire, this.#parts.crypto);
+      tx.cutOff.add({ hash, agentId: id, seq: event.kind === "inception" ? 0 : event.seq, wire, seenAt: now });
+    }
+    if (change.endsSessions) endSessions(tx, this.#parts.sessions, id, log.revoked === undefined ? "session-replaced" : "peer-revoked");
+    if (log.revoked !== undefined) for (const row of tx.outbox.pendingFor(id, ALL_ROWS)) tx.outbox.setReason(row.order, "peer-revoked");
+    const { head, reason, authority } = log.states.at(-1) as LogState;
+    tx.audit.append({
+      kind: "peer-event",
+      at: now,
+      details: {
+        peer: peer.did,
+        seq: head.seq,
+        reason: reason ?? "",
+        authority: authority ?? "",
+        trust: outcome,
+        cutOff: change.cutOff.length,
+        sessionsEnded: change.endsSessions ? 1 : 0,
+      },
+    });
+    this.#tell(eventOf(peer, change, outcome));
+    this.#moved.push(id);
+  }
+
+  #tell(event: PeerEventToTell): void {
+    this.#toTell.push(event);
+  }
+
+  /** What was made under a head that fell away, or that the owner gave up, is never asked for again. */
+  #dropCertificates(tx: Transaction, log: IdentityLog): void {
+    for (const { hash, wire } of tx.peers.certificates(log.agentId)) {
+      if (!countsAt(log, decodeCertificate(wire).head)) tx.peers.forgetCertificate(log.agentId, hash);
+    }
+  }
+
+  /** The same pair is raised once, also after an operator has decided about it. */
+  #isNewFork(tx: Transaction, before: KnownPeer | undefined, branches: Branches, now: number): boolean {
+    const isNew = before !== undefined && this.#keepEvidence(tx, before.peer.agentId, "log-fork", branches, now);
+    return isNew && before.peer.forkedAt === undefined;
+  }
+
+  #keepEvidence(tx: Transaction, id: AgentId, kind: string, { standing, contender }: Branches, now: number): boolean {
+    return tx.peers.addConflict({ agentId: id, kind, first: standing, second: contender, seenAt: now });
   }
 
   /** The certificate that stays: by (seq, generation), then by its start. Two copies of the peer are kept as evidence. */
@@ -149,10 +309,33 @@ export function isFresh({ certificate }: KnownPeer, maxHeadAgeDays: number, now:
   return certificate.from <= now + CLOCK_SLACK_MILLISECONDS && now - certificate.from <= maxHeadAgeDays * DAY_MILLISECONDS;
 }
 
-function adds({ peer, log }: KnownPeer, facts: PeerFacts): boolean {
+/** For `requireStanding`: when events of the log were seen here, and what time it is. */
+export function memoryOf({ seenAt }: KnownPeer, now: number): VerifierMemory {
+  return { seenAt, now };
+}
+
+function adds({ peer }: KnownPeer, facts: PeerFacts): boolean {
   return (
-    facts.log.events.length !== log.events.length ||
-    (facts.directory !== undefined && facts.directory !== peer.directory) ||
-    (facts.petname !== undefined && facts.petname !== peer.petname)
+    (facts.directory !== undefined && facts.directory !== peer.directory) || (facts.petname !== undefined && facts.petname !== peer.petname)
   );
+}
+
+function seenIn(times: readonly number[]): (seq: number) => number {
+  return (seq) => times[seq] ?? 0;
+}
+
+function seenTimes(before: KnownPeer | undefined, change: PeerChange | undefined, log: IdentityLog, now: number): number[] {
+  const kept = before === undefined ? 0 : log.events.length - (change?.added.length ?? 0);
+  return log.events.map((_, seq) => (seq < kept && before !== undefined ? before.seenAt(seq) : now));
+}
+
+/** Of a peer that is new nobody waits to hear that its log is known: it wrote first, or will read it in the first message. */
+function toldAfter(before: KnownPeer | undefined, change: PeerChange | undefined, log: IdentityLog): number {
+  if (before === undefined) return log.head.seq;
+  const told = before.peer.toldSeq ?? 0;
+  return change === undefined ? told : Math.min(told, log.events.length - change.added.length - 1);
+}
+
+function nameOf({ did, petname }: Peer): { readonly peerDid: string; readonly name?: string } {
+  return { peerDid: did, ...(petname === undefined ? {} : { name: petname }) };
 }

@@ -2,7 +2,7 @@
  * Finds out about a peer: its log and newest certificate, from the directories where it may be known, verified before
  * anything of it is kept.
  */
-import { verifyCertificate, verifyLog, type AgentId } from "@talos/core";
+import { chainWith, isTalosError, verifyCertificate, verifyLog, type AgentId } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import type { KnownPeer, PeerFacts } from "./peer-book.ts";
@@ -43,10 +43,38 @@ export async function lookUpPeer(context: AgentContext, id: AgentId, urls: reado
 /** @throws TalosError as `Directory`, `verifyLog`, `verifyCertificate` */
 async function resolveAt(context: AgentContext, id: AgentId, url: string): Promise<PeerFacts> {
   const known = context.vault.read((tx) => context.peers.get(tx, id));
-  const answer = await context.directories.ask(url, (directory) => directory.resolve(id, known?.log.head.seq));
-  const events = [...(known?.log.events ?? []), ...answer.log];
-  const { log } = verifyLog(known?.log, events, context.clock.now(), context.crypto, id);
-  // Old or not: how fresh it is decides who sends, not what is known.
-  const certificate = answer.certificate && verifyCertificate(log, answer.certificate, context.crypto);
-  return { log, certificate, directory: url };
+  const answer = await context.directories.ask(url, (directory) => directory.resolve(id, known?.log.head));
+  return judgeFacts(context, id, known, { ...answer, directory: url });
+}
+
+/** What a source says about an agent: later events of its log, or all of them, and its newest certificate. */
+export interface Heard {
+  readonly log: readonly Uint8Array[];
+  readonly certificate?: Uint8Array | undefined;
+  readonly directory?: string | undefined;
+}
+
+/**
+ * Verifies it against what is known. The certificate of a branch that does not stand is left out: the branch itself is evidence.
+ *
+ * @throws TalosError as `chainWith`, `verifyLog`, `verifyCertificate`
+ */
+export function judgeFacts(
+  { crypto, clock }: Pick<AgentContext, "crypto" | "clock">,
+  id: AgentId,
+  known: KnownPeer | undefined,
+  { log: later, certificate: wire, directory }: Heard,
+): PeerFacts {
+  const chain = chainWith(known?.log, later, crypto);
+  const verdict = verifyLog(known?.log, chain, clock.now(), crypto, id);
+  const { kind, log } = verdict;
+  const isOfAnotherBranch = kind === "forked" || kind === "refused";
+  try {
+    // Old or not: how fresh it is decides who sends, not what is known.
+    return { log, chain, certificate: wire && verifyCertificate(log, wire, crypto), directory };
+  } catch (error) {
+    const isEnded = isTalosError(error, "AGENT_REVOKED") && log.revoked !== undefined;
+    if (isEnded || (isOfAnotherBranch && isTalosError(error, "HEAD_UNKNOWN"))) return { log, chain, directory };
+    throw error;
+  }
 }

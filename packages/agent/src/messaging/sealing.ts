@@ -7,6 +7,7 @@ import type { AgentContext } from "../context.ts";
 import type { ReadTransaction, ReadyEnvelope, Transaction, WaitingReason } from "../vault/index.ts";
 import { isExhausted, type LiveSession } from "./live-sessions.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { newSessionAt, trustObstacle } from "./peer-standing.ts";
 
 /** Of acknowledged ids in one frame. */
 const MAX_ACKNOWLEDGED = 64;
@@ -27,7 +28,11 @@ export function sealingObstacle(
   live: LiveSession | undefined,
 ): WaitingReason | undefined {
   const now = clock.now();
-  if (known === undefined || live === undefined || isExhausted(live)) return "no-session";
+  if (known === undefined) return "no-session";
+  const isNew = live === undefined || isExhausted(live);
+  const obstacle = trustObstacle(known, policy, isNew);
+  if (obstacle !== undefined) return obstacle;
+  if (isNew) return newSessionAt(known, now) > now ? "session-replaced" : "no-session";
   if (!isFresh(known, policy.maxHeadAgeDays, now)) return "peer-head-stale";
   // The lane renews the certificate, which needs the backend.
   return instance.isUsable(now) ? undefined : "no-session";
@@ -66,7 +71,7 @@ export function sealBatch(
   known: KnownPeer,
   messages: readonly { readonly message: MessageToSeal; readonly signing: MessageSigning }[],
 ): SealedBatch {
-  const { crypto, instance, sessions, clock } = context;
+  const { crypto, instance, sessions, clock, peers } = context;
   const peer = live.session.peerAgentId;
   const untold = tx.acks.pending(peer, MAX_ACKNOWLEDGED * messages.length) as readonly Uint8Array[] as readonly MessageId[];
   const envelopes: ReadyEnvelope[] = [];
@@ -95,6 +100,9 @@ export function sealBatch(
     envelopes,
     stage: (writing) => {
       writing.acks.taken(peer, untold.slice(0, told));
+      // Every frame names the newest event of the recipient that is known here.
+      const { seq } = known.log.head;
+      if (envelopes.length > 0 && (known.peer.toldSeq ?? 0) < seq) peers.update(writing, peer, { toldSeq: seq });
       sessions.stage({ ...live, session, lastUsedAt: clock.now() }, { used, fresh });
     },
   };

@@ -43,6 +43,7 @@ export class Sender {
     const peers = this.#context.vault.read((tx) => [
       ...tx.outbox.headsOfLine().map(({ peer }) => peer),
       ...tx.acks.peers().map(({ peer }) => peer),
+      ...tx.peers.untold(),
     ]);
     for (const peer of peers) this.wake(peer);
   }

@@ -164,6 +164,16 @@ export class Acks extends AcksReader {
     }
   }
 
+  /** Whatever rode in a session that is gone: of the acknowledged ids of that peer the newest so many are told again. */
+  againNewest(peer: AgentId, limit: number): void {
+    this.store.run(
+      `UPDATE seen SET told = 0 WHERE sender = ?1 AND message_id IN
+         (SELECT message_id FROM seen WHERE sender = ?1 AND told = 1 ORDER BY acked_at DESC LIMIT ?2)`,
+      peer,
+      limit,
+    );
+  }
+
   /** The session they rode in is gone before they arrived: they are told again. */
   again(peer: AgentId, messageIds: readonly Uint8Array[]): void {
     for (const messageId of messageIds) {

@@ -37,6 +37,16 @@ export class KeptReader {
     return row && { ...toInfo(row), bytes: bytes(row, "bytes") };
   }
 
+  /** Messages of one depositor, or of an unnamed one, that were kept since. */
+  countOf(depositor: AgentId | undefined, since: number): number {
+    const row = this.store.get(
+      "SELECT count(*) AS n FROM kept WHERE depositor IS ? AND kind = 'message' AND received_at >= ?",
+      depositor,
+      since,
+    );
+    return row === undefined ? 0 : number(row, "n");
+  }
+
   list(): KeptInfo[] {
     return this.store
       .all("SELECT envelope_id, kind, depositor, code, length(bytes) AS size, received_at FROM kept ORDER BY ord")

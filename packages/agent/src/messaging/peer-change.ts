@@ -1,0 +1,103 @@
+/**
+ * What follows for a peer from a verdict over its log: which events are new, whether sessions end, what becomes of a trust that
+ * somebody gave. Pure; stores and tells nothing.
+ */
+import {
+  agentIdToDid,
+  decodeEvent,
+  endsSessions,
+  standingOf,
+  toHex,
+  type Crypto,
+  type IdentityLog,
+  type LogHead,
+  type LogState,
+  type LogVerdict,
+} from "@talos/core";
+import type { AgentEventMap, TrustOutcome } from "../agent-events.ts";
+import type { Peer, Trust } from "../vault/index.ts";
+
+/** The log has moved on for this verifier. */
+export interface PeerChange {
+  readonly log: IdentityLog;
+  /** States of the events that are new in the log that stands, at least one. */
+  readonly added: readonly LogState[];
+  /** Events that stood before, as they travelled. */
+  readonly cutOff: readonly Uint8Array[];
+  readonly endsSessions: boolean;
+  /** True if the owner's recovery key has spoken: whatever contended before is decided. */
+  readonly isRecovered: boolean;
+  /** True if every new event carries the proof of the identity before it. */
+  readonly isProved: boolean;
+}
+
+/** Undefined where nothing changed in the log that stands. */
+export function changeOf(verdict: LogVerdict): PeerChange | undefined {
+  if (verdict.kind !== "extended" && verdict.kind !== "replaced") return undefined;
+  const { log } = verdict;
+  const cutOff = verdict.kind === "replaced" ? verdict.cutOff : [];
+  const added = log.states.slice(log.events.length - verdict.added.length);
+  return {
+    log,
+    added,
+    cutOff,
+    // Whoever made what was cut off may hold sessions as well.
+    endsSessions: cutOff.length > 0 || added.some(endsSessions),
+    isRecovered: added.some(({ authority }) => authority === "recovery"),
+    isProved: cutOff.length === 0 && added.every(isContinued),
+  };
+}
+
+/** A planned rotation by the online key is signed by the outgoing identity key too: whoever was verified is the one who rotated. */
+function isContinued({ event, reason, authority }: LogState): boolean {
+  return event === "rotation" && reason === "planned" && authority === "online";
+}
+
+/** What somebody verified holds for a history that goes on with proof, and for no other. */
+export function trustAfter(trust: Trust, isProved: boolean): { readonly trust: Trust; readonly outcome: TrustOutcome } {
+  if (trust !== "verified") return { trust, outcome: "none" };
+  return isProved ? { trust, outcome: "kept" } : { trust: "unverified", outcome: "dropped" };
+}
+
+/** Whether anything made at that head still counts at all. Times do not matter for that. */
+export function countsAt(log: IdentityLog, head: LogHead): boolean {
+  const state = log.states[head.seq];
+  if (state === undefined || toHex(state.head.hash) !== toHex(head.hash)) return false;
+  return standingOf(log, head, { seenAt: () => 0, now: 0 }) !== "void";
+}
+
+/** For the application: one event for all that came at once. */
+export function eventOf({ agentId, petname }: Peer, change: PeerChange, outcome: TrustOutcome): PeerEventToTell {
+  const newest = change.added.at(-1) as LogState;
+  const { head, event, reason, authority, identityKey } = newest;
+  const common = {
+    peerDid: agentIdToDid(agentId),
+    ...(petname === undefined ? {} : { name: petname }),
+    seq: head.seq,
+    hash: toHex(head.hash),
+    authority: authority ?? "online",
+    trust: outcome,
+    cutOffEvents: change.cutOff.length,
+  };
+  if (event === "revocation") return { name: "peerRevoked", payload: common };
+  const rotation = change.added.find(({ reason: one }) => one === "compromise")?.reason ?? reason;
+  return {
+    name: "peerRotated",
+    payload: {
+      ...common,
+      identityKey: toHex(identityKey.bytes),
+      reason: rotation === "compromise" || rotation === "lost" ? rotation : "planned",
+      sessionsDropped: change.endsSessions,
+    },
+  };
+}
+
+/** Number of the event after the last one that two branches share. */
+export function seqOfContender(contender: Uint8Array, crypto: Pick<Crypto, "sha256">): number {
+  const { event } = decodeEvent(contender, crypto);
+  return event.kind === "inception" ? 0 : event.seq;
+}
+
+export type PeerEventToTell = {
+  readonly [N in "peerRotated" | "peerRevoked" | "peerForked"]: { readonly name: N; readonly payload: AgentEventMap[N] };
+}["peerRotated" | "peerRevoked" | "peerForked"];

@@ -1,0 +1,58 @@
+/**
+ * A message that cannot be opened is answered, so that its sender sends it again in a new session: once an envelope, so many an hour
+ * for one depositor, and never to a peer that is blocked. Only notes that there is an answer to give; the announcer signs and sends it.
+ */
+import {
+  decodeEnvelope,
+  decodeHandshakeHeader,
+  equalBytes,
+  type AgentId,
+  type ErrorCode,
+  type MailboxItem,
+  type NoticeReason,
+} from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import type { ReadTransaction, Transaction } from "../vault/index.ts";
+
+/** Whoever leaves garbage gets no more answers than this; an honest sender needs one, for it sends everything of a session again. */
+const ANSWERS_AN_HOUR = 10;
+const HOUR_MILLISECONDS = 3_600_000;
+
+/** What an honest sender can mend by a new session. */
+const ANSWERED: Partial<Record<ErrorCode, NoticeReason>> = {
+  SESSION_NOT_FOUND: "session-unknown",
+  // Its session is gone; a handshake is good for one only.
+  REPLAYED: "session-unknown",
+  PREKEY_NOT_FOUND: "prekey-gone",
+  PREKEY_REUSED: "prekey-gone",
+  HANDSHAKE_REFUSED: "prekey-gone",
+  DECRYPTION_FAILED: "unspecified",
+  TOO_MANY_SKIPPED: "unspecified",
+  // Mail from before a rotation that lay too long: the thief who has the old key gets an answer that does not help him.
+  CERTIFICATE_RETIRED: "unspecified",
+  CERTIFICATE_VOID: "unspecified",
+};
+
+/** In the transaction that keeps the item. @returns true if there is an answer to send now */
+export function answerUnreadable(context: AgentContext, tx: Transaction, item: MailboxItem, code: ErrorCode, mailbox: string): boolean {
+  const reason = item.kind === "message" ? ANSWERED[code] : undefined;
+  if (reason === undefined || tx.kept.get(item.envelopeId) !== undefined) return false;
+  const peer = senderOf(context, tx, item);
+  if (peer === undefined || equalBytes(peer, context.log.agentId) || tx.peers.get(peer)?.trust === "blocked") return false;
+  const now = context.clock.now();
+  if (tx.kept.countOf(item.depositor, now - HOUR_MILLISECONDS) >= ANSWERS_AN_HOUR) return false;
+  const { envelopeId } = item;
+  tx.outbox.insertNotice({ messageId: tx.outbox.newId(now), peer, peerAddress: mailbox, about: envelopeId, reason, createdAt: now });
+  return true;
+}
+
+/** The session's peer, else who began it, else who left it there. Not proved: whoever did not send it can do nothing with the answer. */
+function senderOf({ sessions }: AgentContext, tx: ReadTransaction, { item, depositor }: MailboxItem): AgentId | undefined {
+  try {
+    const envelope = decodeEnvelope(item);
+    if (envelope.type === "first") return decodeHandshakeHeader(envelope.handshakeHeader).initiator;
+    return sessions.byId(tx, envelope.sessionId)?.session.peerAgentId ?? depositor;
+  } catch {
+    return depositor;
+  }
+}
