@@ -17,6 +17,8 @@ import {
   type UserSignature,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
+import { turnsTaken } from "../lifecycle/identity-plan/run-plan.ts";
+import { standstillOf } from "../lifecycle/identity-plan/standstill.ts";
 import type { PlanKind } from "../vault/index.ts";
 
 export interface MadeSignature {
@@ -33,31 +35,50 @@ export interface MadeSignature {
   readonly text: string;
 }
 
+/** Operations that end with an event. */
+const CHANGING: readonly PlanKind[] = ["rotate", "emergency", "recover", "revoke"];
+
 /** The head of the log rarely moves while a key signs, and never twice in a row. */
 const ATTEMPTS = 3;
+/** How long to wait for an operation on the identity that is under way. */
+const PATIENCE_MILLISECONDS = 10_000;
 
 /**
  * @param message text is signed as UTF-8; its digest is signed and on record, the message itself is kept nowhere
- * @throws TalosError INVALID_ARGUMENT; PLAN_BLOCKED while the agent's identity is being changed: what is signed then could not be proved
- *   later; AGENT_REVOKED, INSTANCE_SUPERSEDED, GENERATION_FENCED, CLIENT_CLOSED; of the backend; COMMIT_FAILED (nothing was handed out)
+ * @throws TalosError INVALID_ARGUMENT; PLAN_BLOCKED where an operation on the identity is under way for longer: what is signed then could not be
+ *   proved later; AGENT_REVOKED, INSTANCE_SUPERSEDED, GENERATION_FENCED, CLIENT_CLOSED; of the backend; COMMIT_FAILED (nothing was handed out)
  */
 export async function makeSignature(context: AgentContext, namespace: string, message: string | Uint8Array): Promise<MadeSignature> {
-  const { standing, crypto, commits, clock } = context;
+  const { standing, crypto } = context;
   checkNamespace(namespace);
   const digest = crypto.sha256(messageBytes(message));
   for (let attempt = 1; attempt <= ATTEMPTS; attempt++) {
     standing.requireActive();
     const signature = await sign(context, namespace, digest);
-    const isOnRecord = commits.now((tx) => {
-      // A key that was retired meanwhile must not make one more entry: the event that retired it could not cover it.
-      if (!sameHead(context.log.head, signature.head)) return false;
-      requireSteadyIdentity(tx.plans.open());
-      tx.audit.append(signatureAuditEntry(signature, clock.now()));
-      return true;
-    });
-    if (isOnRecord) return viewOf(signature);
+    if (putOnRecord(context, signature)) return viewOf(signature);
+    await settled(context);
   }
   throw talosError("PLAN_BLOCKED");
+}
+
+/** @returns false while the key is being retired: the event that does so could not cover one more entry */
+function putOnRecord(context: AgentContext, signature: UserSignature): boolean {
+  const { commits, clock } = context;
+  return commits.now((tx) => {
+    const isSteady = standstillOf(context) === undefined && tx.plans.open().every(({ kind }) => !CHANGING.includes(kind));
+    if (!isSteady || !sameHead(context.log.head, signature.head)) return false;
+    tx.audit.append(signatureAuditEntry(signature, clock.now()));
+    return true;
+  });
+}
+
+async function settled(context: AgentContext): Promise<void> {
+  const patience = new AbortController();
+  try {
+    await Promise.race([turnsTaken(context), context.clock.sleep(PATIENCE_MILLISECONDS, patience.signal)]);
+  } finally {
+    patience.abort();
+  }
 }
 
 async function sign({ log, identityKey, crypto }: AgentContext, namespace: string, digest: Uint8Array): Promise<UserSignature> {
@@ -65,12 +86,6 @@ async function sign({ log, identityKey, crypto }: AgentContext, namespace: strin
   const { body, toSign } = prepareUserSignature({ agentId: log.agentId, head: log.head, namespace, digest });
   const signature = await identityKey.sign(toSign[0]?.bytes ?? body);
   return assembleUserSignature(log, body, [{ role: ROLE.holder, algorithm: log.identityKey.algorithm, signature }], crypto);
-}
-
-/** An event that is signed and not yet in force names the audit as it was then. */
-function requireSteadyIdentity(plans: readonly { readonly kind: PlanKind }[]): void {
-  const plan = plans.find(({ kind }) => kind !== "publish");
-  if (plan !== undefined) throw talosError("PLAN_BLOCKED", undefined, { details: { plan: plan.kind } });
 }
 
 export function messageBytes(message: unknown): Uint8Array {

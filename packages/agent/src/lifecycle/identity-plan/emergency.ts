@@ -15,6 +15,7 @@ import { lookAbroad } from "./own-log-abroad.ts";
 import { openAuthority, type OpenedAuthority } from "./recovery-authority.ts";
 import { notConfigured, resultAt, type RotationResult } from "./rotate.ts";
 import { abandonPlan, inTurn, readOpenPlan, runIdentityPlan, storePlan } from "./run-plan.ts";
+import { atStandstill } from "./standstill.ts";
 
 export interface EmergencyResult extends RotationResult {
   /** True without a recovery key: who has the whole data directory and its password could do the same, and the first one seen stands. */
@@ -45,7 +46,9 @@ export async function emergencyRotate(context: AgentContext, options: EmergencyR
     if (!(await settleFormerPlan(context, checked, authority))) {
       const cutOff = await findForeign(context, checked, authority);
       const change = context.vault.replaceVaultKey(context.clock.now(), newPassword);
-      await startEmergency(context, checked, { authority, cutOff, change, passwordReplaced: newPassword !== undefined });
+      await atStandstill(context, async () =>
+        startEmergency(context, checked, { authority, cutOff, change, passwordReplaced: newPassword !== undefined }),
+      );
       await runIdentityPlan(context);
     }
     return outcome(context);

@@ -8,6 +8,7 @@ import { lookAbroad } from "./own-log-abroad.ts";
 import { openAuthority } from "./recovery-authority.ts";
 import { notConfigured, notifiedOf } from "./rotate.ts";
 import { inTurn, readOpenPlan, runIdentityPlan, storePlan } from "./run-plan.ts";
+import { atStandstill } from "./standstill.ts";
 
 export interface RevocationResult {
   readonly seq: number;
@@ -37,8 +38,10 @@ export async function revokeIdentity(context: AgentContext, options: RevokeIdent
       await requireOwnHead(context, offline, recovery !== undefined);
       const since = timeOf(checked.suspectedSince);
       const suspectFrom = since === undefined ? undefined : context.vault.read((tx) => tx.audit.indexSince(since));
-      const made = await makeRevocation(context, { reason, suspectFrom, recovery });
-      storePlan(context, made, { kind: "revoke", notifyPeers, offline, report: undefined });
+      await atStandstill(context, async () => {
+        const made = await makeRevocation(context, { reason, suspectFrom, recovery });
+        storePlan(context, made, { kind: "revoke", notifyPeers, offline, report: undefined });
+      });
     }
     await runIdentityPlan(context);
     return resultOf(context);

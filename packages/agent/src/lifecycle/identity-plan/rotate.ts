@@ -10,6 +10,7 @@ import { checkRotateIdentityOptions, migrationSecondsOf, type RotateIdentityOpti
 import { makeRotation } from "./make-event.ts";
 import { lookAbroad } from "./own-log-abroad.ts";
 import { inTurn, readOpenPlan, runIdentityPlan, storePlan } from "./run-plan.ts";
+import { atStandstill } from "./standstill.ts";
 
 export interface RotationResult {
   /** The new keys, in hexadecimal. */
@@ -80,8 +81,10 @@ async function startRotation(context: AgentContext, input: PlannedRotationInput)
     });
   }
   await requireHead(context, offline);
-  const made = await makeRotation(context, { reason: "planned", migrationSeconds, recoveryCommitment });
-  storePlan(context, made, { kind: "rotate", notifyPeers, offline, report: undefined });
+  await atStandstill(context, async () => {
+    const made = await makeRotation(context, { reason: "planned", migrationSeconds, recoveryCommitment });
+    storePlan(context, made, { kind: "rotate", notifyPeers, offline, report: undefined });
+  });
 }
 
 /**

@@ -25,6 +25,11 @@ export async function inTurn<T>({ vault }: AgentContext, work: () => Promise<T>)
   return await own;
 }
 
+/** Resolves when nobody has a turn any more that has one now. */
+export async function turnsTaken({ vault }: Pick<AgentContext, "vault">): Promise<void> {
+  await turns.get(vault);
+}
+
 /** Event and keys, durable in one commit, before anything leaves. */
 export function storePlan(context: AgentContext, made: MadeEvent, plan: Omit<NewIdentityPlan, "event" | "head" | "staged">): void {
   const now = context.clock.now();
