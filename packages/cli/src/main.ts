@@ -3,7 +3,8 @@ import { talosError } from "@talos/core";
 import { CommanderError, type Command } from "commander";
 import { reportFailure } from "./output/failure.ts";
 import { Output, type Streams } from "./output/output.ts";
-import { buildProgram, type Dispatch } from "./program.ts";
+import type { Dispatch } from "./grammar/parts.ts";
+import { buildProgram } from "./program.ts";
 
 const EXIT_USAGE = 2;
 

@@ -2,17 +2,22 @@
  * The command's grammar: verbs, arguments and options. What a verb does stands in `verbs/`, loaded when it is called,
  * so that `talos --help` starts as fast as a bare Node.
  */
-import { Command, InvalidArgumentError, Option } from "commander";
-import type { CommonChoices, Verb } from "./command-context.ts";
-
-/** Runs a verb with its choices: `main` supplies output, signals and exit codes. */
-export type Dispatch = <Choices extends CommonChoices>(verb: Verb<Choices>, choices: Choices) => Promise<void>;
-
-const ALLOW_WEAK_PASSWORD = ["--allow-weak-password", "take a password that can be guessed, for a trial"] as const;
-const KIT_PASSWORD_FILE = [
-  "--recovery-kit-password-file <path>",
-  "file that holds the kit's own password (else TALOS_RECOVERY_KIT_PASSWORD, or a prompt)",
-] as const;
+import { Command, Option } from "commander";
+import type { CommonChoices } from "./command-context.ts";
+import { addAuditCommands, addSignatureCommands } from "./grammar/audit.ts";
+import { addEmergencyCommands } from "./grammar/emergency.ts";
+import {
+  ALLOW_WEAK_PASSWORD,
+  collect,
+  common,
+  group,
+  KIT_PASSWORD_FILE,
+  outputOptions,
+  secondsOption,
+  type Dispatch,
+} from "./grammar/parts.ts";
+import { addKitCommands } from "./grammar/recovery-kit.ts";
+import { addRotationCommands } from "./grammar/rotation.ts";
 
 export function buildProgram(dispatch: Dispatch): Command {
   const program = new Command("talos")
@@ -141,50 +146,11 @@ export function buildProgram(dispatch: Dispatch): Command {
     },
   );
 
+  addRotationCommands(program, dispatch);
+  addEmergencyCommands(program, dispatch);
+  addKitCommands(program, dispatch);
   addAuditCommands(program, dispatch);
   addSignatureCommands(program, dispatch);
-
-  const kit = group(program, "recovery-kit", "the kit that takes an identity back after theft or loss");
-  common(
-    kit
-      .command("create")
-      .argument("<file>", "where it is written, best on another medium")
-      .description("give a kit to an agent that has none; one event of its identity"),
-  )
-    .option(...KIT_PASSWORD_FILE)
-    .option("--offline", "make the event without the directory; another copy of the agent could then make one in its place")
-    .option(...ALLOW_WEAK_PASSWORD)
-    .action(async (file: string, choices: CommonChoices) => {
-      const { createKit } = await import("./verbs/recovery-kit.ts");
-      await dispatch(createKit, { ...choices, file });
-    });
-  common(
-    kit.command("check").argument("<file>").description("prove that a kit opens and is the one in force; works beside a running agent"),
-  )
-    .option(...KIT_PASSWORD_FILE)
-    .action(async (file: string, choices: CommonChoices) => {
-      const { checkKit } = await import("./verbs/recovery-kit.ts");
-      await dispatch(checkKit, { ...choices, file });
-    });
-  outputOptions(kit.command("split").argument("<file>").description("make shares of a kit, any few of which give it back"))
-    .addOption(countOption("--shares <number>", "how many are made, 2 to 255", 5))
-    .addOption(countOption("--threshold <number>", "how many give the kit back", 3))
-    .option("--output-dir <path>", "folder for the shares", ".")
-    .option(...KIT_PASSWORD_FILE)
-    .action(async (file: string, choices: CommonChoices & { shares: number; threshold: number; outputDir: string }) => {
-      const { splitKit } = await import("./verbs/recovery-kit.ts");
-      await dispatch(splitKit, { ...choices, file });
-    });
-  outputOptions(
-    kit.command("join").argument("<shares...>", "files of shares").description("make a kit of shares again, under a new password"),
-  )
-    .option("--output <file>", "where the kit is written")
-    .option(...KIT_PASSWORD_FILE)
-    .option(...ALLOW_WEAK_PASSWORD)
-    .action(async (files: readonly string[], choices: CommonChoices) => {
-      const { joinShares } = await import("./verbs/recovery-kit.ts");
-      await dispatch(joinShares, { ...choices, files });
-    });
 
   common(program.command("doctor").description("examine a data directory; reads only, works beside a running agent and on a broken folder"))
     .option("--rescue", "rebuild a destroyed state.db from the key files and metadata.json")
@@ -221,119 +187,4 @@ export function buildProgram(dispatch: Dispatch): Command {
     });
 
   return program;
-}
-
-function addAuditCommands(program: Command, dispatch: Dispatch): void {
-  const audit = group(program, "audit", "what happened to the agent and its keys: on record, signed, and checkable by anybody");
-  common(audit.command("show").description("the entries, oldest first; reads only, works beside a running agent"))
-    .option("--after <entry>", "only entries after that one")
-    .option("--limit <count>", "at most so many (default: 1000)")
-    .action(async (choices: CommonChoices) => {
-      const { showAudit } = await import("./verbs/audit.ts");
-      await dispatch(showAudit, choices);
-    });
-  common(
-    audit
-      .command("verify")
-      .argument("[file]", "an export, from anywhere; without it the agent's own record")
-      .description("whether it is what was signed: exit 0, or 5"),
-  )
-    .option("--agent <did>", "with a file: whose it has to be")
-    .action(async (file: string | undefined, choices: CommonChoices) => {
-      const { verifyAudit } = await import("./verbs/audit.ts");
-      await dispatch(verifyAudit, { ...choices, file });
-    });
-  common(audit.command("export").description("a copy in JSON Lines that anybody can check with talos audit verify FILE"))
-    .option("--out <path>", "a new file (default: standard output)")
-    .option("--renew", "open the agent and have a fresh certificate cover the newest entries first")
-    .action(async (choices: CommonChoices) => {
-      const { exportAudit } = await import("./verbs/audit.ts");
-      await dispatch(exportAudit, choices);
-    });
-  common(audit.command("review").description("what the keys did since some day, sorted for a person"))
-    .requiredOption("--since <time>", "2026-11-24, 2026-11-24T15:37Z, or how long ago: 90m, 12h, 7d, 2w")
-    .action(async (choices: CommonChoices & { since: string }) => {
-      const { reviewAudit } = await import("./verbs/audit.ts");
-      await dispatch(reviewAudit, choices);
-    });
-  common(
-    audit
-      .command("prove")
-      .argument("<file>", "a signature that this agent made")
-      .description("print the proof that it was on record when its key ended"),
-  ).action(async (signature: string, choices: CommonChoices) => {
-    const { proveSignature } = await import("./verbs/audit.ts");
-    await dispatch(proveSignature, { ...choices, signature });
-  });
-}
-
-function addSignatureCommands(program: Command, dispatch: Dispatch): void {
-  const namespace = ["--namespace <name>", "what it is for, 1 to 64 visible characters: it counts there and nowhere else"] as const;
-  common(
-    program
-      .command("sign")
-      .argument("[file]", "what to sign; without it, standard input")
-      .description("sign with the identity key, on record; prints the signature as one line"),
-  )
-    .requiredOption(...namespace)
-    .action(async (file: string | undefined, choices: CommonChoices & { namespace: string }) => {
-      const { sign } = await import("./verbs/sign.ts");
-      await dispatch(sign, { ...choices, file });
-    });
-  common(
-    program
-      .command("verify")
-      .argument("[file]", "what was signed; without it, standard input")
-      .description("what a signature is worth: exit 0 where it is good, else 5"),
-  )
-    .requiredOption(...namespace)
-    .requiredOption("--signature <file>", "the signature")
-    .option("--proof <file>", "proof that it was on record when its key ended (talos audit prove)")
-    .option("--signer <did>", "who has to have made it; with @host[:port] the log is asked for there")
-    .option("--log <file>", "the signer's log: a JSON list, a metadata.json or an audit export; needs no agent")
-    .option("--directory <url>", "a directory that has the signer's log; needs no agent")
-    .option("--remember", "open the agent, ask the directories, and put on record here what is valid")
-    .action(async (file: string | undefined, choices: CommonChoices & { namespace: string; signature: string }) => {
-      const { verify } = await import("./verbs/verify.ts");
-      await dispatch(verify, { ...choices, file });
-    });
-}
-
-/** Options of commands that touch an agent. */
-function common(command: Command): Command {
-  return outputOptions(command)
-    .option("--data-dir <path>", "the agent's data directory (default: TALOS_DATA_DIR, else $XDG_DATA_HOME/talos/NAME)")
-    .option("--password-file <path>", "file that holds the password; one trailing newline is dropped")
-    .option("--key-file <path>", "file of 32 to 1024 random bytes that opens the agent instead of a password")
-    .option("--credential <name>", "systemd credential of 32 to 1024 random bytes that opens the agent instead of a password");
-}
-
-function outputOptions(command: Command): Command {
-  return command.option("--json", "print one JSON document").option("--quiet", "no remarks on standard error");
-}
-
-function group(program: Command, name: string, description: string): Command {
-  return program.command(name).description(description).helpCommand(false);
-}
-
-function secondsOption(flags: string, description: string, fallback: number): Option {
-  return new Option(flags, description).default(fallback).argParser(parseSeconds);
-}
-
-function collect(value: string, earlier: readonly string[]): readonly string[] {
-  return [...earlier, value];
-}
-
-function countOption(flags: string, description: string, fallback: number): Option {
-  return new Option(flags, description).default(fallback).argParser(parseCount);
-}
-
-function parseCount(text: string): number {
-  if (!/^\d{1,3}$/.test(text)) throw new InvalidArgumentError("It takes a whole number.");
-  return Number(text);
-}
-
-function parseSeconds(text: string): number {
-  if (!/^\d{1,6}$/.test(text)) throw new InvalidArgumentError("It takes a whole number of seconds.");
-  return Number(text);
 }

@@ -47,6 +47,8 @@ export interface OutlookEvent {
 
 export interface RecoveryOutlook {
   readonly did: string;
+  /** As the kit has it, where one was given. */
+  readonly name?: string;
   readonly head: number;
   /** What a recovery event may follow: from the last recovery event on (else the inception), oldest first. */
   readonly events: readonly OutlookEvent[];
@@ -60,11 +62,13 @@ export interface RecoveryOutlook {
 export async function recoveryOutlook(environment: Environment, options: OutlookOptions): Promise<RecoveryOutlook> {
   const { did, recoveryKit, directory } = checkOutlookOptions(options);
   const expected = did === undefined ? undefined : idOf(did);
-  const id = recoveryKit === undefined ? expected : readKitFacts(readKitText(recoveryKit.path), environment.crypto).agentId;
+  const inKit = recoveryKit && readKitFacts(readKitText(recoveryKit.path), environment.crypto);
+  const id = inKit?.agentId ?? expected;
   if (id === undefined)
     throw talosError("INVALID_ARGUMENT", "The agent's DID or its recovery kit is needed.", { details: { option: "did" } });
   if (expected !== undefined && !equalBytes(expected, id)) throw talosError("RECOVERY_KIT_FOREIGN");
-  return outlookOf(await fetchLog(environment, id, parseDirectoryUrl(directory)));
+  const outlook = outlookOf(await fetchLog(environment, id, parseDirectoryUrl(directory)));
+  return inKit === undefined ? outlook : { ...outlook, name: inKit.agentName };
 }
 
 /**
@@ -75,16 +79,16 @@ export async function recoveryOutlook(environment: Environment, options: Outlook
 export async function recoverIdentityVault(environment: Environment, options: RecoverIdentityOptions): Promise<Vault> {
   const { recoveryKit, did, directory, cutAfter, reason = "compromise", ...rest } = checkRecoverIdentityOptions(options);
   const { crypto, clock, kdf } = environment;
-  const name = checkName(rest.name);
-  const dataDir = dataDirOf(rest);
+  const inKit = readKitFacts(readKitText(recoveryKit.path), crypto);
+  const name = checkName(rest.name ?? inKit.agentName);
+  const dataDir = dataDirOf({ ...rest, name });
   if (Vault.exists(dataDir)) throw talosError("VAULT_EXISTS", undefined, { details: { dataDir } });
   using unlock = await readUnlock({ ...rest, ...(rest.newPassword === undefined ? {} : { password: rest.newPassword }) });
   const allowWeak = rest.allowWeakPassword === true || environment.allowWeakPasswords === true;
   if (unlock.kind === "password") await requireStrongPassword(unlock.secret, { allowWeak, words: [name] });
   const home = parseDirectoryUrl(directory);
-  const inKit = readKitFacts(readKitText(recoveryKit.path), crypto).agentId;
-  if (did !== undefined && !equalBytes(idOf(did), inKit)) throw talosError("RECOVERY_KIT_FOREIGN");
-  const log = await fetchLog(environment, inKit, home);
+  if (did !== undefined && !equalBytes(idOf(did), inKit.agentId)) throw talosError("RECOVERY_KIT_FOREIGN");
+  const log = await fetchLog(environment, inKit.agentId, home);
   const base = baseOf(log, cutAfter, crypto, clock.now());
   using authority = await openAuthority(recoveryKit, base, crypto);
   return await Vault.create({

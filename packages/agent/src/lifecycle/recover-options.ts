@@ -6,8 +6,8 @@ import { isKit, type RecoveryKitChoice } from "./identity-plan/identity-options.
 
 export interface RecoverIdentityOptions {
   readonly recoveryKit: RecoveryKitChoice;
-  /** Of the agent from now on, on this machine. */
-  readonly name: string;
+  /** Of the agent from now on, on this machine. Default: the one in the kit. */
+  readonly name?: string;
   /** Default: `$XDG_DATA_HOME/talos/<name>`. No agent may be there. */
   readonly dataDir?: string;
   /** URL of a directory that has the agent's log; it becomes its home. */
@@ -60,7 +60,7 @@ const OUTLOOK: Checks<OutlookOptions> = { recoveryKit: isPath, did: isText, dire
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkRecoverIdentityOptions(options: unknown): RecoverIdentityOptions {
-  return requireGiven(check<RecoverIdentityOptions>(options, RECOVER), ["recoveryKit", "name", "directory"]);
+  return requireGiven(check<RecoverIdentityOptions>(options, RECOVER), ["recoveryKit", "directory"]);
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */

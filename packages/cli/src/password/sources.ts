@@ -49,11 +49,16 @@ export async function requirePassword(
   return confirm ? await promptTwice("Password: ") : normalisedPassword(await promptPassword("Password: "));
 }
 
-/** The password to set: `--new-password-file`, `TALOS_NEW_KEY_PASSWORD`, else asked for twice. Errors as above. */
-export async function requireNewPassword(choices: NewPasswordChoices, env: NodeJS.ProcessEnv): Promise<SecretBytes> {
+/** The password to set, where one was given without asking anybody: `--new-password-file`, `TALOS_NEW_KEY_PASSWORD`. Errors as above. */
+export function givenNewPassword(choices: NewPasswordChoices, env: NodeJS.ProcessEnv): SecretBytes | undefined {
   if (choices.newPasswordFile !== undefined) return passwordFromFile(choices.newPasswordFile);
-  const fromEnvironment = passwordFromEnvironment("TALOS_NEW_KEY_PASSWORD", env);
-  if (fromEnvironment !== undefined) return fromEnvironment;
+  return passwordFromEnvironment("TALOS_NEW_KEY_PASSWORD", env);
+}
+
+/** The password to set that was given, else asked for twice. Errors as above. */
+export async function requireNewPassword(choices: NewPasswordChoices, env: NodeJS.ProcessEnv): Promise<SecretBytes> {
+  const given = givenNewPassword(choices, env);
+  if (given !== undefined) return given;
   if (canPrompt()) return await promptTwice("New password: ");
   throw talosError("PASSWORD_REQUIRED", "A new password is needed and none was given.", {
     hint: "Use --new-password-file FILE, TALOS_NEW_KEY_PASSWORD, or run it on a terminal.",

@@ -115,6 +115,11 @@ export const ERROR_CODES = {
     message: "The change could not be written to the data directory, and nothing was sent.",
     hint: "Check free space and that the file system is writable, then try again.",
   },
+  CONFIRMATION_REQUIRED: {
+    exitCode: 2,
+    message: "This cannot be undone and was not confirmed.",
+    hint: "Repeat the command with the confirmation that it asks for.",
+  },
   COUNTER_REUSE: {
     exitCode: 5,
     message: "Two different messages claim one place of one session.",
@@ -484,6 +489,11 @@ export const ERROR_CODES = {
     exitCode: 5,
     message: "This was received before and is not accepted again.",
     hint: "Nothing needs to be done.",
+  },
+  REPORT_NOT_FOUND: {
+    exitCode: 4,
+    message: "There is no report: this agent has had no emergency rotation.",
+    hint: "talos audit review --since TIME shows what its keys did.",
   },
   REQUEST_EXPIRED: {
     exitCode: 5,
