@@ -25,7 +25,9 @@ import {
   auditPath,
   batchRoot,
   decodeIdentityEvent,
+  compareChains,
   decodeIdentityLog,
+  inForce,
   decodeStatement,
   sha256,
   statementEntry,
@@ -34,9 +36,10 @@ import {
 } from "./index.ts";
 
 describe("the independent decoder: identity, certificates, prekeys", () => {
+  const encryption2 = agreementPair("encryption 2");
   const planned = signed(
     "identity-event",
-    structure([...installing(1, second, encryption, third, recovery), ...following(1, agentId, 1, second, 0), [14, 60]]),
+    structure([...installing(1, second, encryption2, third, recovery), ...following(1, agentId, 1, second, 0), [14, 60]]),
     [
       [HOLDER, second],
       [REVEALED, second],
@@ -48,7 +51,7 @@ describe("the independent decoder: identity, certificates, prekeys", () => {
   const recovered = signed(
     "identity-event",
     structure([
-      ...installing(1, fresh, encryption, third),
+      ...installing(1, fresh, encryption2, third, identityPair("recovery 2")),
       ...following(1, agentId, 3, recovery, 1),
       [14, 0],
       [15, 7],
@@ -61,13 +64,23 @@ describe("the independent decoder: identity, certificates, prekeys", () => {
   );
   const revoked = signed("identity-event", structure([[2, 2], [3, NOW], ...following(2, plannedHash, 1, third, 3)]), [[REVEALED, third]]);
 
-  it("follows a log, and refuses it whole while logs end with their inception", () => {
+  it("follows a log from event to event", () => {
     assert.equal(decodeIdentityLog([inception]).agentId, agentId);
-    refusedAs("log-not-supported", () => decodeIdentityLog([inception, planned]));
-    assert.equal(decodeIdentityLog([inception, planned, revoked], false).state, null);
-    assert.equal(decodeIdentityLog([inception, planned, recovered], false).head.seq, 1);
-    refusedAs("log-invalid", () => decodeIdentityLog([inception, revoked], false));
-    refusedAs("log-invalid", () => decodeIdentityLog([inception, recovered, planned], false));
+    assert.equal(decodeIdentityLog([inception, planned]).head.hash, plannedHash);
+    const log = decodeIdentityLog([inception, planned, revoked]);
+    assert.deepEqual(log.state, decodeIdentityLog([inception, planned]).state);
+    refusedAs("agent-revoked", () => inForce(log, log.head));
+    assert.equal(decodeIdentityLog([inception, recovered]).head.seq, 1);
+    refusedAs("log-invalid", () => decodeIdentityLog([inception, planned, recovered]));
+    refusedAs("log-invalid", () => decodeIdentityLog([inception, revoked]));
+    refusedAs("log-invalid", () => decodeIdentityLog([inception, recovered, planned]));
+  });
+
+  it("knows which of two chains stands", () => {
+    const verdict = compareChains(decodeIdentityLog([inception, planned, revoked]), [inception, recovered]);
+    assert.equal(verdict.kind, "replaced");
+    assert.equal(verdict.cutOff.length, 2);
+    assert.equal(compareChains(verdict.stands, [inception, planned]).kind, "refused");
   });
 
   it("refuses events with wrong roles, keys and signatures", () => {

@@ -13,10 +13,10 @@ const LONGEST_LOG = 10_000;
 const LONGEST_MIGRATION_SECONDS = 2_592_000;
 const INCEPTION = 0;
 const ROTATION = 1;
-const REVOCATION = 2;
+export const REVOCATION = 2;
 const ONLINE = 1;
-const RECOVERY = 3;
-const PLANNED = 0;
+export const RECOVERY = 3;
+export const PLANNED = 0;
 const IDENTITY_TYPE: readonly number[] = [ED25519, ES256];
 
 export interface Installed {
@@ -127,59 +127,75 @@ export interface IdentityLog {
   readonly agentId: string;
   readonly did: string;
   readonly head: LogHead;
-  readonly state: Installed | null;
+  /** What is in force; of a revoked agent what was so last. */
+  readonly state: Installed;
   readonly events: readonly IdentityEvent[];
 }
 
-/**
- * Verifies a whole log. With `inceptionOnly` a longer one is refused as `log-not-supported`, as this release does after checking form and
- * signatures; otherwise events in a row are followed (a recovery event may stand after any event since the last recovery).
- */
-export function decodeIdentityLog(events: readonly Uint8Array[], inceptionOnly: boolean = true): IdentityLog {
-  if (events.length === 0) refuse("log-invalid", "a log has at least its inception");
-  if (events.length > LONGEST_LOG) refuse("log-invalid", "a log has at most 10,000 events");
-  const inception = decodeIdentityEvent(events[0] ?? new Uint8Array(0));
-  if (inception.kind !== INCEPTION) refuse("log-invalid", "a log begins with an inception");
-  const accepted: IdentityEvent[] = [inception];
-  for (const bytes of events.slice(1)) {
-    const event = follow(accepted, bytes);
-    if (inceptionOnly) refuse("log-not-supported", "more than an inception");
-    accepted.push(event);
+/** Verifies a chain as a source has it: inception first, each event after the one before it. */
+export function decodeIdentityLog(chain: readonly Uint8Array[]): IdentityLog {
+  if (chain.length === 0) refuse("log-invalid", "a log has at least its inception");
+  if (chain.length > LONGEST_LOG) refuse("log-invalid", "a log has at most 10,000 events");
+  const events: IdentityEvent[] = [];
+  let state: Installed | null = null;
+  for (const bytes of chain) {
+    const event = decodeIdentityEvent(bytes);
+    checkPlace(events, state, event);
+    checkFresh(events, event);
+    // Once more, now that it is known whose continuity proof it must carry.
+    if (state !== null) decodeIdentityEvent(bytes, state.identityKey);
+    state = event.installed ?? state;
+    events.push(event);
   }
-  const last = accepted.at(-1) ?? inception;
-  return {
-    agentId: inception.hash,
-    did: didOf(inception.hash),
-    head: { seq: last.seq, hash: last.hash },
-    state: last.installed,
-    events: accepted,
-  };
+  const [inception] = events;
+  const last = events.at(-1);
+  if (inception === undefined || last === undefined || state === null) refuse("log-invalid", "no event");
+  return { agentId: inception.hash, did: didOf(inception.hash), head: headOf(last), state, events };
 }
 
-function follow(accepted: IdentityEvent[], bytes: Uint8Array): IdentityEvent {
-  const unlinked = decodeIdentityEvent(bytes);
-  const following = unlinked.following;
+export function headOf({ seq, hash }: IdentityEvent): LogHead {
+  return { seq, hash };
+}
+
+function checkPlace(before: readonly IdentityEvent[], state: Installed | null, { kind, seq, following, installed }: IdentityEvent): void {
+  const last = before.at(-1);
+  if (last === undefined || state === null) {
+    if (kind !== INCEPTION) refuse("log-invalid", "a log begins with an inception");
+    return;
+  }
   if (following === null) refuse("log-invalid", "a second inception");
-  const index = accepted.findIndex(({ hash }) => hash === following.previous);
-  const before = accepted[index];
-  if (before === undefined) refuse("log-invalid", "no event before it has this hash");
-  if (unlinked.seq !== before.seq + 1) refuse("log-invalid", "seq is not one more");
-  if (following.authority === ONLINE && index !== accepted.length - 1) refuse("log-invalid", "only a recovery event may fork");
-  if (accepted.slice(index + 1).some((event) => event.following?.authority === RECOVERY)) refuse("log-invalid", "cuts off a recovery");
-  const next = before.installed?.next;
-  if (before.installed === null || next === undefined) refuse("log-invalid", "nothing follows a revocation");
-  if (keyCommitment(following.revealedKey) !== (following.authority === ONLINE ? next.online : next.recovery))
+  if (last.kind === REVOCATION) refuse("log-invalid", "nothing follows a revocation");
+  if (seq !== before.length) refuse("log-invalid", "seq is not one more");
+  if (following.previous !== last.hash) refuse("log-invalid", "another event before it");
+  const online = following.authority === ONLINE;
+  if (keyCommitment(following.revealedKey) !== (online ? state.next.online : state.next.recovery))
     refuse("log-invalid", "the revealed key is not the committed one");
-  const added = unlinked.installed?.next.recovery ?? null;
-  if (following.authority === ONLINE && unlinked.installed !== null && next.recovery !== null && added !== next.recovery)
-    refuse("log-invalid", "an online rotation changes the recovery commitment");
-  accepted.length = index + 1;
-  return decodeIdentityEvent(bytes, before.installed.identityKey);
+  if (installed === null) return;
+  const { recovery } = installed.next;
+  if (online ? state.next.recovery !== null && recovery !== state.next.recovery : recovery === null)
+    refuse("log-invalid", "the recovery commitment");
 }
 
-/** The keys in force at a head; refuses as `head-unknown` one that is no event of the log. */
+/** No key is named twice: neither one in use nor one that waits behind its commitment; an online event repeats the recovery commitment alone. */
+function checkFresh(before: readonly IdentityEvent[], { installed, following }: IdentityEvent): void {
+  if (installed === null) return;
+  const past = before.flatMap((event) => (event.installed === null ? [] : [event.installed]));
+  const waiting = new Set(past.flatMap(({ identityKey, next }) => [keyCommitment(identityKey), next.online, next.recovery]));
+  const online = following?.authority === ONLINE;
+  const repeats = online && past.at(-1)?.next.recovery !== null;
+  const named = [
+    ...(online ? [] : [keyCommitment(installed.identityKey)]),
+    installed.next.online,
+    ...(repeats || installed.next.recovery === null ? [] : [installed.next.recovery]),
+  ];
+  if (new Set(named).size !== named.length || named.some((commitment) => waiting.has(commitment))) refuse("log-invalid", "a spent key");
+  if (past.some(({ encryptionKey }) => sameKey(encryptionKey, installed.encryptionKey))) refuse("log-invalid", "a spent encryption key");
+}
+
+/** The keys in force at a head; refuses as `head-unknown` one that is no event of the log, as `agent-revoked` a revocation. */
 export function inForce(log: IdentityLog, head: LogHead): Installed {
   const event = log.events[head.seq];
-  if (event === undefined || event.hash !== head.hash || event.installed === null) refuse("head-unknown", "no such event in the log");
+  if (event === undefined || event.hash !== head.hash) refuse("head-unknown", "no such event in the log");
+  if (event.installed === null) refuse("agent-revoked", "nothing is in force after a revocation");
   return event.installed;
 }

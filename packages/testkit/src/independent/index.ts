@@ -8,6 +8,7 @@ export * from "./envelope.ts";
 export * from "./frame.ts";
 export * from "./handshake.ts";
 export * from "./hashes.ts";
+export * from "./identity-branches.ts";
 export * from "./identity.ts";
 export * from "./keys.ts";
 export * from "./mailbox-page.ts";

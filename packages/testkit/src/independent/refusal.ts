@@ -12,7 +12,7 @@ export type RefusalClass =
   | "digest-mismatch"
   | "request-expired"
   | "log-invalid"
-  | "log-not-supported"
+  | "agent-revoked"
   | "head-unknown"
   | "certificate-invalid"
   | "certificate-expired"

@@ -6,15 +6,27 @@ import { checkCertificateTime, decodeCertificate } from "./certificate.ts";
 import { parseAddress } from "./did.ts";
 import { associatedData, decodeEnvelope, FIRST, shortId } from "./envelope.ts";
 import { decodeFrame, messageSignatureBytes, paddedLength, type Frame } from "./frame.ts";
-import { sha256 } from "./hashes.ts";
-import { decodeIdentityEvent, decodeIdentityLog, inForce, keyCommitment, type Installed } from "./identity.ts";
+import { labelledHash, sha256 } from "./hashes.ts";
+import { compareChains, recoveryKey, standingAt } from "./identity-branches.ts";
+import {
+  decodeIdentityEvent,
+  decodeIdentityLog,
+  inForce,
+  keyCommitment,
+  REVOCATION,
+  type IdentityEvent,
+  type IdentityLog,
+  type Installed,
+} from "./identity.ts";
 import { checkPublicKey, ED25519, ES256, ML_KEM_768, X25519 } from "./keys.ts";
 import { decodeMailboxPage } from "./mailbox-page.ts";
 import { checkWindow, decodeBatch, decodeStatement, statementEntry, treeHash, verifyBundle } from "./prekeys.ts";
 import { decodeNotice, verifyProof } from "./proof.ts";
 import { refuse } from "./refusal.ts";
 import { checkRequest, signatureBase } from "./request-signature.ts";
+import { splitSigned } from "./signed.ts";
 import {
+  listOf,
   listOfBytes,
   logOf,
   nameOf,
@@ -88,12 +100,45 @@ export const VIEWERS: Readonly<Record<string, Viewer>> = {
   },
 
   "identity-log": ({ wire, context }) => {
-    const { agentId, head, state } = decodeIdentityLog(listOfBytes(wire));
+    const log = decodeIdentityLog(listOfBytes(wire));
+    const { agentId, head, state } = log;
     const expected = context?.["expected"];
     if (expected !== undefined && expected !== agentId) refuse("log-invalid", "another agent's log");
+    const { identityKey, encryptionKey } = state;
     return {
-      fields: { agentId, head, identityKey: state && plainKey(state.identityKey), encryptionKey: state && plainKey(state.encryptionKey) },
+      fields: { agentId, head, identityKey: plainKey(identityKey), encryptionKey: plainKey(encryptionKey), revoked: revokedView(log) },
     };
+  },
+
+  "identity-log-branches": ({ wire, context }) => {
+    const { kind, stands, cutOff, contender, standing } = compareChains(
+      decodeIdentityLog(listOfBytes(context?.["known"])),
+      listOfBytes(wire),
+    );
+    const travelling = (event: IdentityEvent | null): string | null =>
+      event && ([...listOf(wire), ...listOf(context?.["known"])].map(text).find((bytes) => hashOf(bytes) === event.hash) ?? null);
+    return {
+      fields: {
+        verdict: kind,
+        head: stands.head,
+        revoked: revokedView(stands),
+        cutOff: kind === "replaced" ? cutOff.length : null,
+        contender: travelling(contender),
+        standing: travelling(standing),
+      },
+    };
+  },
+
+  "identity-log-standing": ({ wire, context }) => {
+    const { seq, hash } = record(context?.["head"]);
+    const head = { seq: Number(seq), hash: text(hash) };
+    const seenAt = listOf(context?.["seenAt"]).map(Number);
+    return { fields: { standing: standingAt(decodeIdentityLog(listOfBytes(wire)), head, seenAt, Number(context?.["now"])) } };
+  },
+
+  "recovery-key": ({ wire, context }) => {
+    const key = recoveryKey(unhex(text(wire)), Number(context?.["index"]));
+    return { fields: { publicKey: plainKey(key) }, derived: { commitment: keyCommitment(key) } };
   },
 
   "instance-certificate": (vector) => {
@@ -229,6 +274,17 @@ export const VIEWERS: Readonly<Record<string, Viewer>> = {
     return { fields: error, derived: { status: statusOf(text(error["code"])) } };
   },
 };
+
+/** The event hash of an event in hexadecimal; of one of the chains, that has been verified. */
+function hashOf(bytes: string): string {
+  return hex(labelledHash("identity-event", splitSigned(unhex(bytes), Number.MAX_SAFE_INTEGER).body));
+}
+
+function revokedView({ events }: IdentityLog): unknown {
+  const last = events.at(-1);
+  if (last?.kind !== REVOCATION || last.following === null) return null;
+  return { authority: nameOf(AUTHORITIES, last.following.authority), reason: nameOf(REASONS, last.following.reason) };
+}
 
 function installedView({
   identityKey,

@@ -6,6 +6,8 @@ import type { VectorFile, VectorSet } from "./format.ts";
 import { handshakeVectors } from "./handshake.ts";
 import { eventVectors } from "./identity-event.ts";
 import { logVectors } from "./identity-log.ts";
+import { branchVectors } from "./log-branches.ts";
+import { recoveryKeyVectors, standingVectors } from "./log-standing.ts";
 import { frameVectors } from "./frame.ts";
 import { envelopeVectors } from "./envelope.ts";
 import { messageSignatureVectors, proofVectors } from "./message-signature.ts";
@@ -23,6 +25,9 @@ export const VECTOR_SETS: readonly VectorSet[] = [
   keyVectors,
   eventVectors,
   logVectors,
+  branchVectors,
+  standingVectors,
+  recoveryKeyVectors,
   certificateVectors,
   statementVectors,
   batchVectors,
