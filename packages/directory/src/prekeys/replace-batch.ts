@@ -37,9 +37,10 @@ export interface BatchStanding {
  */
 export async function replaceBatch(context: DirectoryContext, mark: RequestMark, given: BatchReplacement): Promise<BatchStanding> {
   const { store } = context;
-  const { root } = decodeBatch(given.batch);
+  const { root, head } = decodeBatch(given.batch);
   const live = await store.readLiveBatch(mark.agentId);
-  if (live !== undefined && equalBytes(live.root, root)) {
+  // After a rotation the same prekeys are signed anew: that is another batch.
+  if (live !== undefined && equalBytes(live.root, root) && head.seq <= live.seq) {
     // The same upload again: answered, not judged, since its new ids are known by now.
     checkSame(context, live, given);
     const { oneTimePrekeys } = await store.readPrekeyStock(mark, context.now());

@@ -256,6 +256,24 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     },
   );
 
+  storeTest("the same prekeys signed anew under a later head replace the batch, and are handed out once all the same", async (store) => {
+    const [agent, claimer] = [await registered(store), await registered(store)];
+    const first = replacementOf(prekeyOf({ kind: "signed-prekey" }), [], [prekeyOf(), prekeyOf()]);
+    await replaceBatch(store, markOf(agent), first);
+    await store.claimPrekey(markOf(claimer), agent, NOW);
+    await store.acceptEvents(agent, await headOf(store, agent), logOf([eventOf(1)]), NOW);
+    const anew = { ...first, seq: 1, wire: bytes(200), carried: first.added.map(({ id }) => id), added: [] };
+    assert.deepEqual(await replaceBatch(store, markOf(agent), { ...anew, seq: 0 }), { kind: "unchanged", oneTimePrekeys: 1 });
+    assert.deepEqual(await replaceBatch(store, markOf(agent), anew), { kind: "replaced", oneTimePrekeys: 1 });
+    assert.deepEqual(await replaceBatch(store, markOf(agent), anew), { kind: "unchanged", oneTimePrekeys: 1 });
+    assert.deepEqual(await store.readLiveBatch(agent), { seq: 1, root: first.root, wire: anew.wire, from: NOW });
+    const claims = [await store.claimPrekey(markOf(claimer), agent, NOW), await store.claimPrekey(markOf(claimer), agent, NOW)];
+    assert.deepEqual(
+      claims.map((claim) => claim.kind === "claimed" && claim.oneTimePrekey !== undefined),
+      [true, false],
+    );
+  });
+
   storeTest("what was verified against a head that has moved is not taken, and uses up no mark", async (store) => {
     const agent = await registered(store);
     const [before, after] = [await headOf(store, agent), eventOf(1)];
@@ -364,7 +382,7 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     const first = replacementOf(signed, [], [a, b, c]);
     assert.deepEqual(await replaceBatch(store, markOf(agent), first), { kind: "replaced", oneTimePrekeys: 3 });
     assert.deepEqual(await replaceBatch(store, markOf(agent), first), { kind: "unchanged", oneTimePrekeys: 3 });
-    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, wire: first.wire, from: NOW });
+    assert.deepEqual(await store.readLiveBatch(agent), { seq: 0, root: first.root, wire: first.wire, from: NOW });
 
     const stale = replacementOf(signed, [a], [], NOW - 1);
     assert.deepEqual(await replaceBatch(store, markOf(agent), stale), { kind: "stale" });
@@ -374,7 +392,11 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     assert.deepEqual(await replaceBatch(store, markOf(agent), reusedSigned), { kind: "id-reused" });
     const unknown = replacementOf(signed, [a, prekeyOf()], []);
     assert.deepEqual(await replaceBatch(store, markOf(agent), unknown), { kind: "id-unknown" });
-    assert.deepEqual(await store.readLiveBatch(agent), { root: first.root, wire: first.wire, from: NOW }, "a refusal changes nothing");
+    assert.deepEqual(
+      await store.readLiveBatch(agent),
+      { seq: 0, root: first.root, wire: first.wire, from: NOW },
+      "a refusal changes nothing",
+    );
 
     const second = replacementOf(signed, [a, b], [d], NOW + 1);
     assert.deepEqual(await replaceBatch(store, markOf(agent), second), { kind: "replaced", oneTimePrekeys: 3 });

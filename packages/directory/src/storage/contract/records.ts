@@ -90,6 +90,8 @@ export interface SeenPrekey extends PrekeyLeaf {
 
 /** What tells a batch from the live one. */
 export interface LiveBatch {
+  /** Of the log head in the batch. */
+  readonly seq: number;
   readonly root: Uint8Array;
   /** As it came. */
   readonly wire: Uint8Array;
@@ -114,7 +116,10 @@ export interface BatchReplacement extends BatchRecord {
   readonly added: readonly PrekeyRecord[];
 }
 
-/** `moved`: the log has another head than the one that the caller verified against; nothing was done, and the mark is not used. */
+/**
+ * `unchanged`: the live batch has this root, and no lower seq: the same prekeys are signed anew only under a later head. `moved`: the
+ * log has another head than the one that the caller verified against; nothing was done, and the mark is not used.
+ */
 export type ReplaceOutcome =
   | { readonly kind: "moved" }
   | { readonly kind: "replaced"; readonly oneTimePrekeys: number }

@@ -77,7 +77,9 @@ export class SqlitePrekeys implements PrekeyStore {
 
   async readLiveBatch(agentId: AgentId): Promise<LiveBatch | undefined> {
     const live = this.#batch.get(agentId);
-    return live && { root: bytesOf(live, "root"), wire: bytesOf(live, "wire"), from: numberOf(live, "valid_from") };
+    return (
+      live && { seq: numberOf(live, "seq"), root: bytesOf(live, "root"), wire: bytesOf(live, "wire"), from: numberOf(live, "valid_from") }
+    );
   }
 
   async readSeenPrekeys(agentId: AgentId, ids: readonly Uint8Array[]): Promise<readonly SeenPrekey[]> {
@@ -90,7 +92,7 @@ export class SqlitePrekeys implements PrekeyStore {
       if (!this.#agents.hasHead(agentId, expected)) return { kind: "moved" };
       this.#nonces.use(mark);
       const live = this.#batch.get(agentId);
-      if (live !== undefined && equalBytes(bytesOf(live, "root"), replacement.root)) {
+      if (live !== undefined && equalBytes(bytesOf(live, "root"), replacement.root) && replacement.seq <= numberOf(live, "seq")) {
         return { kind: "unchanged", oneTimePrekeys: this.#available(agentId, now) };
       }
       if (live !== undefined && replacement.from < numberOf(live, "valid_from")) return { kind: "stale" };
