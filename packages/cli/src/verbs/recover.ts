@@ -66,7 +66,7 @@ function newUnlocking(options: Unlocking["options"]): Pick<RecoverIdentityOption
 
 /** The head, unless somebody at a terminal says otherwise. */
 async function askWhere({ cutAfter, events }: RecoveryOutlook, { output, signal }: CommandContext): Promise<number> {
-  if (output.wantsJson || events.length < 2 || process.stdin.isTTY !== true || !canPrompt()) return cutAfter;
+  if (output.wantsJson || events.length < 2 || !process.stdin.isTTY || !canPrompt()) return cutAfter;
   const answer = await promptText(`Last event that is yours (empty: ${cutAfter}): `, signal);
   if (answer === "") return cutAfter;
   if (!/^\d{1,4}$/.test(answer)) throw talosError("INVALID_ARGUMENT", "An event is named by its number.");

@@ -493,7 +493,7 @@ export const ERROR_CODES = {
   REPORT_NOT_FOUND: {
     exitCode: 4,
     message: "There is no report: this agent has had no emergency rotation.",
-    hint: "talos audit review --since TIME shows what its keys did.",
+    hint: "Use talos audit review --since TIME to see what its keys did.",
   },
   REQUEST_EXPIRED: {
     exitCode: 5,
