@@ -280,11 +280,6 @@ export const ERROR_CODES = {
     message: "The identity log does not verify.",
     hint: "Fetch it from another source; if it stays so, do not trust this agent.",
   },
-  LOG_NOT_SUPPORTED: {
-    exitCode: 1,
-    message: "The identity log has events that this version cannot judge.",
-    hint: "Use a newer version of Talos Keys.",
-  },
   MAILBOX_FULL: {
     exitCode: 5,
     message: "The recipient's mailbox is full.",
