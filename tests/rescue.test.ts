@@ -66,7 +66,7 @@ for (const [how, destroy] of WAYS) {
   });
 }
 
-test("somebody new finds a rescued agent, and first messages to its old prekeys are refused by name, once", async () => {
+test("somebody new finds a rescued agent, and a first message to its old prekeys is refused by name, once, and comes in a new session", async () => {
   await using world = await AgentWorld.start();
   const before = await world.create("alice");
   await before.close();
@@ -78,11 +78,40 @@ test("somebody new finds a rescued agent, and first messages to its old prekeys 
   const alice = await world.open("alice");
   const carol = await world.create("carol");
   await carol.send(alice.did, "to the new ones", { waitFor: "deposited" });
-  assert.deepEqual(await texts(alice, 1), ["to the new ones"]);
+  const messages = await take(alice, 2);
+  assert.deepEqual(messages.map((message) => [message.text(), message.resent]).sort(), [
+    ["to the new ones", false],
+    ["to the old prekeys", true],
+  ]);
   assert.deepEqual(
     alice.status().kept.map(({ kind, code }) => [kind, code]),
     [["message", "HANDSHAKE_REFUSED"]],
   );
+});
+
+test("a peer that had written in a session nobody answered, answers a rescued agent in the new one", async () => {
+  // Which of two sessions goes on is otherwise decided by their hashes: several peers, so that each way comes up.
+  await using world = await AgentWorld.start();
+  const before = await world.create("alice");
+  const peers = [await world.create("bob"), await world.create("carol"), await world.create("dave"), await world.create("erin")];
+  for (const peer of peers) await peer.send(before.did, `from ${peer.name}`, { waitFor: "deposited" });
+  assert.equal((await take(before, peers.length, false)).length, peers.length);
+  await before.close();
+  unlinkSync(join(world.dataDir("alice"), "state.db"));
+  await rescueIn(world.environment, { dataDir: world.dataDir("alice"), password: TEST_PASSWORD });
+
+  const alice = await world.open("alice");
+  for (const peer of peers) {
+    await alice.send(peer.did, "I am back", { waitFor: "deposited" });
+    assert.deepEqual(await texts(peer, 1), ["I am back"]);
+    const { messageId } = await peer.send(alice.did, `welcome from ${peer.name}`);
+    // What stands unacknowledged in a dead session comes once more: the rescued agent has forgotten it.
+    for (let isWelcomed = false; !isWelcomed;) {
+      const [message] = await take(alice, 1);
+      isWelcomed = message?.id === messageId;
+      if (!isWelcomed) assert.ok(message?.resent === true && message.text().startsWith("from "));
+    }
+  }
 });
 
 test("a rescue that is run again and again ends in the same place: one agent, one set of keys, every old database kept", async () => {
