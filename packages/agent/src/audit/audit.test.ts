@@ -4,7 +4,7 @@ import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
 import { nodeCrypto, utf8, verifyAuditExport } from "@talos/core";
-import { AgentWorld, hasCode, recordingCrypto, TEST_PASSWORD } from "@talos/testkit";
+import { AgentWorld, hasCode, recordingCrypto, take, TEST_PASSWORD } from "@talos/testkit";
 import type { TalosClient } from "../talos-client.ts";
 import { TalosClient as Client } from "../talos-client.ts";
 import type { AuditProblemCode } from "./check-audit.ts";
@@ -25,20 +25,35 @@ test("an agent's audit begins with it, names its keys and what they signed, and 
     "event-signed",
     "batch-signed",
     "certificate-signed",
+    "key-first-used",
   ]);
   await first.close();
   const again = await world.open("alice");
   const entries = again.audit.list({ limit: 10_000 });
   assert.deepEqual(
-    entries.slice(9).map(({ kind, generation }) => [kind, generation]),
+    entries.slice(10).map(({ kind, generation }) => [kind, generation]),
     [
       ["unlocked", 2],
       ["certificate-signed", 2],
     ],
   );
   const check = again.audit.verify();
-  assert.deepEqual([check.sound, check.entries, check.notYetSigned, check.signed?.entries], [true, 11, 1, 10]);
+  assert.deepEqual([check.sound, check.entries, check.notYetSigned, check.signed?.entries], [true, 12, 1, 11]);
   await again.close();
+});
+
+test("the first use of a key is on record once: of the identity key, and by the first message of its prekey and the encryption key", async () => {
+  const [from, to] = [await world.create("from"), await world.create("to")];
+  await from.send(to.did, "one", { waitFor: "deposited" });
+  await take(to, 1);
+  await to.send(from.did, "two", { waitFor: "deposited" });
+  const used = (client: TalosClient): unknown[] =>
+    client.audit
+      .list({ limit: 10_000 })
+      .filter(({ kind }) => kind === "key-first-used")
+      .map(({ details }) => details["of"]);
+  assert.deepEqual(used(from), ["identity", "encryption"]);
+  assert.deepEqual(used(to), ["identity", "signed-prekey", "encryption"]);
 });
 
 test("an export covers everything up to now, and is checked by anybody with public keys only", async () => {
@@ -69,7 +84,7 @@ test("a review begins at that time and sorts what happened", async () => {
   );
   assert.equal(client.audit.review({ since: Date.now() + 60_000 }).entries, 0);
   const all = client.audit.review({ since: 0 });
-  assert.deepEqual([all.themes.keys.length, all.themes.access[0]?.kind], [5, "vault-created"]);
+  assert.deepEqual([all.themes.keys.length, all.themes.access[0]?.kind], [6, "vault-created"]);
   assert.throws(() => client.audit.review({} as never), hasCode("INVALID_ARGUMENT"));
   assert.throws(() => client.audit.list({ limit: 0 }), hasCode("INVALID_ARGUMENT"));
 });

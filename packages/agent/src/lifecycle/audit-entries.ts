@@ -1,6 +1,6 @@
 /** What the audit says of keys and of what they signed, in one place, so that one kind always carries the same names. Never a secret. */
 import { keyId, nodeCrypto, toHex, type Certificate, type PublicKey } from "@talos/core";
-import type { InventoryEntry, NewAuditEntry, OwnBatch } from "../vault/index.ts";
+import type { InventoryEntry, NewAuditEntry, OwnBatch, Transaction } from "../vault/index.ts";
 
 type KeyKindOfEntry = Extract<NewAuditEntry["kind"], `key-${string}`>;
 
@@ -42,6 +42,19 @@ export function eventSigned(
   at: number,
 ): NewAuditEntry {
   return { kind: "event-signed", at, details: { seq, event, hash: toHex(hash), ...(reason === undefined ? {} : { reason }) } };
+}
+
+const FIRST_USED = "first-used:";
+
+/** The first time that a key is put to use; later ones say nothing new. Of one-time prekeys the use is their end. */
+export function noteFirstUse(
+  tx: Transaction,
+  key: Pick<InventoryEntry, "keyId" | "kind" | "role" | "backend" | "protection">,
+  at: number,
+): void {
+  if (tx.settings.get(FIRST_USED + key.keyId) !== undefined) return;
+  tx.settings.set(FIRST_USED + key.keyId, `${at}`);
+  tx.audit.append(keyEntry("key-first-used", key, at));
 }
 
 function idOf(key: PublicKey): string {

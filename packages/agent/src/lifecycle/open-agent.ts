@@ -14,7 +14,7 @@ import { LiveSessions } from "../messaging/live-sessions.ts";
 import { PeerBook } from "../messaging/peer-book.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
 import { HOME_DIRECTORY, type Vault } from "../vault/index.ts";
-import { certificateSigned } from "./audit-entries.ts";
+import { certificateSigned, noteFirstUse } from "./audit-entries.ts";
 import { Instance } from "./instance.ts";
 import { OwnIdentity } from "./own-identity.ts";
 import { Standing } from "./standing.ts";
@@ -62,6 +62,8 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     commits.now((tx) => {
       tx.log.setCertificate(certificate.wire);
       tx.audit.append(certificateSigned(certificate, clock.now()));
+      const signer = tx.inventory.live("identity");
+      if (signer !== undefined) noteFirstUse(tx, signer, clock.now());
     });
   if (standing.isActive) store(instance.certificate);
 
@@ -89,6 +91,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
       return instance.certificate;
     },
     hear: (wire) => hearOwnCertificate({ vault, log: identity.log, instance, standing, crypto, events, doubted }, wire),
+    doubted,
     requireActive: () => standing.requireActive(),
   });
   cleanup.defer(() => known.close());

@@ -30,6 +30,8 @@ export interface FirstMessage {
   readonly peer: PeerFacts;
   /** Ends with the first message. */
   readonly oneTimeKeyId: KeyId | undefined;
+  /** What else it took: the signed prekey and the encryption key. */
+  readonly used: readonly InventoryEntry[];
 }
 
 /**
@@ -81,7 +83,10 @@ export async function acceptFirstMessage<T>(
     },
     crypto,
   );
-  return use({ pending, peer, oneTimeKeyId: own.oneTime?.keyId });
+  const longTerm = vault
+    .read((tx) => tx.inventory.list({ kind: "encryption" }))
+    .filter(({ publicKey }) => equalBytes(publicKey, ownEncryptionKey.bytes));
+  return use({ pending, peer, oneTimeKeyId: own.oneTime?.keyId, used: [own.signed, ...longTerm] });
 }
 
 function prekeyOf(batch: OwnBatch, kind: StoredKeyKind, id: Uint8Array, entry: InventoryEntry | undefined): InventoryEntry {

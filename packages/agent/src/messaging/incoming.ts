@@ -29,6 +29,7 @@ import {
   type ShortHead,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
+import { noteFirstUse } from "../lifecycle/audit-entries.ts";
 import type { OpenedPlace, ReadTransaction, Transaction } from "../vault/index.ts";
 import { takeEvent } from "./arriving-event.ts";
 import { takeNotice } from "./arriving-notice.ts";
@@ -192,7 +193,7 @@ export class Incoming {
 
   #firstOf(first: FirstMessage, envelope: Envelope, id: EnvelopeId): void {
     const { crypto, clock, sessions, vault } = this.#context;
-    const { pending, peer, oneTimeKeyId } = first;
+    const { pending, peer, oneTimeKeyId, used } = first;
     let stored = false;
     try {
       if (vault.read((tx) => this.#findSession(tx, envelope)) !== undefined) throw talosError("REPLAYED");
@@ -201,6 +202,7 @@ export class Incoming {
       this.#store(opened, peer, "new", place, id, (tx) => {
         const now = clock.now();
         this.#endOneTimePrekey(tx, oneTimeKeyId, now);
+        for (const key of used) noteFirstUse(tx, key, now);
         const { handshakeId: handshake, transcriptHash, id: sessionId } = opened.next;
         tx.sessions.rememberHandshake({ handshakeId: handshake, transcriptHash, sessionId, seenAt: now });
         const sending = becomesSending(sessions.sendingFor(tx, pending.peerAgentId), transcriptHash);

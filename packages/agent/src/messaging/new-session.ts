@@ -5,6 +5,7 @@
  */
 import { initiateSession, talosError, verifyBundle, type AgentId } from "@talos/core";
 import type { AgentContext } from "../context.ts";
+import { noteFirstUse } from "../lifecycle/audit-entries.ts";
 import type { LiveSession } from "./live-sessions.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
 import { countsAt } from "./peer-change.ts";
@@ -31,7 +32,11 @@ export async function claimSession(context: AgentContext, peer: AgentId, url: st
   const before = vault.read((tx) => peers.get(tx, peer));
   const facts = judgeFacts(context, peer, before, { ...bundle, directory: url });
   // What the log says is taken over whatever else is wrong with the bundle.
-  const known = commits.now((tx) => peers.learn(tx, facts, now));
+  const known = commits.now((tx) => {
+    const own = tx.inventory.live("encryption");
+    if (own !== undefined) noteFirstUse(tx, own, now);
+    return peers.learn(tx, facts, now);
+  });
   requireHandshake(known, policy);
   const verifiedBundle = verifyBundle(known.log, bundle, crypto, now);
   if (!countsAt(known.log, verifiedBundle.head)) throw talosError("BATCH_VOID");
