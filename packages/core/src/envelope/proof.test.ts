@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { bytesOf, castMember, certificateOf, HOUR, STORY_START } from "../../../testkit/src/vectors/cast.ts";
 import { es256SignerOf, withOtherS } from "../../../testkit/src/vectors/es256.ts";
+import { inceptionOf, logOfBranch, recovered, revoked, rotated, type Branch } from "../../../testkit/src/vectors/branch.ts";
 import { assertNoMutationPasses, assertNoTruncationPasses, assertRefused } from "../../../testkit/src/vectors/refusals.ts";
 import { utf8 } from "../bytes/utf8.ts";
 import { agentId } from "../keys/agent-id.ts";
@@ -106,4 +107,28 @@ test("an identity key signs at its head; ES256 only with the low s", () => {
     verifyMessageSignature(carol.log, { kind: "identity", head: at }, recorded, bytes, nodeCrypto);
   assertRefused(() => refuse(withOtherS(signature)), "high s", "SIGNATURE_INVALID");
   assertRefused(() => refuse(signature, alice.log.head), "another head", "HEAD_UNKNOWN");
+});
+
+test("a proof goes on verifying under every log that has its head, whatever ended its key since; what was cut off proves nothing", () => {
+  const start = inceptionOf("alice");
+  const one = rotated(start, "alice first");
+  const proofAt = ({ head, identity }: Branch): Uint8Array => {
+    const signature = identity.sign(messageSignatureBytes({ kind: "identity", head }, facts));
+    return encodeMessageProof({ signer: { kind: "identity", head }, sender: alice.log.agentId, ...facts, signature, extensions: [] });
+  };
+  for (const later of [one, recovered(one, "alice saved"), revoked(one, "online"), revoked(one, "recovery")]) {
+    const log = logOfBranch(later);
+    assert.equal(log.agentId.join(), alice.log.agentId.join());
+    verifyMessageProof(log, proofAt(start), nodeCrypto, BODY);
+    verifyMessageProof(log, proofAt(one), nodeCrypto, BODY);
+    verifyMessageProof(log, encodeMessageProof(instanceProof()), nodeCrypto, BODY);
+    assertRefused(
+      () => verifyMessageProof(log, proofAt({ ...one, identity: start.identity }), nodeCrypto),
+      "the key before",
+      "SIGNATURE_INVALID",
+    );
+    assertRefused(() => verifyMessageProof(log, proofAt(rotated(start, "theft")), nodeCrypto), "cut off", "HEAD_UNKNOWN");
+  }
+  const end = revoked(one, "online");
+  assertRefused(() => verifyMessageProof(logOfBranch(end), proofAt(end), nodeCrypto), "at the revocation", "AGENT_REVOKED");
 });

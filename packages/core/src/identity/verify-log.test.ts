@@ -193,6 +193,18 @@ test("failure 28: two events of one authority after one event are a fork: the on
   }
 });
 
+test("failure 49: an old backup forks the log for nobody who knows it, and nothing at all once a recovery event has decided", () => {
+  const owner = rotated(two, "three");
+  for (const old of [thief, rotated(one, "old backup"), revoked(start, "online"), revoked(one, "online")]) {
+    assertStands(judged(owner, old), "forked", owner);
+    const decided = recovered(owner, "decided");
+    assertStands(verify(decided.wires, judged(owner, old).log), "extended", decided);
+    assertStands(judged(decided, old), "refused", decided);
+    assertStands(judged(rotated(decided, "on"), old), "refused", rotated(decided, "on"));
+    assertStands(judged(old, decided), "replaced", decided);
+  }
+});
+
 test("failure 28: what precedes a recovery event is final: neither another recovery by the same key nor an older fork goes behind it", () => {
   const late = recovered(two, "late");
   const fork = judged(late, saved);

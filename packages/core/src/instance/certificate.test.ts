@@ -12,6 +12,7 @@ import {
   signerOf,
   STORY_START,
 } from "../../../testkit/src/vectors/cast.ts";
+import { inceptionOf, logOfBranch, recovered, revoked, rotated, type Branch } from "../../../testkit/src/vectors/branch.ts";
 import { assertNoMutationPasses, assertNoTruncationPasses, assertRefused } from "../../../testkit/src/vectors/refusals.ts";
 import type { PublicKey } from "../keys/public-key.ts";
 import { encodeSigned } from "../keys/signed.ts";
@@ -22,7 +23,9 @@ import {
   compareCertificates,
   decodeCertificate,
   prepareCertificate,
+  requireStanding,
   verifyCertificate,
+  type Certificate,
 } from "./certificate.ts";
 
 const alice = castMember("alice");
@@ -95,6 +98,70 @@ test("certificates are ordered by log seq, then by generation, whatever their ti
   assert.ok(compareCertificates(rank(0, Number.MAX_SAFE_INTEGER), rank(1, 1)) < 0);
   assert.ok(compareCertificates(rank(1, 2), rank(1, 1)) > 0);
   assert.equal(compareCertificates(rank(1, 1), rank(1, 1)), 0);
+});
+
+const start = inceptionOf("alice");
+const one = rotated(start, "alice first");
+const SEEN = STORY_START + 1;
+
+/** A certificate at the head of a branch, verified under another that has this head. */
+function certificateAt(branch: Branch, verifier: Branch = branch): Certificate {
+  const log = logOfBranch(verifier);
+  const prepared = prepareCertificate(certificateInput(alice, { agentId: log.agentId, head: branch.head }));
+  return assembleCertificate(log, prepared.body, signAll(prepared, { 1: branch.identity }), nodeCrypto);
+}
+
+function standing(branch: Branch, certificate: Certificate, use: "session" | "new", now: number): void {
+  requireStanding(logOfBranch(branch), certificate, { seenAt: () => SEEN, now }, use);
+}
+
+test("a certificate verifies under each log that has its head, also after rotations", () => {
+  const two = recovered(one, "alice saved");
+  for (const [at, by] of [
+    [start, one],
+    [start, two],
+    [one, two],
+  ] as const)
+    assert.deepEqual(certificateAt(at, by), certificateAt(at));
+  assertRefused(() => certificateAt(one, start), "not known yet", "HEAD_UNKNOWN");
+  assertRefused(() => certificateAt(one, recovered(start, "alice saved")), "cut off", "HEAD_UNKNOWN");
+  assertRefused(() => certificateAt({ ...one, identity: start.identity }), "by the key before", "SIGNATURE_INVALID");
+});
+
+test("after a planned rotation a certificate is good for anything new until the migration is over, and for its sessions ever", () => {
+  const certificate = certificateAt(start);
+  standing(start, certificate, "new", SEEN);
+  for (const use of ["session", "new"] as const) standing(one, certificate, use, SEEN + 7 * DAY - 1);
+  standing(one, certificate, "session", SEEN + 7 * DAY);
+  assertRefused(() => standing(one, certificate, "new", SEEN + 7 * DAY), "over", "CERTIFICATE_RETIRED");
+  standing(one, certificateAt(one), "new", SEEN + 70 * DAY);
+});
+
+test("after a loss a certificate is good for its sessions alone", () => {
+  const lost = rotated(start, "alice first", { reason: "lost" });
+  standing(lost, certificateAt(start), "session", SEEN);
+  assertRefused(() => standing(lost, certificateAt(start), "new", SEEN), "new", "CERTIFICATE_RETIRED");
+});
+
+test("failure 50: no certificate of a thief outlives the owner's next event: void after a compromise, unknown where its event was cut off", () => {
+  const generation = Number.MAX_SAFE_INTEGER;
+  for (const saved of [
+    recovered(start, "alice saved"),
+    rotated(start, "alice saved", { reason: "compromise" }),
+    revoked(start, "online"),
+  ]) {
+    for (const use of ["session", "new"] as const) {
+      assertRefused(() => standing(saved, { ...certificateAt(start), generation }, use, SEEN), use, "CERTIFICATE_VOID");
+    }
+  }
+  const theft = certificateAt(rotated(start, "theft"));
+  for (const use of ["session", "new"] as const)
+    assertRefused(() => standing(recovered(start, "alice saved"), theft, use, SEEN), use, "HEAD_UNKNOWN");
+});
+
+test("failure 27: nothing is certified at a revocation", () => {
+  for (const authority of ["online", "recovery"] as const)
+    assertRefused(() => certificateAt(revoked(one, authority)), authority, "AGENT_REVOKED");
 });
 
 test("one number under two instance keys is a conflict; a renewal is none", () => {
