@@ -42,6 +42,7 @@ export class Publisher {
   /** Runs until the agent may not act any more. */
   async run(): Promise<void> {
     const { standing, clock, home } = this.#context;
+    this.#hasEnded = false;
     try {
       if (home === undefined) return;
       while (standing.isActive) {

@@ -38,6 +38,8 @@ export class RunningAgent {
   readonly #opened: OpenedAgent;
   readonly #incoming: Incoming;
   readonly #loops: Promise<void>[] = [];
+  /** Apart from the others: one of them may be what revives the agent. */
+  readonly #identityLoops: Promise<void>[] = [];
   #closing: Promise<void> | undefined;
   /** Of the time in which the loops run. */
   #startedUnder: AbortSignal | undefined;
@@ -79,12 +81,18 @@ export class RunningAgent {
     const isOver = new AbortController();
     try {
       return await Promise.race([
-        Promise.all([this.started, this.sender.quiet(), this.announcer.quiet()]).then(() => true),
+        Promise.all([this.started, this.sender.quiet(), this.announcer.quiet(), this.#published()]).then(() => true),
         clock.sleep(seconds * 1000, isOver.signal).then(() => false),
       ]);
     } finally {
       isOver.abort();
     }
+  }
+
+  /** What waits to be published has had an attempt. */
+  async #published(): Promise<void> {
+    await this.started;
+    if (this.context.vault.read((tx) => tx.plans.open("publish").length > 0)) await this.publisher.attempt();
   }
 
   /** Lets what is under way finish for a moment, then ends all loops and releases keys and vault. */
@@ -128,7 +136,7 @@ export class RunningAgent {
     const { standing, home } = this.context;
     if (!standing.isActive || this.#startedUnder === standing.signal) return;
     this.#startedUnder = standing.signal;
-    this.#loops.push(this.identity.run());
+    this.#identityLoops.push(this.identity.run());
     this.#loops.push(this.maintenance.run());
     this.#loops.push(this.announcer.run());
     this.sender.start();
@@ -170,7 +178,7 @@ export class RunningAgent {
     this.context.standing.close();
     // Before the loops are awaited: one of them may be reading from a directory that sends a byte a minute.
     this.context.directories.close();
-    await Promise.allSettled([...this.#loops, this.sender.ended()]);
+    await Promise.allSettled([...this.#loops, ...this.#identityLoops, this.sender.ended()]);
     this.#opened.close();
   }
 }
