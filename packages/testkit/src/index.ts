@@ -17,4 +17,5 @@ export { loadVault, type VaultLoad } from "./vault/load.ts";
 export { observingCrypto, type ObservingCryptoOptions, type SecretWitness } from "./crypto/observing-crypto.ts";
 export { distinct, inParts, readSecretJournal, SecretJournal } from "./memory/secret-journal.ts";
 export { memoryObstacle, processMemory, type MemoryPiece } from "./memory/process-memory.ts";
+export { joinRecoveryShares, readRecoveryKit, recoveryKeySeed, type KitContent } from "./independent/recovery-kit.ts";
 export { VaultReader } from "./independent/vault.ts";

@@ -3,7 +3,6 @@
  * it does not tell is told here: which shares are damaged, of another set, too few, given twice, and whether the seed that
  * comes out is the one that went in. Touches no file.
  */
-import { combine, split } from "shamir-secret-sharing";
 import {
   type Crypto,
   encodeCbor,
@@ -150,6 +149,8 @@ async function join(shares: readonly Omit<Share, "textHash">[], crypto: Crypto):
 }
 
 async function splitBytes(seed: SecretBytes, count: number, threshold: number): Promise<Uint8Array[]> {
+  // Loaded where it is used: an agent that only runs never needs it.
+  const { split } = await import("shamir-secret-sharing");
   const values = await split(revealSecret(seed), count, threshold);
   const settled = values.map(settledCopy);
   for (const value of values) zeroBytes(value);
@@ -157,6 +158,7 @@ async function splitBytes(seed: SecretBytes, count: number, threshold: number): 
 }
 
 async function combineValues(shares: readonly Pick<Share, "value">[]): Promise<SecretBytes> {
+  const { combine } = await import("shamir-secret-sharing");
   try {
     return SecretBytes.from(await combine(shares.map(({ value }) => value)));
   } catch (cause) {
