@@ -13,9 +13,14 @@ export interface DirectoriesOptions {
   certificate(): Promise<Certificate>;
   /** True if the certificate proved that this instance is superseded. */
   hear(certificate: Uint8Array): boolean;
+  /** A directory says that the agent's own log is another one. */
+  doubted(): void;
   /** @throws TalosError when the agent may not act any more */
   requireActive(): void;
 }
+
+/** Refusals of a certificate that the log abroad explains. */
+const LOG_MOVED: readonly ErrorCode[] = ["IDENTITY_MOVED", "CERTIFICATE_VOID", "AGENT_REVOKED", "HEAD_UNKNOWN"];
 
 /** Answers that mean: register first, then again. */
 const UNREGISTERED: readonly ErrorCode[] = ["CERTIFICATE_UNKNOWN", "CERTIFICATE_EXPIRED"];
@@ -105,6 +110,7 @@ export class Directories {
     try {
       return await directory.registerCertificate(agentId, certificate.wire);
     } catch (error) {
+      if (error instanceof DirectoryRefusal && LOG_MOVED.includes(error.code)) this.#options.doubted();
       if (error instanceof DirectoryRefusal) this.#judge(error);
       throw error;
     }

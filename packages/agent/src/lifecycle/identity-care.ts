@@ -44,9 +44,11 @@ export class IdentityCare {
   /** Runs until the agent may not act any more. */
   async run(): Promise<void> {
     const { clock, standing, ownLogDoubt } = this.#context;
-    while (standing.isActive) {
+    // An instance that is revived has loops of its own.
+    const { signal } = standing;
+    while (!signal.aborted) {
       const pause = await this.#step();
-      if (pause > 0) await ownLogDoubt.wait(clock, pause, standing.signal);
+      if (pause > 0) await ownLogDoubt.wait(clock, pause, signal);
     }
   }
 

@@ -33,9 +33,15 @@ test("an agent of which only the kit is left gets a new life under its own name"
     assert.notEqual(recovered.identityKey, identityKey);
     await until(() => recovered.status().publication === "published", "it is published");
     await recovered.send(bob.did, "back from nothing", { waitFor: "deposited" });
-    assert.deepEqual((await take(bob, 1)).map((message) => message.text()), ["back from nothing"]);
+    assert.deepEqual(
+      (await take(bob, 1)).map((message) => message.text()),
+      ["back from nothing"],
+    );
     await bob.send(did, "welcome", { waitFor: "deposited" });
-    assert.deepEqual((await take(recovered, 1)).map((message) => message.text()), ["welcome"]);
+    assert.deepEqual(
+      (await take(recovered, 1)).map((message) => message.text()),
+      ["welcome"],
+    );
   } finally {
     await recovered.close();
   }

@@ -22,7 +22,7 @@ import { clearSuperseded, rankOf, supersededBefore } from "./supersession.ts";
  */
 export async function takeOver(context: AgentContext): Promise<void> {
   await inTurn(context, async () => {
-    const { vault, identity, instance, sessions, standing, clock } = context;
+    const { vault, identity, instance, commits, standing, clock } = context;
     standing.requireActiveOrSuperseded();
     requireUnmoved(context);
     const others = await generationsElsewhere(context);
@@ -32,17 +32,16 @@ export async function takeOver(context: AgentContext): Promise<void> {
     const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: ONE_TIME_PREKEY_TARGET } as const;
     const batch = await prepareBatch(context, wish);
     using certificate = await instance.prepare(identity, now, { freshKey: true, generation });
-    const replaced = vault.transactionAt(generation, (tx) => {
+    commits.atGeneration(generation, (tx) => {
       endPrekeys(tx, now);
       stageBatch(tx, batch);
       clearSuperseded(tx);
       tx.log.setCertificate(certificate.certificate.wire);
       tx.audit.append({ kind: "takeover", at: now, details: { from: Math.max(0, ...others), to: generation } });
       tx.audit.append(certificateSigned(certificate.certificate, now));
-      return replaceAllSessions({ sessions }, tx, now);
+      replaceAllSessions(context, tx, now);
     });
     instance.adopt(certificate.take());
-    replaced.committed();
     standing.revive();
   });
 }

@@ -50,6 +50,12 @@ export class Commits {
     return this.#commit(work);
   }
 
+  /** As `evenSuperseded`, and this opening gets a higher generation with it. */
+  atGeneration<T>(generation: number, work: (tx: Transaction) => T): T {
+    this.#standing.requireActiveOrSuperseded();
+    return this.#commit(work, (run) => this.#vault.transactionAt(generation, run));
+  }
+
   /**
    * Runs in the transaction at the end of this turn of the event loop, in the order of the calls. `work` must not throw
    * for anything but a failing store: all that share the commit would fail with it.
@@ -87,10 +93,10 @@ export class Commits {
     for (const job of jobs) job.resolve();
   }
 
-  #commit<T>(work: (tx: Transaction) => T): T {
+  #commit<T>(work: (tx: Transaction) => T, transaction: (run: (tx: Transaction) => T) => T = (run) => this.#vault.transaction(run)): T {
     let result: T;
     try {
-      result = this.#vault.transaction((tx) => {
+      result = transaction((tx) => {
         const value = work(tx);
         for (const participant of this.#participants) participant.beforeCommit(tx);
         return value;

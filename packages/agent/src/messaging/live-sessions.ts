@@ -142,11 +142,6 @@ export class LiveSessions implements Participant, Disposable {
     this.#clearStaged();
   }
 
-  /** Every session in memory is wiped: the store has ended them all. */
-  forgetAll(): void {
-    this.#forget();
-  }
-
   /** Wipes every session in memory. */
   [Symbol.dispose](): void {
     this.#forget();

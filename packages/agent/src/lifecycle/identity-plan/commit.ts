@@ -7,6 +7,7 @@ import {
   isTalosError,
   ONE_TIME_PREKEY_TARGET,
   verifyLog,
+  type AgentId,
   type IdentityEvent,
   type IdentityLog,
   type RotationReason,
@@ -14,7 +15,7 @@ import {
 import { openBackend, type BackendKeys } from "../../backends/index.ts";
 import type { AgentContext } from "../../context.ts";
 import type { AuditDetails, InventoryEntry, Transaction } from "../../vault/index.ts";
-import { certificateSigned, eventSigned, keyEntries, keyEntry } from "../audit-entries.ts";
+import { certificateSigned, eventSigned, keyEntries, keyEntry, noteFirstUse } from "../audit-entries.ts";
 import { clearMoved } from "../foreign-events.ts";
 import { IDENTITY_INTERVAL_MILLISECONDS } from "../first-keys.ts";
 import { prepareBatch, stageBatch, type BatchWish } from "../new-batch.ts";
@@ -29,12 +30,15 @@ const MAX_RACES = 5;
 
 type SuccessorEvent = Exclude<IdentityEvent, { readonly kind: "inception" }>;
 
-/** @throws TalosError of the backend, of key files; COMMIT_FAILED and others of a commit. Then the plan stays as it is */
-export async function commitPlan(context: AgentContext, plan: IdentityPlan): Promise<void> {
+/**
+ * @param told of a revocation: the peers that have the event already
+ * @throws TalosError of the backend, of key files; COMMIT_FAILED and others of a commit. Then the plan stays as it is
+ */
+export async function commitPlan(context: AgentContext, plan: IdentityPlan, told: readonly AgentId[] = []): Promise<void> {
   const log = logWith(context, plan.event);
   const { event } = decodeEvent(plan.event, context.crypto);
   if (event.kind === "inception") return;
-  if (event.kind === "revocation") return commitRevocation(context, plan, log, event);
+  if (event.kind === "revocation") return commitRevocation(context, { plan, log, event, told });
   for (let race = 1; ; race++) {
     try {
       return await commitRotation(context, plan, log, event);
@@ -57,47 +61,55 @@ async function commitRotation(
   using keys = await openNewKeys(context, plan, log);
   using certificate = await instance.prepare(keys.own, now, { freshKey: event.reason !== "planned" });
   const batch = await prepareBatch(context, wishFor(event.reason), keys.own);
-  const replaced = commits.evenSuperseded((tx) => {
+  commits.evenSuperseded((tx) => {
     putEvent(tx, plan, event, now);
     switchKeys(tx, plan, { endsSessions, now });
     if (endsSessions) endAll(tx, prekeysOf(tx), now);
     stageBatch(tx, batch);
     tx.log.setCertificate(certificate.certificate.wire);
     tx.audit.append(certificateSigned(certificate.certificate, now));
+    const signer = tx.inventory.live("identity");
+    if (signer !== undefined) noteFirstUse(tx, signer, now);
     clearSuperseded(tx);
     clearMoved(tx);
     if (plan.report !== undefined) storeReport(tx, plan.report);
     if (plan.kind === "emergency") tx.audit.append({ kind: "emergency", at: now, details: emergencyDetails(plan, event) });
     if (plan.notifyPeers) notify(tx, plan, now);
     finish(tx, plan, now);
-    return endsSessions ? replaceAllSessions(context, tx, now) : undefined;
+    if (endsSessions) replaceAllSessions(context, tx, now);
   });
   // One turn with the commit: nobody sees the one without the other.
   identity.adopt(keys.take());
   instance.adopt(certificate.take());
-  replaced?.committed();
   context.events.emit("rotationDone", { kind: "rotate-identity", at: now, keyId: keyIdOf(context.identityKey), seq: log.head.seq });
 }
 
-/** The agent ends: nothing is signed or opened with its keys any more, and nothing leaves it but the word of it. */
-function commitRevocation(context: AgentContext, plan: IdentityPlan, log: IdentityLog, event: SuccessorEvent): void {
+interface AcceptedRevocation {
+  readonly plan: IdentityPlan;
+  readonly log: IdentityLog;
+  readonly event: SuccessorEvent;
+  readonly told: readonly AgentId[];
+}
+
+/** The agent ends: nothing is signed or opened with its keys any more, and nothing leaves it. */
+function commitRevocation(context: AgentContext, { plan, log, event, told }: AcceptedRevocation): void {
   const { commits, identity, clock, standing } = context;
   const now = clock.now();
-  const replaced = commits.evenSuperseded((tx) => {
+  commits.evenSuperseded((tx) => {
     putEvent(tx, plan, event, now);
     endAll(
       tx,
       tx.inventory.list().filter(({ state }) => state !== "ended"),
       now,
     );
-    const dropped = replaceAllSessions(context, tx, now);
+    replaceAllSessions(context, tx, now);
     for (const row of tx.outbox.unfinishedBefore(Number.MAX_SAFE_INTEGER)) tx.outbox.expire(row.order, now);
     if (plan.notifyPeers) notify(tx, plan, now);
-    finish(tx, plan, now);
-    return dropped;
+    for (const peer of told) tx.notifications.deposited(peer, plan.head, now, now);
+    for (const { peer, head } of tx.notifications.list()) tx.notifications.end(peer, head, now);
+    for (const { id } of tx.plans.open()) tx.plans.done(id, now);
   });
   identity.end(log);
-  replaced.committed();
   standing.revoke();
 }
 

@@ -38,7 +38,8 @@ test("failure 51: an emergency rotation replaces everything that a thief of the 
   const keyIds = new Set(after.keys.map(({ keyId }) => keyId));
   for (const { keyId, kind } of before.keys) assert.equal(keyIds.has(keyId), false, `a ${kind} of before is still held`);
   assert.equal(after.sessions.length, 0, "sessions have ended");
-  for (const name of readdirSync(join(alice.dataDir, "prekeys"))) assert.equal(filesBefore.has(`prekeys/${name}`) && name.startsWith("otpk"), false);
+  for (const name of readdirSync(join(alice.dataDir, "prekeys")))
+    assert.equal(filesBefore.has(`prekeys/${name}`) && name.startsWith("otpk"), false);
 
   await alice.send(bob.did, "with new keys", { waitFor: "deposited" });
   assert.deepEqual(texts(await take(bob, 1)), ["with new keys"]);
@@ -138,8 +139,12 @@ test("failure 27: a revoked agent acts no more, here or after a restart", async 
   const alice = await world.create("alice");
   const bob = await world.create("bob");
   await exchange(alice, bob);
+  const revoked: unknown[] = [];
+  bob.on("peerRevoked", ({ peerDid }) => revoked.push(peerDid));
   const result = await alice.revokeIdentity({ reason: "decommissioned" });
-  assert.deepEqual([result.seq, result.final], [1, false]);
+  assert.deepEqual([result.seq, result.final, result.notified], [1, false, [bob.did]]);
+  await until(() => revoked.length === 1, "the peer hears of it at once");
+  await assert.rejects(bob.send(alice.did, "are you there?"), hasCode("PEER_REVOKED"));
   await assert.rejects(alice.send(bob.did, "no"), hasCode("AGENT_REVOKED"));
   await assert.rejects(alice.rotateIdentity(), hasCode("AGENT_REVOKED"));
   await assert.rejects(alice.emergencyRotate(), hasCode("AGENT_REVOKED"));

@@ -2,7 +2,7 @@
  * The agent's own log as its home directory has it, judged against the one here. It is asked without a certificate, so also when this
  * instance was superseded or the directory has dropped its certificate.
  */
-import { equalBytes, isTalosError, talosError, verifyLog, type IdentityLog, type LogHead } from "@talos/core";
+import { chainWith, equalBytes, isTalosError, talosError, verifyLog, type IdentityLog, type LogHead } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
 import type { Resolution } from "../../directory/directory.ts";
 
@@ -24,7 +24,7 @@ export async function lookAbroad(context: AgentContext, home: string, ours?: Uin
   const expected = ours === undefined ? log : verifyLog(log, [...log.events, ours], clock.now(), crypto, log.agentId).log;
   let verdict;
   try {
-    verdict = verifyLog(expected, answer.log, clock.now(), crypto, log.agentId);
+    verdict = verifyLog(expected, chainWith(log, answer.log, crypto), clock.now(), crypto, log.agentId);
   } catch (error) {
     if (isTalosError(error, "LOG_INVALID") && error.details["reason"] === "behind") return { kind: "behind" };
     throw error;
@@ -69,7 +69,7 @@ async function publish({ log, unsigned }: AgentContext, home: string, events: re
 
 async function resolveOwn({ log, unsigned }: AgentContext, home: string): Promise<Resolution | undefined> {
   try {
-    return await unsigned(home, (directory) => directory.resolve(log.agentId));
+    return await unsigned(home, (directory) => directory.resolve(log.agentId, log.head));
   } catch (error) {
     if (isTalosError(error, "AGENT_UNKNOWN")) return undefined;
     throw error;

@@ -2,36 +2,22 @@
  * All sessions end, and what they left unacknowledged waits to be sent once more, in new ones, under the same message ids. For the time
  * after a theft, and for a copy that takes over from another one.
  */
+import { fromHex, toHex, agentId } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
-import { isContent } from "../../messaging/sender.ts";
+import { endSessions } from "../../messaging/ending-sessions.ts";
 import type { Transaction } from "../../vault/index.ts";
 
 /** Rows of one outbox, all of them. */
 const ALL_ROWS = Number.MAX_SAFE_INTEGER;
 
-/** In the transaction of what made it necessary; `committed` is to be called right after it. */
-export function replaceAllSessions(
-  { sessions }: Pick<AgentContext, "sessions">,
-  tx: Transaction,
-  now: number,
-): { readonly ended: number; committed(): void } {
-  const ended = endStoredSessions(tx, now);
-  return { ended, committed: () => sessions.forgetAll() };
-}
-
-/** As `replaceAllSessions`, where none is in memory yet. */
-export function endStoredSessions(tx: Transaction, now: number): number {
-  const all = tx.sessions.list();
-  for (const { sessionId } of all) tx.sessions.remove(sessionId);
-  let again = 0;
+/** In the transaction of what made it necessary. */
+export function replaceAllSessions({ sessions }: Pick<AgentContext, "sessions">, tx: Transaction, now: number): void {
+  const peers = new Set(tx.sessions.list().map(({ peer }) => toHex(peer)));
+  // A row outlives its session.
   for (const state of ["ready", "deposited"] as const) {
-    for (const row of tx.outbox.list({ state, limit: ALL_ROWS })) {
-      // Nobody waits for what only kept a session going.
-      if (!isContent(row)) tx.outbox.remove(row.order);
-      else if (tx.outbox.againToWaiting(row.order, "session-replaced")) again += 1;
-    }
+    for (const { peer } of tx.outbox.list({ state, limit: ALL_ROWS })) peers.add(toHex(peer));
   }
-  if (all.length > 0 || again > 0)
-    tx.audit.append({ kind: "session-replaced", at: now, details: { sessions: all.length, messages: again } });
-  return all.length;
+  let ended = 0;
+  for (const peer of peers) ended += endSessions(tx, sessions, agentId(fromHex(peer)), "session-replaced");
+  if (peers.size > 0) tx.audit.append({ kind: "session-replaced", at: now, details: { sessions: ended, peers: peers.size } });
 }

@@ -32,13 +32,22 @@ test("a planned rotation: new keys in force, agent id and sessions stay, the old
 
   await alice.send(bob.did, "after", { waitFor: "deposited" });
   await bob.send(alice.did, "answer", { waitFor: "deposited" });
-  assert.deepEqual((await take(bob, 1)).map((message) => message.text()), ["after"]);
-  assert.deepEqual((await take(alice, 1)).map((message) => message.text()), ["answer"]);
+  assert.deepEqual(
+    (await take(bob, 1)).map((message) => message.text()),
+    ["after"],
+  );
+  assert.deepEqual(
+    (await take(alice, 1)).map((message) => message.text()),
+    ["answer"],
+  );
   await until(() => alice.status().publication === "published", "certificate and batch are published");
 
   await alice.close();
   const again = await world.open("alice");
   assert.equal(again.identityKey, result.identityKey);
   await again.send(bob.did, "after a restart", { waitFor: "deposited" });
-  assert.deepEqual((await take(bob, 1)).map((message) => message.text()), ["after a restart"]);
+  assert.deepEqual(
+    (await take(bob, 1)).map((message) => message.text()),
+    ["after a restart"],
+  );
 });

@@ -2,11 +2,12 @@
  * Takes the open operation on the identity as far as it goes: has a directory accept its event, then puts it in force here. Whoever opens
  * the agent goes on at the first step that was not answered, with the same bytes. One at a time in a process.
  */
-import { isTalosError, talosError, type ErrorCode } from "@talos/core";
+import { isTalosError, talosError, type AgentId, type ErrorCode } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
 import type { Transaction, Vault } from "../../vault/index.ts";
 import { backoffMilliseconds } from "../backoff.ts";
 import { movedError, noteForeignEvents } from "../foreign-events.ts";
+import { announceRevocation } from "./announce-revocation.ts";
 import { commitPlan } from "./commit.ts";
 import type { MadeEvent } from "./make-event.ts";
 import { lookAbroad, publishOwnEvent } from "./own-log-abroad.ts";
@@ -49,11 +50,13 @@ export async function runIdentityPlan(context: AgentContext): Promise<void> {
   const plan = readOpenPlan(context);
   if (plan === undefined) return;
   try {
+    let told: readonly AgentId[] = [];
     if (plan.step === "event") {
+      if (plan.kind === "revoke") told = await announceRevocation(context, plan);
       await acceptEvent(context, plan);
       context.commits.evenSuperseded((tx) => tx.plans.advance(plan.id, "commit", context.clock.now()));
     }
-    await commitPlan(context, plan);
+    await commitPlan(context, plan, told);
   } catch (error) {
     noteFailure(context, plan, isTalosError(error) ? error.code : "INTERNAL");
     throw error;
