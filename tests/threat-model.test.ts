@@ -8,8 +8,8 @@ const ROOT = resolve(import.meta.dirname, "..");
 const FAILURES = 60;
 /** Defended against in this release; the others may say "not yet". */
 const DEFENDED = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 20, 21, 29, 30, 31, 32, 33, 34, 35, 36, 37, 41, 42, 45, 46, 47, 51, 53, 54, 55, 56,
-  57, 58, 59, 60,
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 20, 21, 26, 29, 30, 31, 32, 33, 34, 35, 36, 37, 41, 42, 45, 46, 47, 51, 53, 54, 55,
+  56, 57, 58, 59, 60,
 ];
 
 interface Row {
