@@ -34,7 +34,7 @@ test("an agent made with a kit commits to its first key, and status says so", as
 
 test("an agent made without a kit says that it has none", async () => {
   using place = folder();
-  await using client = await create(place, { recoveryKit: undefined } as Partial<CreateOptions>);
+  await using client = await createIn(ENVIRONMENT, "alice", { dataDir: place.path("data"), password: OWN });
   assert.deepEqual(client.status().recovery, { kit: "none" });
   assert.ok(!existsSync(place.path("kit.txt")));
 });
