@@ -251,8 +251,8 @@ test("failure 50: no generation under a stolen live key outlives the owner's nex
   assert.equal(await certificateOf(directory, owner.did), null);
   assert.equal((await thief.fetch()).code, "CERTIFICATE_UNKNOWN");
   assert.equal((await peer.claim(owner.did)).code, "NO_PREKEYS");
-  for (const void_ of [theirs, thief.certificate({ from: directory.now + 1 })]) {
-    assertRefused(await thief.registerCertificate(void_), 409, "CERTIFICATE_VOID", head);
+  for (const stale of [theirs, thief.certificate({ from: directory.now + 1 })]) {
+    assertRefused(await thief.registerCertificate(stale), 409, "CERTIFICATE_VOID", head);
   }
   assert.equal((await owner.registerCertificate(owner.certificate())).status, 200);
   assertRefused(await owner.putPrekeys(thief.batch({ added: thief.statements(2) })), 409, "BATCH_VOID", head);

@@ -118,6 +118,35 @@ test("events and notices are taken if they have the form, in slots that a full m
   assert.equal((await alice.deposit(bob.did, new Uint8Array())).code, "MALFORMED");
 });
 
+test("a rotation reaches a full mailbox, from a sender that has just registered under its new key", async () => {
+  await using directory = await TestDirectory.start({ limits: { mailbox: { messages: 1, messageBytes: 100, slotsPerDepositor: 2 } } });
+  const [alice, bob, carol] = await Promise.all([1, 2, 3].map(() => DirectoryUser.register(directory)));
+  assert.ok(alice && bob && carol);
+  assert.equal((await carol.deposit(bob.did, utf8("full"))).status, 200);
+  const events = [1, 2, 3].map(() => alice.identity.rotate({ time: directory.now, reason: "compromise" }));
+  const [first, second, third] = events as [Uint8Array, Uint8Array, Uint8Array];
+  await alice.publish(events);
+  assert.equal((await alice.deposit(bob.did, first, "event")).code, "CERTIFICATE_UNKNOWN", "the old certificate went with the event");
+  await alice.registerCertificate(alice.certificate());
+  assert.equal((await alice.deposit(bob.did, utf8("message"))).code, "MAILBOX_FULL");
+  for (const event of [first, second, first]) assert.equal((await alice.deposit(bob.did, event, "event")).status, 200);
+  assert.equal((await alice.deposit(bob.did, third, "event")).code, "MAILBOX_FULL", "two wait already");
+  assert.equal((await carol.deposit(bob.did, third, "event")).status, 200, "anybody may bring an event, in slots of their own");
+
+  const { items } = pageOf(await bob.fetch());
+  assert.deepEqual(
+    items.map(({ kind, item, depositor }) => [kind, item, depositor]),
+    [
+      ["message", utf8("full"), carol.id],
+      ["event", first, alice.id],
+      ["event", second, alice.id],
+      ["event", third, carol.id],
+    ],
+  );
+  await bob.acknowledge([idOf(first)]);
+  assert.equal((await alice.deposit(bob.did, alice.identity.rotate({ time: directory.now }), "event")).status, 200);
+});
+
 test("sizes are bounded for each kind, and a page in bytes", async () => {
   await using directory = await TestDirectory.start();
   const [alice, bob] = [await DirectoryUser.register(directory), await DirectoryUser.register(directory)];
