@@ -14,6 +14,7 @@ export const LABELS = {
   hashHandshakeHeader: "talos/v1/hash/handshake-header",
   hashHandshakeTranscript: "talos/v1/hash/handshake-transcript",
   hashUserSignature: "talos/v1/hash/user-signature",
+  hashPairFingerprint: "talos/v1/hash/pair-fingerprint",
   signIdentityEvent: "talos/v1/sign/identity-event",
   signInstanceCertificate: "talos/v1/sign/instance-certificate",
   signPrekeyBatch: "talos/v1/sign/prekey-batch",
