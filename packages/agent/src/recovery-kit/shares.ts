@@ -49,7 +49,7 @@ export interface JoinedSeed extends KitFacts, Disposable {
 }
 
 /** How people tell sets apart: the first bytes of its id. */
-export function setNameOf(setId: Uint8Array): string {
+function setNameOf(setId: Uint8Array): string {
   return toHex(setId.subarray(0, SET_NAME_BYTES));
 }
 
