@@ -84,7 +84,9 @@ export { normalisedPassword } from "./password/index.ts";
 export type { MaintenanceDone, MaintenanceDue, MaintenanceReport } from "./lifecycle/maintenance.ts";
 export type { Replenishment, ReplenishOptions, SignedPrekeyRotation } from "./maintenance-api.ts";
 export type { ReceivedMessage } from "./messaging/inbox-stream.ts";
-export { fingerprintOf, PeersApi, type PeerView } from "./peers.ts";
+export { fingerprintOf, PeersApi, type PeersListener, type PeerView } from "./peers.ts";
+export type { NotificationStatus, PendingNotification } from "./notification-status.ts";
+export type { ForgetPeerOptions } from "./peer-trust.ts";
 export type { AgentStatus, KeptStatus, KeyStatus, OutboxMessageStatus, PlanStatus, SessionStatus } from "./status.ts";
 
 export { systemClock, type Clock } from "./clock.ts";

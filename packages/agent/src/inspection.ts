@@ -7,7 +7,8 @@ import { checkAudit, type AuditCheck } from "./audit/check-audit.ts";
 import { exportAudit, type ExportedAudit } from "./audit/export-audit.ts";
 import { reviewAudit, type AuditReview } from "./audit/review-audit.ts";
 import { readReport, type EmergencyReport } from "./lifecycle/identity-plan/emergency-report.ts";
-import { fingerprintOf, listPeers, showPeer, type PeerView } from "./peers.ts";
+import { fingerprintWith } from "./peer-trust.ts";
+import { fingerprintOf, listPeers, peerNamed, showPeer, type PeerView } from "./peers.ts";
 import { verifyByRecord, type CheckSignatureOptions, type SignatureCheck } from "./signing/check-signature.ts";
 import { proveSignature, readSignature, type ProvedSignature } from "./signing/prove-signature.ts";
 import { readStatus, type AgentStatus } from "./status.ts";
@@ -68,6 +69,14 @@ export class Inspection implements Disposable, AsyncDisposable {
   /** @param peer a DID, an address or a petname @throws TalosError PEER_UNKNOWN, INVALID_ARGUMENT */
   peer(peer: string): PeerView {
     return this.#vault.read((tx) => showPeer(tx, peer));
+  }
+
+  /** As `client.peers.fingerprint`. @throws TalosError PEER_UNKNOWN (a petname), INVALID_ARGUMENT */
+  peerFingerprint(peer: string): string {
+    return fingerprintWith(
+      this.#vault.agentId,
+      this.#vault.read((tx) => peerNamed(tx, peer)),
+    );
   }
 
   /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, VAULT_CORRUPT */

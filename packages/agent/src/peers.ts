@@ -15,6 +15,15 @@ import {
 import type { AgentContext } from "./context.ts";
 import { urlOfAuthority } from "./directory/directory-url.ts";
 import { directoriesOf, lookUpPeer } from "./messaging/peer-lookup.ts";
+import {
+  acceptPeerHistory,
+  blockPeer,
+  fingerprintWith,
+  forgetPeer,
+  unblockPeer,
+  verifyPeer,
+  type ForgetPeerOptions,
+} from "./peer-trust.ts";
 import type { Peer, ReadTransaction, Trust } from "./vault/index.ts";
 
 export interface PeerView {
@@ -25,7 +34,13 @@ export interface PeerView {
   /** URL of the directory where it was found. */
   readonly directory?: string;
   readonly trust: Trust;
+  /** Since when, where somebody or something changed it. */
+  readonly trustSince?: number;
   readonly firstSeenAt: number;
+  /** Two histories contend since then: no new sessions until it is decided. */
+  readonly forkedAt?: number;
+  /** It has ended its identity. */
+  readonly revoked: boolean;
   /** The identity key in force, in hexadecimal. */
   readonly identityKey: string;
   /** The newest event of its log. */
@@ -36,6 +51,16 @@ export interface PeerView {
   readonly sessions: number;
   /** Things of this peer that cannot both be honest. */
   readonly conflicts: readonly { readonly kind: string; readonly at: number }[];
+  /** Events of its log that a recovery event has cut off, as they are kept. */
+  readonly cutOffEvents: readonly { readonly seq: number; readonly hash: string; readonly at: number }[];
+}
+
+/** Whom the decisions of people concern beside the store. */
+export interface PeersListener {
+  /** What waits for this peer may leave now. */
+  retry(peer: AgentId): void;
+  /** Will not be delivered any more. */
+  discarded(messageId: Uint8Array): void;
 }
 
 /** Who a name in a call means: an address (DID, optionally `@host[:port]`) or a petname. */
@@ -52,10 +77,12 @@ const MAX_ADDRESSES = 1_000;
 
 export class PeersApi {
   readonly #context: AgentContext;
+  readonly #listener: PeersListener;
   readonly #addresses: Map<string, Address> = new Map();
 
-  constructor(context: AgentContext) {
+  constructor(context: AgentContext, listener: PeersListener) {
     this.#context = context;
+    this.#listener = listener;
   }
 
   list(): readonly PeerView[] {
@@ -102,6 +129,64 @@ export class PeersApi {
     return this.show(agentIdToDid(target.peer));
   }
 
+  /**
+   * 60 digits, in groups of five: the same on both sides, and for life. Compare them over another channel, then `verify`.
+   *
+   * @param peer a DID, an address or a petname; it need not be known
+   * @throws TalosError PEER_UNKNOWN (a petname), INVALID_ARGUMENT
+   */
+  fingerprint(peer: string): string {
+    return fingerprintWith(this.#context.log.agentId, this.target(peer).peer);
+  }
+
+  /**
+   * Somebody has compared the digits: the peer is who it says.
+   *
+   * @param digits what the peer's side reads out: 60 digits, however they are grouped
+   * @throws TalosError FINGERPRINT_MISMATCH; INVALID_ARGUMENT, PEER_UNKNOWN, PEER_BLOCKED, PEER_REVOKED; COMMIT_FAILED. Nothing has changed then
+   */
+  verify(peer: string, digits: string): PeerView {
+    return this.#decide(peer, (id) => verifyPeer(this.#context, id, digits));
+  }
+
+  /** Nothing is sent to it and nothing taken from it any more. What waits for it stays. @throws TalosError PEER_UNKNOWN, COMMIT_FAILED */
+  block(peer: string): PeerView {
+    return this.#decide(peer, (id) => blockPeer(this.#context, id));
+  }
+
+  /** It is `unverified` again. @throws TalosError PEER_UNKNOWN, COMMIT_FAILED */
+  unblock(peer: string): PeerView {
+    return this.#decide(peer, (id) => unblockPeer(this.#context, id));
+  }
+
+  /**
+   * After `peerForked`: the history that was seen first is the peer's, its owner has said so over another channel. For the other one,
+   * `forget` the peer and `add` it anew.
+   *
+   * @throws TalosError PEER_UNKNOWN; INVALID_ARGUMENT where no two histories contend; COMMIT_FAILED
+   */
+  acceptHistory(peer: string): PeerView {
+    return this.#decide(peer, (id) => acceptPeerHistory(this.#context, id));
+  }
+
+  /**
+   * Sessions, log and trust are gone; if it comes again it is met for the first time. Evidence against it stays.
+   *
+   * @throws TalosError PEER_HAS_MESSAGES while something is not delivered, unless it is to be thrown away; PEER_UNKNOWN, UNKNOWN_OPTION,
+   *   INVALID_ARGUMENT; COMMIT_FAILED
+   */
+  forget(peer: string, options: ForgetPeerOptions = {}): void {
+    const discarded = forgetPeer(this.#context, this.target(peer).peer, options);
+    for (const { messageId } of discarded) this.#listener.discarded(messageId);
+  }
+
+  #decide(text: string, decide: (peer: AgentId) => void): PeerView {
+    const { peer } = this.target(text);
+    decide(peer);
+    this.#listener.retry(peer);
+    return this.show(agentIdToDid(peer));
+  }
+
   /** @throws TalosError INVALID_ARGUMENT for what is neither; PEER_UNKNOWN for a petname that nobody has */
   target(text: string): Target {
     if (typeof text !== "string") throw invalidPeer();
@@ -139,6 +224,15 @@ export function showPeer(tx: ReadTransaction, text: string): PeerView {
   return viewOf(tx, peer);
 }
 
+/** @param text a DID, an address or a petname @throws TalosError PEER_UNKNOWN (a petname), INVALID_ARGUMENT */
+export function peerNamed(tx: ReadTransaction, text: string): AgentId {
+  if (typeof text !== "string") throw invalidPeer();
+  if (text.startsWith("did:")) return readAddress(text).agentId;
+  const peer = tx.peers.byPetname(text);
+  if (peer === undefined) throw talosError("PEER_UNKNOWN");
+  return peer.agentId;
+}
+
 /**
  * An agent id for two people to compare: 64 hexadecimal characters in groups of four. It names the agent for life, however
  * its keys rotate.
@@ -159,7 +253,7 @@ function readAddress(text: string): Address {
 }
 
 function viewOf(tx: ReadTransaction, peer: Peer): PeerView {
-  const { agentId, did, petname, directory, trust, firstSeenAt, head, highest, certificateSeenAt } = peer;
+  const { agentId, did, petname, directory, trust, trustSince, firstSeenAt, forkedAt, head, highest, certificateSeenAt } = peer;
   // It was verified before it was stored.
   const { log } = verifyLog(undefined, tx.peers.events(agentId), firstSeenAt, nodeCrypto, agentId);
   return {
@@ -168,13 +262,17 @@ function viewOf(tx: ReadTransaction, peer: Peer): PeerView {
     ...(petname === undefined ? {} : { name: petname }),
     ...(directory === undefined ? {} : { directory }),
     trust,
+    ...(trustSince === undefined ? {} : { trustSince }),
     firstSeenAt,
+    ...(forkedAt === undefined ? {} : { forkedAt }),
+    revoked: log.revoked !== undefined,
     identityKey: toHex(log.identityKey.bytes),
     head: { seq: head.seq, hash: toHex(head.hash) },
     ...(highest === undefined ? {} : { generation: highest.generation }),
     ...(certificateSeenAt === undefined ? {} : { certificateSeenAt }),
     sessions: tx.sessions.listFor(agentId).length,
     conflicts: tx.peers.conflicts(agentId).map(({ kind, seenAt }) => ({ kind, at: seenAt })),
+    cutOffEvents: tx.cutOff.list(agentId).map(({ seq, hash, seenAt }) => ({ seq, hash: toHex(hash), at: seenAt })),
   };
 }
 

@@ -20,6 +20,7 @@ import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
 import { recoveryStatus, type RecoveryStatus } from "./recovery-kit/kit-status.ts";
+import { readNotifications, type NotificationStatus } from "./notification-status.ts";
 import { DATABASE_FILE, finalName } from "./vault/keys/layout.ts";
 import { showTime } from "./vault/times.ts";
 import {
@@ -124,6 +125,8 @@ export interface AgentStatus {
   readonly outbox: Readonly<Record<OutboxState, number>> & { readonly rows: readonly OutboxMessageStatus[] };
   /** Offered to the application, and not acknowledged. */
   readonly inbox: { readonly offered: number };
+  /** Events of this agent's log, and which peers have acknowledged them; the newest first. */
+  readonly notifications: readonly NotificationStatus[];
   /** What is not finished. */
   readonly plans: readonly PlanStatus[];
   /** Mailbox items that could not be used, or that a later release acts on. */
@@ -174,6 +177,7 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     })),
     outbox: { ...tx.outbox.counts(frameTypeCode("content")), rows: outboxRows(tx, lastError) },
     inbox: { offered: tx.inbox.count() },
+    notifications: readNotifications(tx),
     plans: tx.plans.open().map(({ kind, step, attempts, lastError: error }) => ({
       kind,
       step,

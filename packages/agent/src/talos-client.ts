@@ -91,7 +91,10 @@ export class TalosClient implements AsyncDisposable {
 
   private constructor(agent: RunningAgent) {
     this.#agent = agent;
-    this.peers = new PeersApi(agent.context);
+    this.peers = new PeersApi(agent.context, {
+      retry: (peer) => agent.sender.retry(peer),
+      discarded: (messageId) => agent.progress.reached(messageId, "expired"),
+    });
     this.slots = new SlotsApi(agent.context);
     this.recoveryKit = new RecoveryKitApi(agent.context);
     this.audit = new AuditApi(agent.context);

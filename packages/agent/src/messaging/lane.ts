@@ -297,7 +297,9 @@ export class Lane {
   /** What was prepared, if it is still what should be used now that the transaction has begun. */
   #current(tx: Transaction, ready: Ready): Ready | undefined {
     const { sessions, peers } = this.#context;
-    const known = peers.get(tx, this.#peer) ?? ready.known;
+    const known = peers.get(tx, this.#peer);
+    // Forgotten meanwhile.
+    if (known === undefined) return undefined;
     const live = sessions.sendingFor(tx, this.#peer);
     const isSame = live !== undefined && equalBytes(live.session.id, ready.live.session.id);
     if (isSame) return { known, live, isNew: false };

@@ -64,6 +64,11 @@ export class Sender {
     this.#ring(peer, false);
   }
 
+  /** What waits for that peer is tried now. */
+  retry(peer: AgentId): void {
+    this.#ring(peer, true);
+  }
+
   /** The network is back: everything that waits for its next attempt is tried now. */
   retryAll(): void {
     for (const lane of this.#lanes.values()) lane.ring(true);
