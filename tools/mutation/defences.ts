@@ -1,5 +1,5 @@
 /**
- * The defences of the vault against the failures in docs/threat-model.md, each with the change that takes it out and the
+ * Defences against the failures in docs/threat-model.md, each with the change that takes it out and the
  * test that fails then. A defence that moved makes the check fail, so this list stays true.
  */
 export interface Defence {
@@ -17,6 +17,7 @@ export interface Defence {
 }
 
 const VAULT = "packages/agent/src/vault";
+const IDENTITY = "packages/core/src/identity";
 
 export const DEFENCES: readonly Defence[] = [
   {
@@ -45,6 +46,132 @@ export const DEFENCES: readonly Defence[] = [
     to: "ORDER BY last_used_at DESC LIMIT 0)`",
     test: "packages/agent/src/vault/store/store.test.ts",
     notices: "sessions: a newer sending session",
+  },
+  {
+    failure: 22,
+    without: "a continuity proof is by the key before the event",
+    file: `${IDENTITY}/signed-event.ts`,
+    from: "signers.set(ROLE.outgoing, outgoing);",
+    to: "signers.set(ROLE.outgoing, event.identityKey);",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 22: a continuity proof is a signature",
+  },
+  {
+    failure: 22,
+    without: "an event names the one before it",
+    file: `${IDENTITY}/successor.ts`,
+    from: "if (!equalBytes(event.previous, before.head.hash)) throw",
+    to: "if (event.previous.length === 0) throw",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 22: an event stands at its place alone",
+  },
+  {
+    failure: 22,
+    without: "an event has its number",
+    file: `${IDENTITY}/successor.ts`,
+    from: "if (event.seq !== before.head.seq + 1) throw",
+    to: "if (event.seq === 0) throw",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 22: an event stands at its place alone",
+  },
+  {
+    failure: 23,
+    without: "only the key that was committed to is taken",
+    file: `${IDENTITY}/successor.ts`,
+    from: "if (!equalBytes(commitment, keyCommitment(revealedKey, crypto))) throw",
+    to: "if (commitment.length === 0) throw",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 23: only the key that was committed to",
+  },
+  {
+    failure: 23,
+    without: "each authority has its own commitment",
+    file: `${IDENTITY}/successor.ts`,
+    from: "const commitment = before.next[authority];",
+    to: "const commitment = before.next[authority] && before.next.online;",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 23: only the key that was committed to",
+  },
+  {
+    failure: 23,
+    without: "online, the recovery commitment cannot be touched",
+    file: `${IDENTITY}/successor.ts`,
+    from: 'const repeated = authority === "online" ? before.recovery : undefined;',
+    to: "const repeated = undefined;",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 23: online, the recovery commitment stays",
+  },
+  {
+    failure: 23,
+    without: "no key is named twice",
+    file: `${IDENTITY}/successor.ts`,
+    from: "if (!this.#add(keys, authority, repeated)) throw",
+    to: "if (!this.#add(keys, authority, repeated) && false) throw",
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 23: no key comes twice",
+  },
+  {
+    failure: 23,
+    without: "a recovery event cuts off",
+    file: `${IDENTITY}/verify-log.ts`,
+    from: "if (decides !== undefined && decided === undefined) {",
+    to: "if (decides !== undefined && decided !== undefined) {",
+    test: `${IDENTITY}/verify-log.test.ts`,
+    notices: "failure 23: a recovery event cuts off",
+  },
+  {
+    failure: 23,
+    without: "a kit that a branch brought itself decides nothing",
+    file: `${IDENTITY}/verify-log.ts`,
+    from: "common.next.recovery === undefined ? undefined : recoveryIn(contending, shared)",
+    to: "recoveryIn(contending, shared)",
+    test: `${IDENTITY}/verify-log.test.ts`,
+    notices: "failure 23: without a kit before the fork",
+  },
+  {
+    failure: 27,
+    without: "nothing follows a revocation",
+    file: `${IDENTITY}/successor.ts`,
+    from: 'if (before.event === "revocation") throw',
+    to: 'if (before.event === "inception") throw',
+    test: `${IDENTITY}/successor.test.ts`,
+    notices: "failure 27: nothing follows a revocation",
+  },
+  {
+    failure: 27,
+    without: "of a revoked agent nothing counts",
+    file: `${IDENTITY}/standing.ts`,
+    from: 'return event === "revocation" || reason === "compromise";',
+    to: 'return reason === "compromise";',
+    test: `${IDENTITY}/standing.test.ts`,
+    notices: "failure 27: of a revoked agent nothing counts",
+  },
+  {
+    failure: 28,
+    without: "nobody goes back behind a head",
+    file: `${IDENTITY}/verify-log.ts`,
+    from: 'if (added.length === 0) throw logInvalid("behind");',
+    to: 'if (added.length === 0) return { kind: "unchanged", log: known };',
+    test: `${IDENTITY}/verify-log.test.ts`,
+    notices: "failure 28: nobody goes back behind a head",
+  },
+  {
+    failure: 28,
+    without: "what precedes a recovery event is final",
+    file: `${IDENTITY}/verify-log.ts`,
+    from: "if (decides !== undefined && decided === undefined) {",
+    to: "if (decides !== undefined) {",
+    test: `${IDENTITY}/verify-log.test.ts`,
+    notices: "failure 28: two events of one authority",
+  },
+  {
+    failure: 49,
+    without: "what a recovery event has decided is no fork",
+    file: `${IDENTITY}/verify-log.ts`,
+    from: 'kind: decided !== undefined && decides === undefined ? "refused" : "forked",',
+    to: 'kind: "forked",',
+    test: `${IDENTITY}/verify-log.test.ts`,
+    notices: "failure 49: an old backup forks the log for nobody",
   },
   {
     failure: 29,

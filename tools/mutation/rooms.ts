@@ -13,6 +13,22 @@ export interface Room {
 const RESCUE = ["../lifecycle/rescue-agent.test.ts"];
 
 export const ROOMS: Readonly<Record<string, Room>> = {
+  identity: {
+    folder: "packages/core/src/identity",
+    tests: {
+      "event-codec.ts": ["events.test.ts", "successor.test.ts", "../../../testkit/src/vectors/vectors.test.ts"],
+      "log.ts": ["verify-log.test.ts"],
+      "signed-event.ts": ["events.test.ts", "successor.test.ts", "verify-log.test.ts"],
+      "successor.ts": ["verify-log.test.ts", "convergence.test.ts"],
+      "verify-log.ts": ["convergence.test.ts"],
+    },
+    otherwise: [],
+  },
+  rotation: {
+    folder: "packages/core/src/rotation",
+    tests: {},
+    otherwise: [],
+  },
   vault: {
     folder: "packages/agent/src/vault",
     tests: {

@@ -49,6 +49,15 @@ test("a log is refused: another agent's, empty, behind what is known, too long, 
       ),
     "too-long",
   );
+  // As long as a log may be: it is read.
+  assertInvalid(
+    () =>
+      verify(
+        Array.from({ length: 10_000 }, () => inception),
+        "nothing",
+      ),
+    "second-inception",
+  );
   assertInvalid(() => verify([lastOf(one)], "nothing"), "not-an-inception");
   assertInvalid(() => verify([inception, inception]), "second-inception");
 });

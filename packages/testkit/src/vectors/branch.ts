@@ -4,12 +4,10 @@ import {
   encodeSigned,
   eventHash,
   keyCommitment,
-  LABELS,
   nodeCrypto,
   prepareInception,
   prepareRevocation,
   prepareRotation,
-  signedBytes,
   verifyLog,
   type Authority,
   type IdentityLog,
@@ -121,15 +119,6 @@ export function logOfBranch({ wires }: Branch): IdentityLog {
 /** The last event of a branch. */
 export function lastOf({ wires }: Branch): Uint8Array {
   return wires.at(-1) as Uint8Array;
-}
-
-/** Signs whatever the body holds, in these roles. */
-export function signedBy(body: Uint8Array, signers: Signers): Uint8Array {
-  const toSign = (Object.keys(signers).map(Number) as Role[]).map((role) => ({
-    role,
-    bytes: signedBytes(LABELS.signIdentityEvent, role, body),
-  }));
-  return encodeSigned(body, signAll({ body, toSign }, signers));
 }
 
 function rotationInput(

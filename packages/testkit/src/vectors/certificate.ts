@@ -11,6 +11,7 @@ import {
   verifyLog,
   type Certificate,
 } from "@talos/core";
+import { inceptionOf, recovered, revoked, rotated, type Branch } from "./branch.ts";
 import { brokenStructures, extension, withFields, withFlippedBit } from "./breakage.ts";
 import { castMember, certificateInput, certificateOf, DAY, HOUR, signAll, STORY_START, type CastMember, type Signer } from "./cast.ts";
 import { es256SignerOf } from "./es256.ts";
@@ -44,6 +45,37 @@ function readCertificate(wire: Json, context: Json): Reading {
 
 function certificateReading({ wire: _wire, hash, ...fields }: Certificate): Reading {
   return { fields: toJson(fields), derived: { certificateHash: toHex(hash) } };
+}
+
+/** Of alice's first day, and of the thief's: under logs that have grown since. */
+function underLaterLogs(): VectorCase[] {
+  const start = inceptionOf("alice");
+  const one = rotated(start, "alice first");
+  const end = revoked(one, "online");
+  const at = ({ head, identity }: Branch): Uint8Array => {
+    const prepared = prepareCertificate(certificateInput(alice, { head }));
+    return encodeSigned(prepared.body, signAll(prepared, { 1: identity }));
+  };
+  const under = (name: string, description: string, { wires }: Branch, wire: Uint8Array): Omit<VectorCase, "fields"> => ({
+    name,
+    description,
+    context: { log: wires.map(toHex) },
+    wire: toHex(wire),
+  });
+  const valid = (...parts: Parameters<typeof under>): VectorCase => {
+    const given = under(...parts);
+    return { ...given, ...readCertificate(given.wire, given.context as Json) };
+  };
+  return [
+    valid("old-head", "Made before a rotation: form and signature stay right.", one, at(start)),
+    valid("new-head", "Made after a rotation.", one, at(one)),
+    {
+      ...under("new-head-old-key", "After a rotation, by the key before it.", one, at({ ...one, identity: start.identity })),
+      error: "SIGNATURE_INVALID",
+    },
+    { ...under("cut-off-head", "Its log head was cut off.", recovered(start, "alice saved"), at(one)), error: "HEAD_UNKNOWN" },
+    { ...under("revocation-head", "It names a revocation as its log head.", end, at(end)), error: "AGENT_REVOKED" },
+  ];
 }
 
 function certificateCases(): VectorCase[] {
@@ -120,6 +152,7 @@ function certificateCases(): VectorCase[] {
       "SIGNATURE_INVALID",
     ),
     refused("too-large", "More than 4,096 bytes.", signature(withFields(body, { 99: [[1, false, new Uint8Array(4000)]] })), "MALFORMED"),
+    ...underLaterLogs(),
   ];
 }
 
