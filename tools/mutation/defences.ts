@@ -133,7 +133,7 @@ export const DEFENCES: readonly Defence[] = [
     without: "nothing follows a revocation",
     file: `${IDENTITY}/successor.ts`,
     from: 'if (before.event === "revocation") throw',
-    to: 'if (before.event === "inception") throw',
+    to: "if (before.head.seq < 0) throw",
     test: `${IDENTITY}/successor.test.ts`,
     notices: "failure 27: nothing follows a revocation",
   },
