@@ -153,7 +153,7 @@ export function decodeIdentityLog(chain: readonly Uint8Array[]): IdentityLog {
   return { agentId: inception.hash, did: didOf(inception.hash), head: headOf(last), state, events };
 }
 
-export function headOf({ seq, hash }: IdentityEvent): LogHead {
+function headOf({ seq, hash }: IdentityEvent): LogHead {
   return { seq, hash };
 }
 
