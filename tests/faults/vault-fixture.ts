@@ -8,6 +8,7 @@ import {
   keyCommitment,
   nodeCrypto,
   prepareInception,
+  prepareRotation,
   revealSecret,
   ROLE,
   SecretBytes,
@@ -137,18 +138,54 @@ async function firstContent(files: KeyFileStore, crypto: Crypto): Promise<{ agen
 }
 
 /**
- * What a rotation does to keys: the next one comes into force and the one before it ends, a new next key and encryption key are made,
- * the encryption key before is retired. Without the event, which no log of this version takes.
+ * What a rotation does to keys, with its event in the log: the next one comes into force and the one before it ends, a new next key and
+ * encryption key are made, the encryption key before is retired.
  */
 export async function replaceIdentity(vault: Vault, crypto: Crypto): Promise<void> {
   const backend = new SoftwareBackend(vault.files, crypto);
+  const { log, currentId, nextId } = vault.read((tx) => ({
+    log: verifyLog(
+      undefined,
+      tx.log.events().map(({ wire }) => wire),
+      NOW,
+      crypto,
+    ).log,
+    currentId: liveKey(tx.inventory.live("identity", "current")),
+    nextId: liveKey(tx.inventory.live("identity", "next")),
+  }));
+  using outgoing = await backend.open({ backend: "software", kind: "identity", keyId: currentId });
+  using revealed = await backend.open({ backend: "software", kind: "next-identity", keyId: nextId });
   using next = await backend.create("next-identity");
   using encryption = await backend.create("encryption");
+  const { body, toSign } = prepareRotation({
+    time: NOW,
+    seq: log.head.seq + 1,
+    previous: log.head.hash,
+    authority: "online",
+    revealedKey: revealed.publicKey,
+    identityKey: revealed.publicKey,
+    identityProtection: revealed.protection,
+    encryptionKey: encryption.publicKey,
+    encryptionProtection: encryption.protection,
+    next: { online: keyCommitment(next.publicKey, crypto) },
+    reason: "planned",
+    migrationSeconds: 0,
+  });
+  const signatures = await Promise.all(
+    toSign.map(async ({ role, bytes }) => ({
+      role,
+      algorithm: 1 as const,
+      signature: await (role === ROLE.outgoing ? outgoing : revealed).sign(bytes),
+    })),
+  );
+  const wire = assembleEvent(body, signatures, crypto, log.identityKey);
+  const { head } = verifyLog(log, [...log.events, wire], NOW, crypto).log;
   vault.transaction((tx) => {
-    tx.inventory.setState(liveKey(tx.inventory.live("identity", "current")), "ended", NOW);
-    tx.inventory.promote(liveKey(tx.inventory.live("identity", "next")), undefined);
+    tx.log.append({ ...head, wire });
+    tx.inventory.setState(currentId, "ended", NOW);
+    tx.inventory.promote(nextId, undefined);
     tx.inventory.put(keyEntry(next.reference.keyId, next.publicKey.bytes, "identity", "next"));
-    tx.inventory.setState(liveKey(tx.inventory.live("encryption")), "retired", NOW);
+    tx.inventory.retire(liveKey(tx.inventory.live("encryption")), NOW, NOW);
     tx.inventory.put(keyEntry(encryption.reference.keyId, encryption.publicKey.bytes, "encryption"));
   });
 }
@@ -237,8 +274,8 @@ export function describeVault(vault: Vault): string {
       inbox.push({ order: row.order, id: toHex(row.messageId), body: toHex(hash(revealSecret(row.body))) });
       row.body.dispose();
     }
-    // How often an opening met a stranger, and in which generation, is no part of the state.
-    const audit = tx.audit.list().filter(({ kind }) => kind !== "file-quarantined");
+    // How often it was opened, and met a stranger then, is no part of the state.
+    const audit = tx.audit.list().filter(({ kind }) => kind !== "file-quarantined" && kind !== "unlocked");
     return {
       inventory,
       sessions,

@@ -60,9 +60,9 @@ async function look(dataDir: string, operation: string): Promise<Look> {
   }
 }
 
-/** A vault that is just being made has nothing to lose before it has told where its keys are; and no log can name keys that replaced others yet. */
+/** A vault that is just being made has nothing to lose before it has told where its keys are. */
 function canBeRescued(dataDir: string, operation: string): boolean {
-  return operation === "create" ? existsSync(join(dataDir, "metadata.json")) : operation !== "replace-identity";
+  return operation !== "create" || existsSync(join(dataDir, "metadata.json"));
 }
 
 const KEY_FILE = { kind: 9, vaultKeyNumber: 18, bytes: 22 } as const;

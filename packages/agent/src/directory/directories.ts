@@ -14,7 +14,7 @@ export interface DirectoriesOptions {
   /** True if the certificate proved that this instance is superseded. */
   hear(certificate: Uint8Array): boolean;
   /** A directory says that the agent's own log is another one. */
-  doubted(): void;
+  doubted?(): void;
   /** @throws TalosError when the agent may not act any more */
   requireActive(): void;
 }
@@ -110,7 +110,7 @@ export class Directories {
     try {
       return await directory.registerCertificate(agentId, certificate.wire);
     } catch (error) {
-      if (error instanceof DirectoryRefusal && LOG_MOVED.includes(error.code)) this.#options.doubted();
+      if (error instanceof DirectoryRefusal && LOG_MOVED.includes(error.code)) this.#options.doubted?.();
       if (error instanceof DirectoryRefusal) this.#judge(error);
       throw error;
     }
