@@ -5,7 +5,6 @@ import {
   ALGORITHM,
   assembleEvent,
   chainWith,
-  eventsRequestToJson,
   nodeCrypto,
   ownKey,
   parseAgentAnswer,
@@ -395,15 +394,15 @@ test("failure 48: who knows a head gets what comes after it; who knows another o
   }
 });
 
-test("a log of a hundred events in one request, and one more in the next", async () => {
-  await using directory = await TestDirectory.start();
+test("a hundred events come in one request, and a long log is answered while there is room for it", async () => {
+  await using directory = await TestDirectory.start({ limits: { bufferedBytes: 120_000 } });
   const user = new DirectoryUser(directory);
-  for (let i = 0; i < 100; i++) user.identity.rotate({ time: directory.now });
+  for (let i = 0; i < 300; i++) user.identity.rotate({ time: directory.now });
   const { events } = user.log;
-  const body = utf8(JSON.stringify(eventsRequestToJson({ events })));
-  const target = `/v1/agents/${user.did}/events`;
-  const tooMany = await directory.send({ method: "POST", target, headers: { "content-type": "application/json" }, body });
-  assert.equal(tooMany.code, "MALFORMED");
-  assert.equal(headIn(await user.publish(events.slice(0, 100))).seq, 99);
-  assert.deepEqual(headIn(await user.publish(events.slice(1))), user.log.head);
+  assert.equal((await user.publish(events.slice(0, 101))).code, "MALFORMED");
+  for (const from of [0, 100, 200]) assert.equal(headIn(await user.publish(events.slice(from, from + 100))).seq, from + 99);
+  assert.deepEqual(headIn(await user.publish(events.slice(250))), user.log.head);
+  const busy = await directory.send({ method: "GET", target: `/v1/agents/${user.did}` });
+  assertRefused(busy, 503, "DIRECTORY_BUSY");
+  for (let i = 0; i < 3; i++) assert.equal((await logOf(directory, user.did, "?after=150")).length, 150, "and the room comes back");
 });

@@ -136,8 +136,8 @@ export class UserIdentity {
 
   #take(after: number, wire: Uint8Array, keys: Keys, time: number): Uint8Array {
     // In its own eyes the branch that an agent goes on with is the one that stands.
-    const chain = [...this.log.events.slice(0, after + 1), wire];
-    this.log = verifyLog(undefined, chain, time, crypto, this.log.agentId).log;
+    const known = after === this.log.head.seq ? this.log : undefined;
+    this.log = verifyLog(known, [...this.log.events.slice(0, after + 1), wire], time, crypto, this.log.agentId).log;
     this.#keys.length = after + 1;
     this.#keys.push(keys);
     return wire;

@@ -12,7 +12,7 @@ import type { FastifyInstance } from "fastify";
 import { readAfter } from "../../log/known-log.ts";
 import { publishEvents } from "../../log/publish-events.ts";
 import { registerCertificate } from "../../log/register-certificate.ts";
-import { takeJson } from "../bodies.ts";
+import { holdUntilAnswered, takeJson } from "../bodies.ts";
 import { agentOf, queryOf, type Endpoints } from "../endpoint.ts";
 import { agentAnswer, agentQuery, answers, certificateAnswer, certificateBody, didParams, eventsAnswer, eventsBody } from "../schemas.ts";
 
@@ -20,7 +20,7 @@ import { agentAnswer, agentQuery, answers, certificateAnswer, certificateBody, d
 const MAX_EVENTS_BODY_BYTES = 600_000;
 const MAX_CERTIFICATE_BODY_BYTES = 8_192;
 
-export function agentRoutes(app: FastifyInstance, { context }: Endpoints): void {
+export function agentRoutes(app: FastifyInstance, { context, budget }: Endpoints): void {
   takeJson(app);
   const limited = { config: { rateLimit: {} } };
 
@@ -34,8 +34,10 @@ export function agentRoutes(app: FastifyInstance, { context }: Endpoints): void 
         response: answers(agentAnswer),
       },
     },
-    async (request) => {
+    async (request, reply) => {
       const { events, certificate } = await readAfter(context, agentOf(request), parseAgentQuery(queryOf(request)));
+      // A log may have 10,000 events.
+      holdUntilAnswered(reply, budget.take(events.reduce((sum, { wire }) => sum + wire.length, 0)));
       return agentAnswerToJson({ log: events.map(({ wire }) => wire), certificate: certificate?.wire ?? null, time: context.now() });
     },
   );
