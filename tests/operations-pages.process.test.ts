@@ -38,12 +38,17 @@ for (const name of readdirSync(PAGES).filter((file) => file.endsWith(".md"))) {
       const env = { PATH: `${bin}:${PATH}`, HOME, LANG: "C.UTF-8" };
       const setUp = [
         "umask 077",
+        // The operator's own, in which everything a page talks about is at home.
+        "talos directory serve --listen 127.0.0.1:0 --json > directory.json &",
+        "DIRECTORY_PROCESS=$!; trap 'kill $DIRECTORY_PROCESS' EXIT",
+        'until grep -q \'"url"\' directory.json; do sleep 0.05; done',
+        `export DIRECTORY=$(sed -n 's/.*"url": *"\\([^"]*\\)".*/\\1/p' directory.json)`,
         "head -c 24 /dev/urandom | base64 > alice.password",
         "talos init alice --data-dir ./alice --password-file alice.password --quiet > /dev/null",
       ];
       const commands = commandsOf(readFileSync(join(PAGES, name), "utf8"));
       assert.ok(commands.length > 0, "the page has commands");
-      const { status, stdout, stderr } = spawnSync("bash", ["-c", scriptOf([...setUp, ...commands])], {
+      const { status, stdout, stderr } = spawnSync("bash", ["-c", ["set -e", ...setUp, "set +e", scriptOf(commands)].join("\n")], {
         cwd: folder,
         env,
         encoding: "utf8",

@@ -12,8 +12,6 @@ export interface RevokeChoices extends CommonChoices, KitChoices {
   readonly offline?: boolean;
 }
 
-const FLUSH_SECONDS = 10;
-
 export async function revoke(choices: RevokeChoices, context: CommandContext): Promise<void> {
   const { output, env } = context;
   const { reason, notify, offline, yesEnd } = choices;
@@ -32,7 +30,6 @@ export async function revoke(choices: RevokeChoices, context: CommandContext): P
     ...(kit === undefined ? {} : { recoveryKit: kit.options }),
     ...(offline === true ? { offline } : {}),
   });
-  await client.flush({ timeoutSeconds: FLUSH_SECONDS });
   output.document({ did, name, ...result });
   output.line(
     `Agent ${printable(name)} is revoked by event ${result.seq} (${result.authority} key). ${result.final ? "Nothing can follow." : "Only a recovery key can undo it."}`,
