@@ -7,6 +7,8 @@ import {
   ALGORITHM,
   ALGORITHM_NAMES,
   decodeCertificate,
+  decodeEvent,
+  nodeCrypto,
   ONE_TIME_PREKEY_TARGET,
   toHex,
   type AgentId,
@@ -16,6 +18,7 @@ import {
 import { isPublished } from "./lifecycle/publish-record.ts";
 import { storedStock } from "./lifecycle/prekey-stock.ts";
 import { clockRecord } from "./lifecycle/stored-clock.ts";
+import { movedIdentity } from "./lifecycle/foreign-events.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
@@ -111,6 +114,10 @@ export interface AgentStatus {
   /** Whether that directory has log, certificate and prekeys. */
   readonly publication: "published" | "unpublished";
   readonly superseded: boolean;
+  /** Present once the identity was revoked: the agent acts no more. */
+  readonly revoked?: true;
+  /** An event in the agent's log that this data directory did not make: it publishes and rotates nothing until its owner decides. */
+  readonly identityMoved?: { readonly seq: number; readonly hash: string; readonly seenAt: number };
   /** Of the newest instance. */
   readonly certificate?: { readonly generation: number; readonly from: number; readonly to: number };
   readonly keys: readonly KeyStatus[];
@@ -152,6 +159,7 @@ export interface StatusInput {
 
 export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastError }: StatusInput): AgentStatus {
   const directory = tx.settings.get(HOME_DIRECTORY);
+  const moved = movedIdentity(tx);
   const certificate = tx.log.certificate();
   const instance = certificate === undefined ? undefined : decodeCertificate(certificate);
   const entries = tx.inventory.list().filter(({ state }) => SHOWN_STATES.includes(state));
@@ -164,6 +172,8 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     ...(directory === undefined ? {} : { directory }),
     publication: isPublished(tx, directory) ? "published" : "unpublished",
     superseded: isMarkedSuperseded(tx),
+    ...(isRevoked(tx) ? { revoked: true as const } : {}),
+    ...(moved === undefined ? {} : { identityMoved: { ...moved, hash: toHex(moved.hash) } }),
     ...(instance === undefined ? {} : { certificate: { generation: instance.generation, from: instance.from, to: instance.to } }),
     keys: entries.map(keyStatus),
     oneTimePrekeys: stockStatus(tx, directory),
@@ -207,6 +217,11 @@ function clockFindings(tx: ReadTransaction): AgentStatus["findings"] {
   if (clock?.isBehind !== true) return [];
   const message = `This machine's clock is behind what it said before (${showTime(clock.seen)}): no key is replaced or ended until it has caught up or has stood for a day.`;
   return [{ code: "CLOCK_BEHIND", file: DATABASE_FILE, message }];
+}
+
+function isRevoked(tx: ReadTransaction): boolean {
+  const newest = tx.log.newest();
+  return newest !== undefined && decodeEvent(newest, nodeCrypto).event.kind === "revocation";
 }
 
 function keyStatus(entry: InventoryEntry): KeyStatus {

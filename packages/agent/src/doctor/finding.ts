@@ -11,6 +11,7 @@ export type Severity = (typeof SEVERITIES)[number];
 
 /** Where a code is one of the errors too, it means the same. Codes are stable: they may be added, never renamed. */
 export const FINDING_SEVERITIES = {
+  AGENT_REVOKED: "note",
   AUDIT_DAMAGED: "error",
   CERTIFICATE_EXPIRED: "note",
   CLOCK_BEHIND: "warning",
@@ -21,6 +22,7 @@ export const FINDING_SEVERITIES = {
   FILE_SYSTEM_NETWORK: "warning",
   FILE_UNKNOWN: "warning",
   FILE_UNRELATED: "note",
+  IDENTITY_MOVED: "error",
   KDF_BELOW_DEFAULT: "note",
   KDF_PARAMETERS_REFUSED: "error",
   KEY_DUE: "warning",

@@ -12,6 +12,7 @@ export function checkOwnLog(look: StateLook): DoctorFinding[] {
     const message = "The agent's own identity log in state.db does not verify.";
     return [finding("LOG_INVALID", { file: DATABASE_FILE, message, remedy, preventsOpening: true })];
   }
+  if (log.revoked !== undefined) return [revoked()];
   const findings: DoctorFinding[] = [];
   const identity = tx.inventory.live("identity");
   const encryption = tx.inventory.live("encryption");
@@ -27,12 +28,22 @@ export function checkOwnLog(look: StateLook): DoctorFinding[] {
     findings.push(
       finding("NEXT_KEY_LOST", {
         file: DATABASE_FILE,
-        message: "The agent has no next identity key: it works, but it can never replace its identity key.",
-        remedy: "Make a new agent in time, and tell the peers its id.",
+        message: "The agent has no next identity key: it works, but it cannot replace its identity key by itself.",
+        remedy:
+          log.next.recovery === undefined
+            ? "Make a new agent in time, and tell the peers its id."
+            : `The recovery kit replaces all of them: ${command("emergency-rotate --keep-old --recovery-kit KIT", dataDir)}`,
       }),
     );
   }
   return findings;
+}
+
+function revoked(): DoctorFinding {
+  return finding("AGENT_REVOKED", {
+    message: "The agent was revoked: its keys have ended, and it acts no more.",
+    remedy: "Nothing needs to be done. Keep the folder for its audit trail, or remove it.",
+  });
 }
 
 function verified({ tx, facts, crypto, now }: StateLook): IdentityLog | undefined {

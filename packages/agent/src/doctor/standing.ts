@@ -1,12 +1,14 @@
 /** What there is left and what is under way: stock of one-time prekeys, a newer copy elsewhere, unfinished plans, mail that was kept. */
 import { ONE_TIME_PREKEY_REFILL_BELOW, ONE_TIME_PREKEY_TARGET } from "@talos/core";
+import { movedIdentity } from "../lifecycle/foreign-events.ts";
 import { isMarkedSuperseded } from "../lifecycle/supersession.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
 
 export function checkStock({ tx, dataDir }: StateLook): DoctorFinding[] {
   const left = tx.inventory.countOneTime();
-  if (left >= ONE_TIME_PREKEY_REFILL_BELOW) return [];
+  // Of an agent that is revoked there are none, and none are missed.
+  if (left >= ONE_TIME_PREKEY_REFILL_BELOW || tx.inventory.live("identity") === undefined) return [];
   return [
     finding("ONE_TIME_PREKEYS_LOW", {
       message: `${left} of ${ONE_TIME_PREKEY_TARGET} one-time prekeys are left. Without them first messages have less protection against a theft of this folder.`,
@@ -22,6 +24,15 @@ export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
       finding("SUPERSEDED", {
         message: "A newer copy of this agent runs elsewhere, so this one keeps everything and acts no more.",
         remedy: "Go on with the newer copy. If nobody of yours made it, the folder and its password were stolen.",
+      }),
+    );
+  }
+  const moved = movedIdentity(tx);
+  if (moved !== undefined) {
+    findings.push(
+      finding("IDENTITY_MOVED", {
+        message: `Event ${moved.seq} of the agent's identity log was not made here: it publishes and rotates nothing until its owner decides.`,
+        remedy: `If it was a thief, take the identity back: ${command("emergency-rotate --recovery-kit KIT", dataDir)}. If it was you, go on with the newer copy.`,
       }),
     );
   }

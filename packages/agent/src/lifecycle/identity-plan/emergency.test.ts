@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { TalosClient } from "../../talos-client.ts";
@@ -152,4 +152,43 @@ test("failure 27: a revoked agent acts no more, here or after a restart", async 
   const again = await world.open("alice");
   await assert.rejects(again.send(bob.did, "no"), hasCode("AGENT_REVOKED"));
   assert.deepEqual(again.status().keys, []);
+});
+
+test("the recovery key replaces everything also where the next identity key is lost", async () => {
+  await using world = await AgentWorld.start();
+  const recoveryKit = kitOf(world);
+  await (await world.create("alice", { recoveryKit })).close();
+  rmSync(join(world.dataDir("alice"), "identity.next.key.enc"));
+  const alice = await world.open("alice");
+  await assert.rejects(alice.rotateIdentity(), hasCode("KEY_FILE_MISSING"));
+  await alice.emergencyRotate({ recoveryKit, revokeOld: false });
+  assert.equal((await alice.rotateIdentity()).seq, 2);
+});
+
+test("an event in its log that the agent did not make: kept, told, and nothing is published or rotated until the owner decides", async () => {
+  await using world = await AgentWorld.start();
+  const recoveryKit = kitOf(world);
+  const alice = await world.create("alice", { recoveryKit });
+  const bob = await world.create("bob");
+  await exchange(alice, bob);
+  await alice.close();
+  world.copyDataDir("alice", "stolen");
+  const running = await world.open("alice");
+  const moved: unknown[] = [];
+  running.on("identityMoved", ({ seq }) => moved.push(seq));
+  const thief = await world.open("stolen");
+  await thief.emergencyRotate();
+  await until(() => moved.length > 0, "the directory refuses the old certificate, and the log there says why");
+  assert.deepEqual(moved, [1]);
+  assert.equal(running.status().identityMoved?.seq, 1);
+  await assert.rejects(running.rotateIdentity(), hasCode("IDENTITY_MOVED"));
+  await running.close();
+
+  const again = await world.open("alice");
+  assert.equal(again.status().identityMoved?.seq, 1, "it is on record");
+  await again.emergencyRotate({ recoveryKit });
+  assert.equal(again.status().identityMoved, undefined);
+  await until(() => again.status().publication === "published", "the owner has published");
+  await again.send(bob.did, "mine again", { waitFor: "deposited" });
+  assert.deepEqual(texts(await take(bob, 1)), ["mine again"]);
 });

@@ -3,10 +3,11 @@
  * the next key. The vault key goes first, so that no new key is ever sealed under the one that may be in other hands. The event is a durable
  * plan; until it is stored nothing has happened but that, and the call is simply made again.
  */
-import { isTalosError, talosError, toHex } from "@talos/core";
+import { isTalosError, talosError, toHex, type SecretBytes } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
 import { readPassword, requireStrongPassword } from "../../password/index.ts";
 import type { PasswordChange } from "../../vault/index.ts";
+import { keyEntry } from "../audit-entries.ts";
 import { headOf, movedError, noteForeignEvents } from "../foreign-events.ts";
 import { readReport, signedSince, slotFacts, type EmergencyFacts, type EmergencyReport } from "./emergency-report.ts";
 import { checkEmergencyRotateOptions, timeOf, type EmergencyRotateOptions } from "./identity-options.ts";
@@ -45,7 +46,7 @@ export async function emergencyRotate(context: AgentContext, options: EmergencyR
     using authority = checked.recoveryKit && (await openAuthority(checked.recoveryKit, context.log, context.crypto));
     if (!(await settleFormerPlan(context, checked, authority))) {
       const cutOff = await findForeign(context, checked, authority);
-      const change = context.vault.replaceVaultKey(context.clock.now(), newPassword);
+      const change = replaceVaultKey(context, authority, newPassword);
       await atStandstill(context, async () =>
         startEmergency(context, checked, { authority, cutOff, change, passwordReplaced: newPassword !== undefined }),
       );
@@ -80,6 +81,26 @@ async function settleFormerPlan(
   if (plan.step === "commit" || abroad?.kind === "same") await runIdentityPlan(context);
   else context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));
   return false;
+}
+
+/**
+ * No vault key is replaced while the file of the next identity key is lost: put back later, it must still open. The recovery key needs it no
+ * more.
+ */
+function replaceVaultKey(context: AgentContext, authority: OpenedAuthority | undefined, newPassword: SecretBytes | undefined): PasswordChange {
+  const { vault, commits, clock } = context;
+  try {
+    return vault.replaceVaultKey(clock.now(), newPassword);
+  } catch (error) {
+    const next = vault.read((tx) => tx.inventory.live("identity", "next"));
+    const isLost = isTalosError(error) && error.code.startsWith("KEY_FILE_") && error.details["keyId"] === next?.keyId;
+    if (!isLost || next === undefined || authority === undefined) throw error;
+    commits.evenSuperseded((tx) => {
+      tx.inventory.setState(next.keyId, "ended", clock.now());
+      tx.audit.append(keyEntry("key-ended", next, clock.now()));
+    });
+    return vault.replaceVaultKey(clock.now(), newPassword);
+  }
 }
 
 type CutOffEvents = EmergencyFacts["cutOffEvents"];

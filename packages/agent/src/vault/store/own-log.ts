@@ -28,6 +28,12 @@ export class OwnLogReader {
     return row && { seq: number(row, "seq"), hash: bytes(row, "hash") };
   }
 
+  /** The last event, as it travels. */
+  newest(): Uint8Array | undefined {
+    const row = this.store.get("SELECT wire FROM own_events ORDER BY seq DESC LIMIT 1");
+    return row && bytes(row, "wire");
+  }
+
   /** The newest instance certificate that was made here. */
   certificate(): Uint8Array | undefined {
     const row = this.store.get("SELECT wire FROM own_certificate WHERE id = 1");
