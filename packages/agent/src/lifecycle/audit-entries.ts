@@ -15,7 +15,7 @@ export function keyEntry(
 }
 
 /** Many one-time prekeys make one entry. */
-export function oneTimePrekeysEntry(kind: KeyKindOfEntry, count: number, at: number): NewAuditEntry {
+function oneTimePrekeysEntry(kind: KeyKindOfEntry, count: number, at: number): NewAuditEntry {
   return { kind, at, details: { of: "one-time-prekey", count } };
 }
 

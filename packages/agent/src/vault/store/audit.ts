@@ -24,7 +24,7 @@ import { checkTime } from "../times.ts";
 import { bytes, number } from "./columns.ts";
 import type { SqlRow, Store } from "./store.ts";
 
-export type { AuditDetails, AuditEntry, AuditKind, NewAuditEntry } from "@talos/core";
+export type { AuditDetails, AuditEntry, NewAuditEntry } from "@talos/core";
 
 export interface AuditPage {
   /** Entries of a higher order. Default: from the first. */
