@@ -22,12 +22,12 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "successor.ts": ["verify-log.test.ts", "convergence.test.ts"],
       "verify-log.ts": ["convergence.test.ts"],
     },
-    otherwise: [],
+    otherwise: ["events.test.ts"],
   },
   rotation: {
     folder: "packages/core/src/rotation",
     tests: {},
-    otherwise: [],
+    otherwise: ["due.test.ts"],
   },
   vault: {
     folder: "packages/agent/src/vault",
