@@ -10,9 +10,11 @@ export interface InventoryPlace {
   /** Of the instance that acts; absent in one that only looks. */
   readonly certificate?: { readonly from: number; readonly to: number };
   readonly home: string | undefined;
+  /** When the event was made by which the identity key came into force: the key itself is older. */
+  readonly identitySince: number;
 }
 
-export function rotationInventory(tx: ReadTransaction, { certificate, home }: InventoryPlace): RotationInventory {
+export function rotationInventory(tx: ReadTransaction, { certificate, home, identitySince }: InventoryPlace): RotationInventory {
   const signedPrekey = tx.inventory.live("signed-prekey");
   const identity = tx.inventory.live("identity");
   const stock = storedStock(tx, home);
@@ -20,7 +22,7 @@ export function rotationInventory(tx: ReadTransaction, { certificate, home }: In
   return {
     certificate,
     signedPrekey: signedPrekey && dated(signedPrekey),
-    identity: identity && dated(identity),
+    identity: identity && { from: identitySince, dueAt: identity.dueAt },
     oneTimePrekeys: live.map(dated),
     // Nobody counts elsewhere: what is here and not used counts.
     stock: stock ?? { count: live.length, at: newestOf(live) },

@@ -185,8 +185,9 @@ export class Maintenance {
   }
 
   #inventory(tx: ReadTransaction): ReturnType<typeof rotationInventory> {
-    const { instance, home } = this.#parts.context;
-    return rotationInventory(tx, { certificate: instance.certificate, home });
+    const { instance, home, log } = this.#parts.context;
+    const identitySince = log.states.at(-1)?.time ?? 0;
+    return rotationInventory(tx, { certificate: instance.certificate, home, identitySince });
   }
 
   #due(kinds: readonly TaskKind[]): readonly Task[] {
