@@ -16,6 +16,7 @@ import {
   secondsOption,
   type Dispatch,
 } from "./grammar/parts.ts";
+import { addPeerCommands } from "./grammar/peers.ts";
 import { addKitCommands } from "./grammar/recovery-kit.ts";
 import { addRotationCommands } from "./grammar/rotation.ts";
 
@@ -85,28 +86,7 @@ export function buildProgram(dispatch: Dispatch): Command {
       await dispatch(receive, choices);
     });
 
-  const peers = group(program, "peers", "the agents that this agent knows");
-  common(peers.command("list").description("all known agents")).action(async (choices: CommonChoices) => {
-    const { listPeers } = await import("./verbs/peers.ts");
-    await dispatch(listPeers, choices);
-  });
-  common(peers.command("show").argument("<peer>", "agent id, address or name").description("what is known of one agent")).action(
-    async (peer: string, choices: CommonChoices) => {
-      const { showPeer } = await import("./verbs/peers.ts");
-      await dispatch(showPeer, { ...choices, peer });
-    },
-  );
-  common(
-    peers
-      .command("add")
-      .argument("<peer>", "did:talos:z...[@host[:port]]")
-      .description("fetch and remember an agent before the first message"),
-  )
-    .option("--name <name>", "name for people, known only here")
-    .action(async (peer: string, choices: CommonChoices) => {
-      const { addPeer } = await import("./verbs/peers.ts");
-      await dispatch(addPeer, { ...choices, peer });
-    });
+  addPeerCommands(program, dispatch);
 
   common(
     program

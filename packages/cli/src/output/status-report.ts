@@ -11,17 +11,47 @@ export function statusLines(status: AgentStatus, heading: (text: string) => stri
   return [
     heading(`${printable(status.name)}  ${status.did}`),
     `directory ${status.directory ?? "none"} (${status.publication})   generation ${status.generation}${status.superseded ? "   SUPERSEDED: a newer copy of this agent runs elsewhere" : ""}`,
+    ...alarms(status),
     "",
     ...keyTable(status),
     "",
-    `one-time prekeys  ${status.oneTimePrekeys.live} of ${status.oneTimePrekeys.target}`,
+    `one-time prekeys  ${stockText(status)}`,
     `sessions          ${status.sessions.length}`,
     `outbox            ${outboxCounts(status)}`,
     `inbox             ${status.inbox.offered} not yet acknowledged`,
     `recovery kit      ${recoveryText(status.recovery)}`,
     ...outboxRows(status),
+    ...notificationRows(status),
     ...remarks(status),
   ];
+}
+
+/** What somebody has to decide. */
+function alarms({ revoked, identityMoved }: AgentStatus): string[] {
+  return [
+    ...(revoked === true ? ["REVOKED: this identity has ended; the agent acts no more"] : []),
+    ...(identityMoved === undefined
+      ? []
+      : [
+          `IDENTITY_MOVED: event ${identityMoved.seq} of the log was not made here (seen ${formatTime(identityMoved.seenAt)}); see talos emergency-rotate`,
+        ]),
+  ];
+}
+
+/** Peers that have not acknowledged an event of this agent's log. */
+function notificationRows({ notifications }: AgentStatus): string[] {
+  const rows = notifications.flatMap(({ seq, pending }) =>
+    pending.map((peer) => [String(seq), peer.state, peer.lastError ?? "-", peer.name ?? "-", peer.peerDid]),
+  );
+  return [
+    ...notifications.map(({ seq, peers, acknowledged }) => `event ${seq}           acknowledged by ${acknowledged} of ${peers} peers`),
+    ...(rows.length === 0 ? [] : ["", ...formatTable(["EVENT", "STATE", "REASON", "NAME", "NOT ACKNOWLEDGED BY"], rows)]),
+  ];
+}
+
+function stockText({ oneTimePrekeys: { live, target, atDirectory } }: AgentStatus): string {
+  const there = atDirectory === undefined ? "" : `; ${atDirectory.count} unclaimed at the directory (${formatTime(atDirectory.at)})`;
+  return `${live} of ${target}${there}`;
 }
 
 function recoveryText({ kit, lastCheckedAt }: AgentStatus["recovery"]): string {
