@@ -1,53 +1,328 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { nodeCrypto, utf8, type IdentityLog } from "@talos/core";
-import { ProtocolAgent } from "@talos/testkit";
+import {
+  assembleCertificate,
+  chainWith,
+  decodeEvent,
+  emptyRoot,
+  nodeCrypto,
+  ownKey,
+  prepareCertificate,
+  verifyLog,
+  type Certificate,
+  type IdentityLog,
+} from "@talos/core";
+import { UserIdentity } from "@talos/testkit";
+import { AgentEvents, type AgentEventName } from "../agent-events.ts";
+import type { Transaction, Vault } from "../vault/index.ts";
 import { makeVault, NOW, temporaryFolder } from "../vault/vault-fixture.test.ts";
+import { LiveSessions } from "./live-sessions.ts";
 import { PeerBook } from "./peer-book.ts";
 
-/** As a log will be once it has a second event. */
-function grown(log: IdentityLog): IdentityLog {
-  const head = { seq: 1, hash: nodeCrypto.sha256(utf8("second event")) };
-  const states = log.states.flatMap((state) => [state, { ...state, head }]);
-  return { ...log, events: [...log.events, utf8("second event")], states, head };
+const DAY = 86_400_000;
+
+/** A book over a vault of its own, and what it tells. */
+class TestBook implements Disposable {
+  readonly vault: Vault;
+  readonly book: PeerBook;
+  readonly told: [AgentEventName, object][] = [];
+  readonly moved: string[] = [];
+  readonly #folder: Disposable;
+  readonly #sessions = new LiveSessions();
+
+  private constructor(vault: Vault, folder: Disposable) {
+    this.vault = vault;
+    this.#folder = folder;
+    const events = new AgentEvents();
+    for (const name of ["peerRotated", "peerRevoked", "peerForked"] as const) {
+      events.on(name, (payload) => this.told.push([name, payload]));
+    }
+    this.book = new PeerBook({ crypto: nodeCrypto, sessions: this.#sessions, events });
+    this.book.onMove(() => this.moved.push("moved"));
+  }
+
+  static async open(): Promise<TestBook> {
+    const folder = temporaryFolder();
+    return new TestBook((await makeVault(folder.dataDir)).vault, folder);
+  }
+
+  do<T>(work: (tx: Transaction) => T): T {
+    try {
+      const result = this.vault.transaction((tx) => {
+        const value = work(tx);
+        this.#sessions.beforeCommit(tx);
+        return value;
+      });
+      this.#sessions.committed();
+      this.book.committed();
+      return result;
+    } catch (error) {
+      this.book.rolledBack();
+      throw error;
+    }
+  }
+
+  /** Hears events of that identity, as from its directory. */
+  hear(log: IdentityLog, events: readonly Uint8Array[], now: number, certificate?: Certificate): ReturnType<PeerBook["learn"]> {
+    return this.do((tx) => {
+      const known = this.book.get(tx, log.agentId);
+      const chain = chainWith(known?.log, events, nodeCrypto);
+      const verdict = verifyLog(known?.log, chain, now, nodeCrypto, log.agentId);
+      return this.book.learn(tx, { log: verdict.log, chain, certificate }, now);
+    });
+  }
+
+  trust(log: IdentityLog): string | undefined {
+    return this.do((tx) => tx.peers.get(log.agentId)?.trust);
+  }
+
+  verify(log: IdentityLog): void {
+    this.do((tx) => this.book.update(tx, log.agentId, { trust: "verified", trustSince: NOW }));
+  }
+
+  [Symbol.dispose](): void {
+    this.vault.close();
+    this.#folder[Symbol.dispose]();
+  }
 }
 
-test("a log that is shorter than the known one takes nothing back, whatever comes with it", async () => {
-  using folder = temporaryFolder();
-  const { vault } = await makeVault(folder.dataDir);
-  try {
-    const bob = new ProtocolAgent({ crypto: nodeCrypto, now: NOW });
-    const long = grown(bob.log);
-    const { certificate } = bob.open(1);
-    const book = new PeerBook(nodeCrypto);
-    vault.transaction((tx) => {
-      book.learn(tx, { log: long }, NOW);
-      for (const facts of [{ log: bob.log }, { log: bob.log, certificate, directory: "http://127.0.0.1:1" }]) {
-        assert.equal(book.learn(tx, facts, NOW + 1).log, long);
-      }
-      assert.equal(book.get(tx, bob.id)?.peer.directory, "http://127.0.0.1:1", "the rest is taken over");
-      assert.deepEqual(tx.peers.get(bob.id)?.head, long.head);
-      assert.equal(tx.peers.events(bob.id).length, 2);
-      assert.equal(book.learn(tx, { log: bob.log }, NOW + 2).peer.certificateSeenAt, NOW + 1, "nothing new");
+function certify(user: UserIdentity, generation: number, from: number): Certificate {
+  const { log } = user;
+  const prepared = prepareCertificate({
+    agentId: log.agentId,
+    head: log.head,
+    generation,
+    instanceKey: ownKey("instance", 1, nodeCrypto.generateSigningKey().publicKey),
+    directories: [],
+    auditHead: { size: 0, root: emptyRoot(nodeCrypto) },
+    from,
+    to: from + DAY,
+  });
+  return assembleCertificate(log, prepared.body, user.sign(prepared), nodeCrypto);
+}
+
+test("what was known is not taken back by a look that was older", async () => {
+  using world = await TestBook.open();
+  const bob = UserIdentity.begin(NOW, false);
+  const short = bob.log;
+  world.hear(bob.log, bob.log.events, NOW);
+  const rotation = bob.rotate({ time: NOW });
+  const long = world.hear(bob.log, [rotation], NOW + 1);
+  const after = world.do((tx) => world.book.learn(tx, { log: short, directory: "http://127.0.0.1:1" }, NOW + 2));
+  assert.equal(after.log, long.log);
+  assert.equal(after.peer.directory, "http://127.0.0.1:1", "the rest is taken over");
+  assert.deepEqual(
+    world.do((tx) => tx.peers.get(bob.log.agentId)?.head),
+    bob.log.head,
+  );
+});
+
+test("a planned rotation keeps a trust and says so; each event has the time at which it was first seen, also after a restart", async () => {
+  using world = await TestBook.open();
+  const bob = UserIdentity.begin(NOW, false);
+  world.hear(bob.log, bob.log.events, NOW);
+  world.verify(bob.log);
+  const known = world.hear(bob.log, [bob.rotate({ time: NOW })], NOW + 5);
+  assert.deepEqual([known.seenAt(0), known.seenAt(1)], [NOW, NOW + 5]);
+  assert.equal(world.trust(bob.log), "verified");
+  const [[name, payload] = [], ...rest] = world.told;
+  assert.deepEqual([name, rest.length, world.moved.length], ["peerRotated", 0, 1]);
+  assert.deepEqual(
+    { ...payload, peerDid: "", hash: "", identityKey: "" },
+    {
+      peerDid: "",
+      hash: "",
+      identityKey: "",
+      seq: 1,
+      authority: "online",
+      reason: "planned",
+      trust: "kept",
+      sessionsDropped: false,
+      cutOffEvents: 0,
+    },
+  );
+  const again = new PeerBook({ crypto: nodeCrypto, sessions: new LiveSessions(), events: new AgentEvents() });
+  const loaded = world.vault.read((tx) => again.get(tx, bob.log.agentId));
+  assert.deepEqual([loaded?.seenAt(0), loaded?.seenAt(1)], [NOW, NOW + 5]);
+});
+
+test("anything but a planned rotation drops a trust, and says so", async () => {
+  for (const reason of ["lost", "compromise"] as const) {
+    using world = await TestBook.open();
+    const bob = UserIdentity.begin(NOW, true);
+    world.hear(bob.log, bob.log.events, NOW);
+    world.verify(bob.log);
+    world.hear(bob.log, [bob.rotate({ time: NOW, reason })], NOW + 1);
+    assert.equal(world.trust(bob.log), "unverified", reason);
+    assert.deepEqual(
+      world.told.map(([name, payload]) => [name, (payload as { trust: string }).trust]),
+      [["peerRotated", "dropped"]],
+    );
+  }
+  using world = await TestBook.open();
+  const bob = UserIdentity.begin(NOW, true);
+  world.hear(bob.log, bob.log.events, NOW);
+  world.verify(bob.log);
+  world.hear(bob.log, [bob.rotate({ time: NOW, authority: "recovery" })], NOW + 1);
+  assert.equal(world.trust(bob.log), "unverified", "by the kit");
+  world.hear(bob.log, [bob.revoke({ time: NOW })], NOW + 2);
+  assert.deepEqual(
+    world.told.map(([name, payload]) => [name, (payload as { trust: string }).trust]),
+    [
+      ["peerRotated", "dropped"],
+      ["peerRevoked", "none"],
+    ],
+  );
+});
+
+test("failure 28: nobody goes back behind a head once seen but by a recovery event; a fork is kept, told once, and stops handshakes", async () => {
+  using world = await TestBook.open();
+  const owner = UserIdentity.begin(NOW, true);
+  const thief = owner.stolen();
+  const other = owner.stolen();
+  world.hear(owner.log, owner.log.events, NOW);
+  world.verify(owner.log);
+  const seenFirst = thief.rotate({ time: NOW });
+  const contender = other.rotate({ time: NOW + 1 });
+  world.hear(owner.log, [seenFirst], NOW + 1);
+
+  for (const at of [2, 3]) {
+    const known = world.hear(owner.log, [contender], NOW + at);
+    assert.deepEqual(known.log.head, thief.log.head, "the one that was seen first stands");
+    assert.equal(known.peer.forkedAt, NOW + 2);
+  }
+  assert.deepEqual(
+    world.do((tx) => tx.peers.conflicts(owner.log.agentId)),
+    [{ agentId: owner.log.agentId, kind: "log-fork", first: seenFirst, second: contender, seenAt: NOW + 2 }],
+  );
+  assert.deepEqual(
+    world.told.map(([name]) => name),
+    ["peerRotated", "peerForked"],
+  );
+  assert.equal(world.trust(owner.log), "unverified");
+
+  // An operator decides for what he has: the same contender is no news any more.
+  world.do((tx) => world.book.update(tx, owner.log.agentId, { forkedAt: undefined }));
+  assert.equal(world.hear(owner.log, [contender], NOW + 4).peer.forkedAt, undefined);
+  const third = owner.stolen().rotate({ time: NOW + 2 });
+  assert.equal(world.hear(owner.log, [third], NOW + 5).peer.forkedAt, NOW + 5, "another one is");
+
+  const recovery = owner.rotate({ time: NOW, authority: "recovery", after: 0 });
+  const known = world.hear(owner.log, [recovery], NOW + 6);
+  assert.deepEqual([known.log.head, known.peer.forkedAt], [owner.log.head, undefined]);
+  assert.deepEqual(
+    world.do((tx) => tx.cutOff.list(owner.log.agentId)),
+    [{ hash: decodeEvent(seenFirst, nodeCrypto).hash, agentId: owner.log.agentId, seq: 1, wire: seenFirst, seenAt: NOW + 6 }],
+  );
+  const { log } = world.hear(owner.log, [contender], NOW + 7);
+  assert.deepEqual(log.head, owner.log.head, "what a recovery event has cut off contends no more");
+  assert.deepEqual(
+    world.do((tx) => tx.peers.conflicts(owner.log.agentId).map(({ kind }) => kind)),
+    ["log-fork", "log-fork", "cut-off-branch"],
+  );
+  assert.deepEqual(
+    world.told.map(([name]) => name),
+    ["peerRotated", "peerForked", "peerForked", "peerRotated"],
+  );
+  const last = world.told.at(-1)?.[1];
+  assert.deepEqual(
+    { ...last, peerDid: "", hash: "", identityKey: "" },
+    {
+      peerDid: "",
+      hash: "",
+      identityKey: "",
+      seq: 1,
+      authority: "recovery",
+      reason: "planned",
+      trust: "none",
+      sessionsDropped: true,
+      cutOffEvents: 1,
+    },
+  );
+});
+
+test("certificates of a head that was voided or fell away are forgotten, and none of them counts again", async () => {
+  for (const way of ["compromise", "recovery"] as const) {
+    using world = await TestBook.open();
+    const bob = UserIdentity.begin(NOW, true);
+    world.hear(bob.log, bob.log.events, NOW);
+    const thief = bob.stolen();
+    const rotation = thief.rotate({ time: NOW });
+    world.hear(bob.log, [rotation], NOW);
+    const stolen = certify(thief, 9, NOW);
+    assert.equal(world.hear(bob.log, [rotation], NOW + 1, stolen).certificate, stolen);
+    const event =
+      way === "compromise" ? thief.rotate({ time: NOW, reason: "compromise" }) : bob.rotate({ time: NOW, authority: "recovery", after: 0 });
+    const user = way === "compromise" ? thief : bob;
+    const known = world.hear(bob.log, [event], NOW + 2);
+    assert.deepEqual([known.certificate, known.peer.highest], [undefined, undefined]);
+    world.do((tx) => {
+      assert.deepEqual(tx.peers.certificates(bob.log.agentId), []);
+      assert.equal(world.book.findCertificate(tx, known.log, stolen.hash), undefined, "nor from memory");
+      // Somebody brings it once more.
+      assert.equal(world.book.learn(tx, { log: known.log, certificate: stolen }, NOW + 3).certificate, undefined);
     });
-  } finally {
-    vault.close();
+    const fresh = certify(user, 1, NOW + 3);
+    assert.equal(world.hear(bob.log, [event], NOW + 4, fresh).certificate, fresh, "the lower generation of the later event");
   }
 });
 
-test("a longer log is taken over", async () => {
-  using folder = temporaryFolder();
-  const { vault } = await makeVault(folder.dataDir);
-  try {
-    const bob = new ProtocolAgent({ crypto: nodeCrypto, now: NOW });
-    const book = new PeerBook(nodeCrypto);
-    vault.transaction((tx) => {
-      book.learn(tx, { log: bob.log }, NOW);
-      const long = grown(bob.log);
-      assert.equal(book.learn(tx, { log: long }, NOW).log, long);
-      assert.equal(tx.peers.events(bob.id).length, 2);
-    });
-  } finally {
-    vault.close();
-  }
+test("an owner is told once for a head; of a peer that is new nothing has to be told", async () => {
+  using world = await TestBook.open();
+  const bob = UserIdentity.begin(NOW, true);
+  const thief = bob.stolen();
+  const first = thief.rotate({ time: NOW });
+  world.hear(bob.log, bob.log.events, NOW);
+  const untold = (): number => world.do((tx) => tx.peers.untold().length);
+  assert.equal(untold(), 0);
+  world.hear(bob.log, [first], NOW);
+  assert.equal(untold(), 1);
+  world.do((tx) => world.book.update(tx, bob.log.agentId, { toldSeq: 1 }));
+  assert.equal(untold(), 0);
+  world.hear(bob.log, [bob.rotate({ time: NOW, authority: "recovery", after: 0 })], NOW);
+  assert.equal(untold(), 1, "another event with the same number");
+
+  const carol = UserIdentity.begin(NOW, false);
+  carol.rotate({ time: NOW });
+  world.hear(carol.log, carol.log.events, NOW);
+  assert.equal(untold(), 1);
+});
+
+test("what fails to commit is not told, and not remembered", async () => {
+  using world = await TestBook.open();
+  const bob = UserIdentity.begin(NOW, false);
+  world.hear(bob.log, bob.log.events, NOW);
+  const rotation = bob.rotate({ time: NOW });
+  assert.throws(() =>
+    world.do((tx) => {
+      world.book.learn(tx, { log: bob.log, chain: [...bob.log.events.slice(0, 1), rotation] }, NOW);
+      throw new Error("the disk is full");
+    }),
+  );
+  assert.deepEqual(world.told, []);
+  assert.equal(
+    world.do((tx) => world.book.get(tx, bob.log.agentId)?.log.head.seq),
+    0,
+  );
+});
+
+test("a peer that was forgotten is met anew, with either history; evidence against it stays", async () => {
+  using world = await TestBook.open();
+  const owner = UserIdentity.begin(NOW, false);
+  const thief = owner.stolen();
+  world.hear(owner.log, owner.log.events, NOW);
+  const [mine, theirs] = [owner.rotate({ time: NOW }), thief.rotate({ time: NOW + 1 })];
+  world.hear(owner.log, [theirs], NOW);
+  world.hear(owner.log, [mine], NOW);
+  world.do((tx) => world.book.forget(tx, owner.log.agentId));
+  assert.equal(
+    world.do((tx) => world.book.get(tx, owner.log.agentId)),
+    undefined,
+  );
+  const known = world.hear(owner.log, owner.log.events, NOW + 1);
+  assert.deepEqual([known.log.head, known.peer.forkedAt], [owner.log.head, undefined]);
+  assert.equal(
+    world.do((tx) => tx.peers.conflicts(owner.log.agentId).length),
+    1,
+  );
 });
