@@ -10,6 +10,8 @@ import { readOpenPlan, inTurn, runIdentityPlan } from "./identity-plan/run-plan.
 const LOOK_MILLISECONDS = 6 * 3_600_000;
 /** After a failure: of the directory, which others notice too. */
 const LOOK_AGAIN_MILLISECONDS = 600_000;
+/** Between two looks, however often somebody gives reason for one. */
+const DOUBT_MILLISECONDS = 2_000;
 
 export class IdentityCare {
   readonly #context: AgentContext;
@@ -48,7 +50,9 @@ export class IdentityCare {
     const { signal } = standing;
     while (!signal.aborted) {
       const pause = await this.#step();
-      if (pause > 0) await ownLogDoubt.wait(clock, pause, signal);
+      // Anybody can name a head of this agent that does not exist, and must not make it ask without end.
+      await clock.sleep(Math.min(pause, DOUBT_MILLISECONDS), signal);
+      if (pause > DOUBT_MILLISECONDS) await ownLogDoubt.wait(clock, pause - DOUBT_MILLISECONDS, signal);
     }
   }
 

@@ -644,3 +644,41 @@ function failAtCommit(database: DatabaseSync): void {
 function touchKeyNumber({ store }: VaultParts): void {
   store.run("UPDATE vault SET vault_key_number = vault_key_number");
 }
+
+test("failure 51: a new vault key under a new password needs neither the old one nor the slot that opened the vault", async () => {
+  using folder = temporaryFolder();
+  const vault = await fullVault(folder.dataDir);
+  vault.addSlot(keyMaterial(), "in the safe", NOW);
+  const before = contentOf(vault);
+  const next = (): SecretBytes => password("the next one").secret;
+  const { slot, toAddAgain } = vault.replaceVaultKey(NOW + 9, next());
+  assert.deepEqual([slot.number, slot.kind, slot.vaultKeyNumber, slot.opened], [1, "password", 2, true]);
+  assert.deepEqual(
+    toAddAgain.map(({ number }) => number),
+    [2],
+  );
+  assert.deepEqual(contentOf(vault), before);
+  assert.deepEqual(
+    vault
+      .read((tx) => tx.audit.list())
+      .slice(-2)
+      .map(({ kind }) => kind),
+    ["password-changed", "vault-key-replaced"],
+  );
+  assert.throws(() => vault.replaceVaultKey(NOW + 10, next()), hasCode("SLOT_EXISTS"), "whoever knew a password knows it still");
+  assert.throws(() => vault.replaceVaultKey(NOW + 10, SecretBytes.from(new Uint8Array())), hasCode("PASSWORD_REQUIRED"));
+  vault.close();
+  await assert.rejects(reopen(folder.dataDir), hasCode("WRONG_PASSWORD"));
+  (await reopen(folder.dataDir, "the next one")).close();
+});
+
+test("a new password makes a way in also where the one that opened the vault was removed since", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  vault.addSlot(keyMaterial(), "in the safe", NOW);
+  vault.removeSlot(1, NOW);
+  assert.throws(() => vault.replaceVaultKey(NOW), hasCode("SLOT_NOT_FOUND"));
+  vault.replaceVaultKey(NOW, password("the next one").secret);
+  vault.close();
+  (await reopen(folder.dataDir, "the next one")).close();
+});

@@ -664,3 +664,26 @@ test("a newer format is refused with its name", async () => {
   vault.close();
   await assert.rejects(reopen(folder.dataDir), hasCode("UNSUPPORTED_VERSION"));
 });
+
+test("an opening may take a higher generation, in the commit that is made for it, and none that is not higher", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  const { generation } = vault;
+  assert.throws(
+    () =>
+      vault.transactionAt(generation + 5, () => {
+        throw new RangeError("changed my mind");
+      }),
+    RangeError,
+  );
+  assert.equal(vault.generation, generation);
+  vault.transactionAt(generation + 5, (tx) => tx.settings.set("taken", "yes"));
+  assert.equal(vault.generation, generation + 5);
+  vault.transaction((tx) => tx.settings.set("taken", "still"));
+  for (const not of [generation + 5, generation, Number.MAX_SAFE_INTEGER + 1, 1.5]) {
+    assert.throws(() => vault.transactionAt(not, () => undefined), hasCode("INTERNAL"), `${not}`);
+  }
+  vault.close();
+  using again = await reopen(folder.dataDir);
+  assert.equal(again.generation, generation + 6);
+});

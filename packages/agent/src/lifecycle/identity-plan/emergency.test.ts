@@ -2,7 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import type { TalosClient } from "../../talos-client.ts";
+import { inspectIn, type TalosClient } from "../../talos-client.ts";
 import { AgentWorld, hasCode, take, TEST_PASSWORD, until } from "@talos/testkit";
 
 const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
@@ -191,4 +191,59 @@ test("an event in its log that the agent did not make: kept, told, and nothing i
   await until(() => again.status().publication === "published", "the owner has published");
   await again.send(bob.did, "mine again", { waitFor: "deposited" });
   assert.deepEqual(texts(await take(bob, 1)), ["mine again"]);
+});
+
+test("the report says what was signed since, what is dangerous now, what is left to do, and how far the five steps are", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await exchange(alice, bob);
+  await alice.sign("releases", new Uint8Array([1]));
+  await new Promise((resolve) => setTimeout(resolve, 5));
+  const suspectedSince = Date.now();
+  await alice.sign("releases", new Uint8Array([2]));
+  const { report } = await alice.emergencyRotate({ reason: "somebody signed in my name", suspectedSince });
+  assert.equal(report.reason, "somebody signed in my name");
+  assert.equal(report.signed["signature-made"], 1, "only what came after");
+  assert.equal(report.suspectedSince, suspectedSince);
+  assert.ok((report.suspectFrom ?? 0) > 0);
+  assert.ok(
+    report.byHand.some((text) => text.includes("password")),
+    "the password is still the one that may be known",
+  );
+  assert.ok(
+    report.byHand.some((text) => text.includes("recovery-kit")),
+    "there was none",
+  );
+  assert.ok(report.dangerous.length >= 2);
+  await until(() => alice.lastEmergencyReport()?.steps.notify.state === "done", "every peer has acknowledged");
+  const { steps, peers } = alice.lastEmergencyReport() ?? report;
+  assert.deepEqual([steps.detect.state, steps.rotate.state, steps.revoke.state, steps.audit.state], ["done", "done", "done", "open"]);
+  assert.deepEqual(
+    peers.map(({ did, state }) => [did, state]),
+    [[bob.did, "acknowledged"]],
+  );
+  const inspection = await inspectIn(world.environment, { dataDir: alice.dataDir });
+  assert.equal(inspection.lastEmergencyReport()?.seq, 1, "readable beside the agent, without a password");
+  inspection.close();
+});
+
+test("bad options of an emergency change nothing", async () => {
+  await using world = await AgentWorld.start();
+  const recoveryKit = kitOf(world);
+  const alice = await world.create("alice", { recoveryKit });
+  const { identityKey } = alice;
+  const bad = (options: object): Promise<unknown> => alice.emergencyRotate(options);
+  await assert.rejects(bad({ revokeold: true }), hasCode("UNKNOWN_OPTION"));
+  for (const options of [
+    { reason: "" },
+    { suspectedSince: "yesterday" },
+    { recoveryKit: { path: "x" } },
+    { recoveryKit: { ...recoveryKit, more: 1 } },
+  ]) {
+    await assert.rejects(bad(options), hasCode("INVALID_ARGUMENT"), JSON.stringify(options));
+  }
+  await assert.rejects(bad({ recoveryKit: { ...recoveryKit, password: "not this one at all" } }), hasCode("RECOVERY_KIT_WRONG_PASSWORD"));
+  await assert.rejects(bad({ newPassword: TEST_PASSWORD }), hasCode("SLOT_EXISTS"), "the thief may know it");
+  assert.equal(alice.identityKey, identityKey);
 });

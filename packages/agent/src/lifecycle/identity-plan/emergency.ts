@@ -87,7 +87,11 @@ async function settleFormerPlan(
  * No vault key is replaced while the file of the next identity key is lost: put back later, it must still open. The recovery key needs it no
  * more.
  */
-function replaceVaultKey(context: AgentContext, authority: OpenedAuthority | undefined, newPassword: SecretBytes | undefined): PasswordChange {
+function replaceVaultKey(
+  context: AgentContext,
+  authority: OpenedAuthority | undefined,
+  newPassword: SecretBytes | undefined,
+): PasswordChange {
   const { vault, commits, clock } = context;
   try {
     return vault.replaceVaultKey(clock.now(), newPassword);

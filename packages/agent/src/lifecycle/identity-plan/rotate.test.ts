@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { AgentWorld, take, until } from "@talos/testkit";
+import { AgentWorld, hasCode, take, TEST_PASSWORD, until } from "@talos/testkit";
+import { createIn } from "../../talos-client.ts";
 
 test("a planned rotation: new keys in force, agent id and sessions stay, the old private key is gone", async () => {
   await using world = await AgentWorld.start();
@@ -50,4 +51,55 @@ test("a planned rotation: new keys in force, agent id and sessions stay, the old
     (await take(bob, 1)).map((message) => message.text()),
     ["after a restart"],
   );
+});
+
+test("two calls at once are one rotation, and the next call is another", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const [first, second] = await Promise.all([alice.rotateIdentity(), alice.rotateIdentity()]);
+  assert.deepEqual([first.seq, second.seq], [1, 1]);
+  assert.equal((await alice.rotateIdentity({ migrationDays: 0 })).seq, 2);
+});
+
+test("without a directory a rotation is made only on request, and published when there is one", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await createIn(world.environment, "alice", { dataDir: world.dataDir("alice"), password: TEST_PASSWORD });
+  await assert.rejects(alice.rotateIdentity(), hasCode("DIRECTORY_NOT_CONFIGURED"));
+  const { seq, identityKey } = await alice.rotateIdentity({ offline: true });
+  assert.equal(seq, 1);
+  await alice.close();
+  const online = await world.open("alice", { directory: world.url });
+  assert.equal(online.identityKey, identityKey);
+  await until(() => online.status().publication === "published", "log, certificate and batch");
+  assert.equal((await online.rotateIdentity()).seq, 2);
+});
+
+test("while the directory is away nothing is begun", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const { identityKey } = alice;
+  await world.stopDirectory();
+  await assert.rejects(alice.rotateIdentity(), hasCode("DIRECTORY_UNREACHABLE"));
+  assert.equal(alice.identityKey, identityKey);
+  assert.equal(
+    alice.status().plans.some(({ kind }) => kind === "rotate"),
+    false,
+  );
+  assert.equal(
+    alice.status().keys.some(({ state }) => state === "staged"),
+    false,
+  );
+  await world.startDirectory();
+  assert.equal((await alice.rotateIdentity()).seq, 1);
+});
+
+test("bad options change nothing", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bad = (options: object): Promise<unknown> => alice.rotateIdentity(options);
+  await assert.rejects(bad({ migrationDay: 7 }), hasCode("UNKNOWN_OPTION"));
+  for (const options of [{ migrationDays: 31 }, { migrationDays: -1 }, { migrationDays: "7" }, { notifyPeers: "no" }, { offline: 1 }]) {
+    await assert.rejects(bad(options), hasCode("INVALID_ARGUMENT"), JSON.stringify(options));
+  }
+  assert.equal((await alice.rotateIdentity({ migrationDays: 30 })).seq, 1);
 });

@@ -4,7 +4,7 @@
  */
 import { agentIdToDid, decodeEvent, sameHead, talosError, toHex, type LogHead } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
-import type { ReadTransaction } from "../../vault/index.ts";
+import type { ReadTransaction, Vault } from "../../vault/index.ts";
 import { movedError, noteForeignEvents, requireUnmoved } from "../foreign-events.ts";
 import { checkRotateIdentityOptions, migrationSecondsOf, type RotateIdentityOptions } from "./identity-options.ts";
 import { makeRotation } from "./make-event.ts";
@@ -33,8 +33,19 @@ export interface RotationResult {
  */
 export async function rotateIdentity(context: AgentContext, options: RotateIdentityOptions = {}): Promise<RotationResult> {
   const { notifyPeers = true, offline = false, ...rest } = checkRotateIdentityOptions(options);
-  return await plannedRotation(context, { migrationSeconds: migrationSecondsOf(rest), notifyPeers, offline });
+  const before = running.get(context.vault);
+  // Whoever asks while one is under way gets that one: nobody means to rotate twice in a moment.
+  if (before !== undefined) return await before;
+  const own = plannedRotation(context, { migrationSeconds: migrationSecondsOf(rest), notifyPeers, offline });
+  running.set(context.vault, own);
+  try {
+    return await own;
+  } finally {
+    running.delete(context.vault);
+  }
 }
+
+const running: WeakMap<Vault, Promise<RotationResult>> = new WeakMap();
 
 export interface PlannedRotationInput {
   readonly migrationSeconds: number;
