@@ -20,7 +20,7 @@ export const ROOMS: Readonly<Record<string, Room>> = {
       "log.ts": ["verify-log.test.ts"],
       "signed-event.ts": ["events.test.ts", "successor.test.ts", "verify-log.test.ts"],
       "successor.ts": ["verify-log.test.ts", "convergence.test.ts"],
-      "verify-log.ts": ["convergence.test.ts"],
+      "verify-log.ts": ["convergence.test.ts", "successor.test.ts"],
     },
     otherwise: ["events.test.ts"],
   },

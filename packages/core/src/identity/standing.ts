@@ -22,9 +22,9 @@ export function migrationEndsAt({ time, migrationSeconds = 0 }: Pick<LogState, "
 
 /** What is made at that head counts how? Throws HEAD_UNKNOWN for a head that the log does not have, also one that was cut off. */
 export function standingOf(log: IdentityLog, head: LogHead, { seenAt, now }: VerifierMemory): HeadStanding {
-  const { head: found } = logAt(log, head);
-  const later = log.states.slice(found.seq + 1);
-  if (log.states[found.seq]?.event === "revocation" || later.some(endsSessions)) return "void";
+  const { event } = logAt(log, head);
+  const later = log.states.slice(head.seq + 1);
+  if (event === "revocation" || later.some(endsSessions)) return "void";
   if (later.length === 0) return "current";
   const isOver = later.some((state) => state.reason !== "planned" || now >= migrationEndsAt(state, seenAt(state.head.seq)));
   return isOver ? "ended" : "migrating";

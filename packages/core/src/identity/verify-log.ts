@@ -109,7 +109,6 @@ function startLog(wire: Uint8Array, crypto: LogCrypto): IdentityLog {
 
 /** The log with these events after its head. */
 function extendLog(log: IdentityLog, added: readonly Uint8Array[], crypto: LogCrypto): IdentityLog {
-  if (added.length === 0) return log;
   const events = [...log.events];
   const states = [...log.states];
   const used = new UsedKeys(states, crypto);
@@ -124,9 +123,8 @@ function extendLog(log: IdentityLog, added: readonly Uint8Array[], crypto: LogCr
 function logOf(id: AgentId, events: readonly Uint8Array[], states: readonly LogState[]): IdentityLog {
   const last = states.at(-1) as LogState;
   const { head, event, authority, reason, identityKey, identityProtection, encryptionKey, encryptionProtection, next } = last;
-  const revoked = event === "revocation" && authority !== undefined && reason !== undefined ? { authority, reason } : undefined;
   const installed = { identityKey, identityProtection, encryptionKey, encryptionProtection, next };
-  const log = { ...installed, agentId: id, events, states, head, ...(revoked && { revoked }) };
+  const log = { ...installed, agentId: id, events, states, head, ...(event === "revocation" ? { revoked: { authority, reason } } : {}) };
   return Object.freeze(log) as object as IdentityLog;
 }
 
@@ -159,7 +157,6 @@ export function chainWith(known: IdentityLog | undefined, later: readonly Uint8A
   if (first === undefined) return [...events];
   const from = seqOf(decodeEvent(first, crypto).event);
   if (from > events.length) throw logInvalid("gap");
-  const isKnown =
-    from + later.length <= events.length && sharedLength(states.slice(from), events.slice(from), later, crypto) === later.length;
+  const isKnown = sharedLength(states.slice(from), events.slice(from), later, crypto) === later.length;
   return isKnown ? [...events] : [...events.slice(0, from), ...later];
 }
