@@ -1,9 +1,9 @@
 import assert from "node:assert/strict";
-import { readdirSync } from "node:fs";
+import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import type { AgentEventMap, KeyStatus, TalosClient } from "@talos/agent";
-import { DEFAULT_ROTATION_POLICY, talosError, type BatchReplacement } from "@talos/core";
+import { DEFAULT_ROTATION_POLICY, fromHex, talosError, type BatchReplacement } from "@talos/core";
 import { inspectStore } from "@talos/directory";
 import { AgentWorld, hasCode, intercepting, ManualClock, take, until, type DirectoryHooks } from "@talos/testkit";
 
@@ -71,10 +71,16 @@ test("rotateSignedPrekey replaces it, carries the one-time prekeys on, and what 
   assert.equal(stockAt(world, bob), TARGET);
   // The one that was claimed is replaced by a fresh one.
   assert.equal(idsOf(bob, "live").filter((keyId) => oneTime.includes(keyId)).length, TARGET - 1);
-  assert.deepEqual(done.map(({ kind, keyId }) => [kind, keyId]), [["rotate-signed-prekey", after?.keyId]]);
+  assert.deepEqual(
+    done.map(({ kind, keyId }) => [kind, keyId]),
+    [["rotate-signed-prekey", after?.keyId]],
+  );
 
   await stranger(world, "carol", bob, "to the new one");
-  assert.deepEqual((await take(bob, 2)).map((message) => message.text()), ["to the one before", "to the new one"]);
+  assert.deepEqual(
+    (await take(bob, 2)).map((message) => message.text()),
+    ["to the one before", "to the new one"],
+  );
   assert.deepEqual([idsOf(bob, "retired").length, idsOf(bob, "live").length], [0, TARGET - 1]);
 });
 
@@ -191,7 +197,7 @@ test("a directory that has lost everything gets everything again", async () => {
   await using world = await AgentWorld.start();
   const bob = await world.create("bob");
   await world.stopDirectory();
-  for (const file of readdirSync(world.folder)) if (file.startsWith("directory.db")) (await import("node:fs")).rmSync(join(world.folder, file));
+  for (const file of readdirSync(world.folder)) if (file.startsWith("directory.db")) rmSync(join(world.folder, file));
   await world.startDirectory();
   assert.equal((await bob.rotateSignedPrekey()).published, true);
   assert.equal(stockAt(world, bob), TARGET);
@@ -251,9 +257,9 @@ test("failure 25: what is due is on disk: each rotation comes in its window, who
   const start = clock.now();
   const born: number[] = [];
   const ids = new Set<string>();
-  for (let hour = 0; hour < 100 * 24; hour += 8) {
-    await clock.advance(8 * HOUR);
-    if (hour % 40 === 0) {
+  for (let day = 1; day <= 100; day++) {
+    await clock.advance(DAY);
+    if (day % 9 === 0) {
       await bob.close();
       bob = await world.open("bob");
     }
@@ -265,7 +271,7 @@ test("failure 25: what is due is on disk: each rotation comes in its window, who
   assert.equal(born.length, 4, "at the beginning and three times in 100 days");
   for (const [index, at] of born.entries()) {
     const age = at - (born[index - 1] ?? at);
-    if (index > 0) assert.ok(age >= 28.5 * DAY && age <= 30 * DAY + 8 * HOUR, `${age / DAY} days`);
+    if (index > 0) assert.ok(age >= 28.5 * DAY && age <= 31 * DAY, `${age / DAY} days`);
   }
 });
 
@@ -278,7 +284,12 @@ test("an open agent does it by itself, without being asked", async () => {
     await clock.advance(12 * HOUR);
     await new Promise((resolve) => setTimeout(resolve, 3));
   }
-  await until(() => signedPrekey(bob)?.keyId !== before && bob.status().publication === "published", "rotated and published");
+  const isDone = (): boolean => signedPrekey(bob)?.keyId !== before && bob.status().publication === "published";
+  for (let round = 0; round < 300 && !isDone(); round++) {
+    await clock.advance(MINUTE);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.ok(isDone());
   assert.equal(stockAt(world, bob), TARGET);
 });
 
@@ -327,10 +338,10 @@ test("failure 19: a retired signed prekey is on disk until its expiry and 37 day
   const end = expiresAt + 37 * DAY;
   await clock.advance(DAY);
   await opened.maintain();
-  for (let left = end - 1 - clock.now(); left > 0; left = end - 1 - clock.now()) {
-    await clock.advance(Math.min(left, DAY));
-    await opened.maintain();
-  }
+  await clock.advance(end - 1 - DAY - clock.now());
+  await opened.maintain();
+  await clock.advance(DAY);
+  await opened.maintain();
   assert.deepEqual([clock.now(), isOnDisk()], [end - 1, true], "never earlier");
   assert.equal(signedPrekey(opened, "retired")?.keyId, keyId);
   await clock.advance(1);
@@ -342,24 +353,32 @@ test("failure 19: a retired signed prekey is on disk until its expiry and 37 day
 test("failure 14 (in part): when the stock falls out of the ordinary the application hears it, and it is filled up, a bounded number of times", async () => {
   const clock = new ManualClock();
   await using world = await AgentWorld.start({ environment: { clock } });
-  let left: number | undefined;
-  const hooks: DirectoryHooks = { prekeyStock: (stock) => (left === undefined ? stock : { ...stock, oneTimePrekeys: left, claimed: [] }) };
+  const says = { left: TARGET, isLying: false };
+  const wired: { bob?: TalosClient } = {};
+  // It says that everything was claimed, at each look.
+  const hooks: DirectoryHooks = {
+    prekeyStock: (stock) => {
+      if (!says.isLying || wired.bob === undefined) return stock;
+      return { ...stock, oneTimePrekeys: says.left, claimed: idsOf(wired.bob, "live").map(fromHex) };
+    },
+  };
   const bob = await world.create("bob", { rotation: { refillsPerDay: 2 } }, intercepting(world.environment, hooks));
+  wired.bob = bob;
   const low: AgentEventMap["prekeysLow"][] = [];
   bob.on("prekeysLow", (event) => low.push(event));
   await bob.maintain();
   assert.deepEqual(low, []);
-  left = 3;
+  Object.assign(says, { left: 3, isLying: true });
   await clock.advance(HOUR);
   await bob.maintain();
   assert.deepEqual(low, [{ reason: "low", left: 3, target: TARGET, taken: 97, withinMilliseconds: HOUR }]);
-  // It says so for a week, whatever is uploaded.
   const made = (): number => idsOf(bob, "live").length + idsOf(bob, "retired").length;
-  for (let hour = 0; hour < 7 * 24; hour += 2) {
-    await clock.advance(2 * HOUR);
+  assert.ok(made() > TARGET, "filled up");
+  for (let hour = 0; hour < 4 * 24; hour += 4) {
+    await clock.advance(4 * HOUR);
     await bob.maintain();
   }
-  assert.ok(made() <= TARGET * (1 + 2 * 8), `${made()} prekeys`);
+  assert.ok(made() >= TARGET * 7 && made() <= TARGET * (1 + 2 * 5), `${made()} prekeys`);
 });
 
 test("prekeys that are really used up are filled up again, by the loop of an open agent", async () => {
@@ -417,7 +436,10 @@ test("a clock that goes back makes nothing due, says so, and harms nothing; one 
   await stranger(world, "alice", bob);
   assert.equal(await hears(bob, others, clock), "hello");
   // What was made in the time to come ends too, and not a year later.
-  for (let day = 0; day < 45 + 37; day += 1) {
+  await pass((45 + 37 - 3) * DAY);
+  await bob.maintain();
+  assert.ok(signedIds(bob).includes(ahead ?? ""));
+  for (let day = 0; day < 4; day++) {
     await pass(DAY);
     await bob.maintain();
   }
@@ -453,7 +475,10 @@ test("the identity is announced before it is due; by itself it is rotated only w
   await later(clock, 51 * DAY, bob);
   assert.deepEqual(announced, [{ kind: "rotate-identity", dueAt }]);
   await later(clock, 10 * DAY, bob);
-  assert.deepEqual(announced, [{ kind: "rotate-identity", dueAt }, { kind: "rotate-identity", dueAt }]);
+  assert.deepEqual(announced, [
+    { kind: "rotate-identity", dueAt },
+    { kind: "rotate-identity", dueAt },
+  ]);
   assert.deepEqual((await bob.maintain()).due, [{ kind: "rotate-identity", dueAt }]);
   assert.equal(bob.identityKey, before);
   await bob.close();
@@ -493,16 +518,18 @@ test("unclaimed one-time prekeys are replaced before they expire, and their priv
   const first = idsOf(bob, "live");
   const expiresAt = bob.status().keys.find(({ kind }) => kind === "one-time-prekey")?.expiresAt ?? 0;
   const start = clock.now();
+  await clock.advance(73 * DAY);
+  await bob.maintain();
   while (idsOf(bob, "live").some((keyId) => first.includes(keyId))) {
     await clock.advance(12 * HOUR);
     await bob.maintain();
     assert.equal(stockAt(world, bob), TARGET);
   }
   assert.ok(clock.now() >= start + 74 * DAY && clock.now() <= start + 77 * DAY, `${(clock.now() - start) / DAY}`);
-  while (clock.now() < expiresAt + 37 * DAY - DAY) {
-    await clock.advance(DAY);
-    await bob.maintain();
-  }
+  await clock.advance(expiresAt + 37 * DAY - 2 * DAY - clock.now());
+  await bob.maintain();
+  await clock.advance(DAY);
+  await bob.maintain();
   assert.ok(first.every((keyId) => idsOf(bob, "retired").includes(keyId)));
   await clock.advance(DAY);
   await bob.maintain();

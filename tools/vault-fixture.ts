@@ -6,7 +6,7 @@ import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { fileURLToPath } from "node:url";
 import { Vault } from "@talos/agent";
-import { createPrekey } from "../packages/agent/src/lifecycle/prekey-secrets.ts";
+import { createSignedPrekey } from "../packages/agent/src/lifecycle/prekey-secrets.ts";
 import { nodeCrypto, SecretBytes, toHex } from "@talos/core";
 import { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until } from "@talos/testkit";
 
@@ -55,7 +55,7 @@ const credential = Uint8Array.from({ length: 32 }, (_, i) => (i * 53 + 7) & 0xff
     using secret = SecretBytes.from(material.slice());
     vault.addSlot({ kind, secret }, label, clock.now());
   }
-  const retired = createPrekey(vault.files, "signed-prekey", { from: clock.now() - 40 * DAY, to: clock.now() + 4 * DAY }, nodeCrypto);
+  const retired = createSignedPrekey(vault.files, clock.now() - 40 * DAY, nodeCrypto);
   vault.transaction((tx) => {
     tx.inventory.put({ ...retired, state: "retired", retiredAt: clock.now() });
     for (const { keyId } of tx.inventory.list({ kind: "one-time-prekey", state: "live" }).slice(KEPT_PREKEYS))
