@@ -2,23 +2,23 @@
  * An event that lies in the mailbox: proves itself, whoever left it there. The peer whose log it belongs to is found by the depositor, or by
  * the event before it; where events between are missing, the log is fetched once. What follows from it is the peer book's.
  */
-import { decodeEvent, equalBytes, isTalosError, talosError, type AgentId, type MailboxItem, type UnverifiedEvent } from "@talos/core";
+import { decodeEvent, equalBytes, isTalosError, type AgentId, type MailboxItem, type UnverifiedEvent } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { ReadTransaction } from "../vault/index.ts";
 import type { KnownPeer } from "./peer-book.ts";
 import { directoriesOf, judgeFacts, lookUpPeer } from "./peer-lookup.ts";
 
 /**
- * @throws TalosError PEER_UNKNOWN for the event of nobody who is known here; as `decodeEvent`, `verifyLog`; what fetching the log throws
+ * @throws TalosError as `decodeEvent`, `verifyLog`; what fetching the log throws
  */
 export async function takeEvent(context: AgentContext, { item, depositor }: MailboxItem, mailbox: string): Promise<void> {
   const { vault, crypto, log, ownLogDoubt } = context;
   const event = decodeEvent(item, crypto);
   const known = vault.read((tx) => findPeerOf(context, tx, event, depositor));
   if (known === undefined) {
-    // Somebody acts in this agent's name.
-    if (isOwn(log.states, event)) return ownLogDoubt.ring();
-    throw talosError("PEER_UNKNOWN");
+    // Somebody acts in this agent's name. The event of anybody else who is not known here says nothing to this agent.
+    if (isOwn(log.states, event)) ownLogDoubt.ring();
+    return;
   }
   try {
     takeOver(context, known, item);
