@@ -13,6 +13,7 @@ import {
   stockFall,
   upcoming,
   type ErrorCode,
+  type KeyId,
   type RotationPolicy,
   type StockCount,
   type Task,
@@ -287,8 +288,9 @@ export class Maintenance {
     for (const { messageId } of tidied.expired) progress.reached(messageId, "expired");
     for (const { peer } of tidied.again) sender.wake(peer);
     for (const peer of tidied.listening) sender.wake(peer);
-    if (ended === 0) return;
-    round.done.push({ kind: "end-retired", count: ended });
+    if (ended.length === 0) return;
+    context.identity.forgetEnded(ended);
+    round.done.push({ kind: "end-retired", count: ended.length });
     // The write-ahead log keeps old rows.
     vault.checkpoint();
   }
@@ -359,11 +361,11 @@ function doneBy(tasks: readonly Task[], { fresh, retiring }: PreparedBatch): rea
   return [...rotated, ...counted];
 }
 
-/** @returns how many */
-function endKeys(tx: Transaction, task: Task | undefined, now: number): number {
-  if (task?.kind !== "end-retired") return 0;
-  const entries = task.keyIds.flatMap((keyId) => tx.inventory.get(keyId as Parameters<typeof tx.inventory.get>[0]) ?? []);
+/** @returns which have ended */
+function endKeys(tx: Transaction, task: Task | undefined, now: number): readonly KeyId[] {
+  if (task?.kind !== "end-retired") return [];
+  const entries = task.keyIds.flatMap((keyId) => tx.inventory.get(keyId as KeyId) ?? []);
   const ended = entries.filter(({ keyId }) => tx.inventory.setState(keyId, "ended", now));
   for (const entry of keyEntries("key-ended", ended, now)) tx.audit.append(entry);
-  return ended.length;
+  return ended.map(({ keyId }) => keyId);
 }

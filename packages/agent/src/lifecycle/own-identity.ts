@@ -110,6 +110,14 @@ export class OwnIdentity implements Disposable {
     this.#forgetOthers(undefined);
   }
 
+  /** Keys that have ended leave memory too. */
+  forgetEnded(keyIds: readonly KeyId[]): void {
+    for (const keyId of keyIds) {
+      this.#former.get(keyId)?.[Symbol.dispose]();
+      this.#former.delete(keyId);
+    }
+  }
+
   /** A former key is rarely needed and ends some day: one handle at most is held. */
   #forgetOthers(keyId: KeyId | undefined): void {
     for (const [id, key] of this.#former) {

@@ -91,6 +91,18 @@ test("failure 14 (in part): a directory that always says the stock is low gets a
   assert.equal(due(wrong, policy, START).length, 1, "refills of a time to come, or of yesterday, do not count");
 });
 
+test("failure 14 (in part): who claims and never writes does not fill the disk", () => {
+  const policy = checkPolicy({ oneTimePrekeyTarget: 5, refillBelow: 2 });
+  const unused = (count: number): RotationInventory => ({
+    stock: { count: 0, at: START },
+    retired: Array.from({ length: count }, () => ({ keyId: "c", kind: "one-time-prekey" as const, retiredAt: START, to: START + DAY })),
+  });
+  assert.deepEqual(dueKinds(unused(99), START, policy), ["refill-one-time-prekeys"]);
+  assert.deepEqual(dueKinds(unused(100), START, policy), []);
+  const others = { ...unused(99), retired: [...(unused(99).retired ?? []), RETIRED] };
+  assert.ok(dueKinds(others, START, policy).includes("refill-one-time-prekeys"));
+});
+
 test("an identity is announced before it is due, and rotated by itself only where that was chosen", () => {
   const identity = { from: 0, dueAt: 360 * DAY };
   assert.deepEqual(due({ identity }, POLICY, 330 * DAY - 1), []);

@@ -6,6 +6,9 @@ import { endsAt, type RetiredKey } from "./ends.ts";
 import type { RotationPolicy } from "./policy.ts";
 import { certificateDueAt, identityDueAt, isFromFuture, oneTimePrekeyTimes, signedPrekeyTimes, type KeyTimes } from "./schedule.ts";
 
+/** Of the target: prekeys that were given out and not used, and are kept until they end. */
+const MAX_UNUSED_SHARE = 20;
+
 /** When a key was made, and when its successor is due as it was written down then. */
 export interface DatedKey {
   readonly from: number;
@@ -93,9 +96,11 @@ function replaceTask({ oneTimePrekeys = [] }: RotationInventory, policy: Rotatio
   return [{ kind: "replace-one-time-prekeys", dueAt: Math.min(...dueTimes), count }];
 }
 
-function refillTask({ stock, refills = [] }: RotationInventory, policy: RotationPolicy, now: number): Task[] {
+function refillTask({ stock, refills = [], retired = [] }: RotationInventory, policy: RotationPolicy, now: number): Task[] {
   const { refillBelow, oneTimePrekeyTarget, refillsPerDay } = policy;
   if (stock === undefined || stock.count >= refillBelow) return [];
+  // Claimed by somebody who never wrote, again and again: more of them help nobody, and each is a file.
+  if (retired.filter(({ kind }) => kind === "one-time-prekey").length >= MAX_UNUSED_SHARE * oneTimePrekeyTarget) return [];
   const lately = refills.filter((at) => at <= now && at > now - DAY_MILLISECONDS).sort((a, b) => a - b);
   // The day's refills are used up: the next one is due a day after the oldest that has to be out of the way.
   const bar = lately[lately.length - refillsPerDay];
