@@ -5,6 +5,7 @@
 import type { AgentContext } from "../context.ts";
 import { noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
 import { lookAbroad } from "./identity-plan/own-log-abroad.ts";
+import type { IdentityPlan } from "./identity-plan/plan-record.ts";
 import { readOpenPlan, inTurn, runIdentityPlan } from "./identity-plan/run-plan.ts";
 
 const LOOK_MILLISECONDS = 6 * 3_600_000;
@@ -35,12 +36,24 @@ export class IdentityCare {
 
   /** The first attempt of what an earlier process left, before anything else is sent; also for an instance that was superseded. */
   async resume(): Promise<void> {
-    if (readOpenPlan(this.#context) === undefined) return;
+    const plan = readOpenPlan(this.#context);
+    if (plan === undefined) return;
     try {
+      if (!(await this.#mayGoOn(plan))) return;
       await this.operate((context) => inTurn(context, () => runIdentityPlan(context)));
     } catch {
       // It is on record with the plan, and tried again.
     }
+  }
+
+  /**
+   * An instance that was superseded rotates no more, unless it turns out that its event stands already: then nobody else has the keys for it.
+   * An emergency and a revocation are for this very case.
+   */
+  async #mayGoOn({ kind, step, event }: IdentityPlan): Promise<boolean> {
+    const { standing, home } = this.#context;
+    if (!standing.isSuperseded || kind !== "rotate" || step === "commit") return true;
+    return home !== undefined && (await lookAbroad(this.#context, home, event)).kind === "same";
   }
 
   /** Runs until the agent may not act any more. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { openIn, takeoverIn } from "../talos-client.ts";
-import { AgentWorld, hasCode, take, TEST_PASSWORD, until } from "@talos/testkit";
+import { talosError } from "@talos/core";
+import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until } from "@talos/testkit";
 
 function texts(messages: readonly { text(): string }[]): string[] {
   return messages.map((message) => message.text());
@@ -117,4 +118,35 @@ test("a copy whose identity was moved on elsewhere cannot take over", async () =
   await copy.rotateIdentity();
   await copy.close();
   await assert.rejects(takeoverIn(world.environment, { dataDir: alice.dataDir, password: TEST_PASSWORD }), hasCode("IDENTITY_MOVED"));
+});
+
+test("a superseded copy goes on with a rotation only where its event stands already", async () => {
+  await using world = await AgentWorld.start();
+  for (const isAccepted of [false, true]) {
+    const name = isAccepted ? "accepted" : "not-accepted";
+    let mayLeave = true;
+    const environment = intercepting(world.environment, {
+      publishEvents: () => {
+        if (!mayLeave && !isAccepted) throw talosError("DIRECTORY_UNREACHABLE");
+      },
+      eventsPublished: () => {
+        if (!mayLeave) throw talosError("DIRECTORY_UNREACHABLE");
+      },
+    });
+    const alice = await world.create(name, {}, environment);
+    await until(() => alice.status().publication === "published", "published");
+    const { identityKey } = alice;
+    world.copyDataDir(name, `${name}-copy`);
+    mayLeave = false;
+    await assert.rejects(alice.rotateIdentity(), hasCode("DIRECTORY_UNREACHABLE"));
+    // The other copy knows nothing of that, and takes the agent's place.
+    const copy = await world.open(`${name}-copy`);
+    await until(() => alice.superseded, "it hears of the copy");
+    await alice.close();
+    await copy.close();
+    mayLeave = true;
+    const again = await world.open(name);
+    assert.deepEqual([again.identityKey !== identityKey, again.superseded], [isAccepted, !isAccepted], name);
+    await again.close();
+  }
 });

@@ -55,16 +55,18 @@ async function commitRotation(
   log: IdentityLog,
   event: SuccessorEvent & { readonly kind: "rotation" },
 ): Promise<void> {
-  const { commits, instance, identity, clock } = context;
+  const { commits, instance, identity, clock, standing } = context;
   const now = clock.now();
   const endsSessions = event.reason === "compromise";
+  // Another copy has gone on with the sessions and prekeys that are here: to go on with them too would use their keys twice.
+  const isOneOfTwo = standing.isSuperseded;
   using keys = await openNewKeys(context, plan, log);
   using certificate = await instance.prepare(keys.own, now, { freshKey: event.reason !== "planned" });
-  const batch = await prepareBatch(context, wishFor(event.reason), keys.own);
+  const batch = await prepareBatch(context, wishFor(isOneOfTwo ? "lost" : event.reason), keys.own);
   commits.evenSuperseded((tx) => {
     putEvent(tx, plan, event, now);
     switchKeys(tx, plan, { endsSessions, now });
-    if (endsSessions) endAll(tx, prekeysOf(tx), now);
+    if (endsSessions || isOneOfTwo) endAll(tx, prekeysOf(tx), now);
     stageBatch(tx, batch);
     tx.log.setCertificate(certificate.certificate.wire);
     tx.audit.append(certificateSigned(certificate.certificate, now));
@@ -76,7 +78,7 @@ async function commitRotation(
     if (plan.kind === "emergency") tx.audit.append({ kind: "emergency", at: now, details: emergencyDetails(plan, event) });
     if (plan.notifyPeers) notify(tx, plan, now);
     finish(tx, plan, now);
-    if (endsSessions) replaceAllSessions(context, tx, now);
+    if (endsSessions || isOneOfTwo) replaceAllSessions(context, tx, now);
   });
   // One turn with the commit: nobody sees the one without the other.
   identity.adopt(keys.take());

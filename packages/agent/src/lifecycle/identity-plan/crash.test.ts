@@ -54,17 +54,21 @@ class Mortal {
   }
 }
 
+type Method = "transaction" | "replaceVaultKey";
+
 /** Each commit of that data directory is a point before and a point after. */
 function watchCommits(dataDir: string, mortal: Mortal): Disposable {
-  const original = Object.getOwnPropertyDescriptor(Vault.prototype, "transaction")?.value as Vault["transaction"];
-  const watched = mock.method(Vault.prototype, "transaction", function transaction(this: Vault, work: Parameters<Vault["transaction"]>[0]) {
-    if (this.dataDir !== dataDir) return original.call(this, work);
-    mortal.pass("before a commit");
-    const result = original.call(this, work);
-    mortal.pass("after a commit");
-    return result;
+  const watched = (["transaction", "replaceVaultKey"] as const).map((name: Method) => {
+    const original = Object.getOwnPropertyDescriptor(Vault.prototype, name)?.value as (...args: unknown[]) => unknown;
+    return mock.method(Vault.prototype, name, function watching(this: Vault, ...args: unknown[]): unknown {
+      if (this.dataDir !== dataDir) return original.apply(this, args);
+      mortal.pass(`before ${name}`);
+      const result = original.apply(this, args);
+      mortal.pass(`after ${name}`);
+      return result;
+    });
   });
-  return { [Symbol.dispose]: () => watched.mock.restore() };
+  return { [Symbol.dispose]: () => watched.forEach(({ mock: method }) => method.restore()) };
 }
 
 interface Operation {
