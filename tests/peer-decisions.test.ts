@@ -92,6 +92,8 @@ test("verified-only: nothing is sent to a peer or taken from it before somebody 
   alice.peers.verify(bob.did, alice.peers.fingerprint(bob.did));
   await alice.send(bob.did, "yes", { waitFor: "deposited" });
   assert.equal((await take(bob, 1))[0]?.text(), "yes");
+  const [stranger] = await take(alice, 1);
+  assert.deepEqual([stranger?.text(), stranger?.resent], ["from a stranger", true], "what was refused comes again");
   await bob.send(alice.did, "from a friend", { waitFor: "deposited" });
   assert.equal((await take(alice, 1))[0]?.text(), "from a friend");
   // The rotation costs the trust, and what is sent meanwhile waits.

@@ -5,6 +5,7 @@
 import { nodeCrypto, pairFingerprint, readPairFingerprint, talosError, type AgentId } from "@talos/core";
 import type { AgentContext } from "./context.ts";
 import type { PeerDecision } from "./messaging/peer-book.ts";
+import { answerRefused } from "./messaging/unreadable.ts";
 import { isContent } from "./messaging/sender.ts";
 import type { OutboxRow, Transaction } from "./vault/index.ts";
 
@@ -26,6 +27,7 @@ export function verifyPeer(context: AgentContext, peer: AgentId, digits: string)
     if (known?.peer.trust === "blocked") throw talosError("PEER_BLOCKED");
     if (known?.log.revoked !== undefined) throw talosError("PEER_REVOKED");
     if (typed !== fingerprintWith(context.log.agentId, peer)) throw talosError("FINGERPRINT_MISMATCH");
+    answerRefused(context, tx, peer);
     return { trust: "verified", trustSince: context.clock.now() };
   });
 }
@@ -50,6 +52,7 @@ export function acceptPeerHistory(context: AgentContext, peer: AgentId): void {
     if (before !== undefined && before.forkedAt === undefined) {
       throw talosError("INVALID_ARGUMENT", "No two histories of this peer contend.", { details: { argument: "peer" } });
     }
+    answerRefused(context, tx, peer);
     return { forkedAt: undefined };
   });
 }

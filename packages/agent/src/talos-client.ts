@@ -92,7 +92,10 @@ export class TalosClient implements AsyncDisposable {
   private constructor(agent: RunningAgent) {
     this.#agent = agent;
     this.peers = new PeersApi(agent.context, {
-      retry: (peer) => agent.sender.retry(peer),
+      retry: (peer) => {
+        agent.sender.retry(peer);
+        agent.announcer.ring();
+      },
       discarded: (messageId) => agent.progress.reached(messageId, "expired"),
     });
     this.slots = new SlotsApi(agent.context);

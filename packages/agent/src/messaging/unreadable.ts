@@ -33,6 +33,9 @@ const ANSWERED: Partial<Record<ErrorCode, NoticeReason>> = {
   CERTIFICATE_VOID: "unspecified",
 };
 
+/** What a person may decide otherwise. */
+const REFUSED: readonly ErrorCode[] = ["PEER_FORKED", "PEER_UNVERIFIED"];
+
 /** In the transaction that keeps the item. @returns true if there is an answer to send now */
 export function answerUnreadable(context: AgentContext, tx: Transaction, item: MailboxItem, code: ErrorCode, mailbox: string): boolean {
   const reason = item.kind === "message" ? ANSWERED[code] : undefined;
@@ -44,6 +47,27 @@ export function answerUnreadable(context: AgentContext, tx: Transaction, item: M
   const { envelopeId } = item;
   tx.outbox.insertNotice({ messageId: tx.outbox.newId(now), peer, peerAddress: mailbox, about: envelopeId, reason, createdAt: now });
   return true;
+}
+
+/**
+ * What was refused for want of a decision about its sender, now that the decision is made: it comes again, in a new session. In the
+ * transaction of the decision.
+ */
+export function answerRefused(context: AgentContext, tx: Transaction, peer: AgentId): void {
+  const { clock, home } = context;
+  const known = context.peers.get(tx, peer);
+  if (home === undefined || known === undefined) return;
+  for (const { envelopeId } of REFUSED.flatMap((code) => tx.kept.ofDepositor(peer, code, ANSWERS_AN_HOUR))) {
+    const now = clock.now();
+    tx.outbox.insertNotice({
+      messageId: tx.outbox.newId(now),
+      peer,
+      peerAddress: home,
+      about: envelopeId,
+      reason: "unspecified",
+      createdAt: now,
+    });
+  }
 }
 
 /** The session's peer, else who began it, else who left it there. Not proved: whoever did not send it can do nothing with the answer. */

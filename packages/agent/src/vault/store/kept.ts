@@ -37,6 +37,19 @@ export class KeptReader {
     return row && { ...toInfo(row), bytes: bytes(row, "bytes") };
   }
 
+  /** Messages that this depositor left and that were kept for that reason, the newest first. */
+  ofDepositor(depositor: AgentId, code: string, limit: number): KeptInfo[] {
+    return this.store
+      .all(
+        `SELECT envelope_id, kind, depositor, code, length(bytes) AS size, received_at FROM kept
+         WHERE depositor = ? AND kind = 'message' AND code = ? ORDER BY ord DESC LIMIT ?`,
+        depositor,
+        code,
+        limit,
+      )
+      .map(toInfo);
+  }
+
   /** Messages of one depositor, or of an unnamed one, that were kept since. */
   countOf(depositor: AgentId | undefined, since: number): number {
     const row = this.store.get(
