@@ -58,11 +58,6 @@ export function openIdentityPlan(tx: ReadTransaction, crypto: Pick<Crypto, "sha2
   return row && readPlan(row, crypto);
 }
 
-/** Whether one is unfinished; nothing is unsealed. */
-export function hasIdentityPlan(tx: ReadTransaction): boolean {
-  return tx.plans.open().some(({ kind }) => isIdentityPlan(kind));
-}
-
 function isIdentityPlan(kind: PlanKind): kind is IdentityPlanKind {
   return KINDS.some((one) => one === kind);
 }

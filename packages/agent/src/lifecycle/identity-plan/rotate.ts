@@ -103,7 +103,7 @@ async function startRotation(context: AgentContext, input: PlannedRotationInput)
  *
  * @throws TalosError DIRECTORY_NOT_CONFIGURED; of the directory; IDENTITY_MOVED
  */
-export async function requireHead(context: AgentContext, offline: boolean): Promise<void> {
+async function requireHead(context: AgentContext, offline: boolean): Promise<void> {
   const { home } = context;
   if (offline) return;
   if (home === undefined) throw notConfigured();
