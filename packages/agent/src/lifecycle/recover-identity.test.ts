@@ -96,3 +96,14 @@ test("what a thief did is cut off where the owner says, and the kit serves once 
     await second.close();
   }
 });
+
+test("a kit that is made later comes into force with one event, and is published without being asked", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  await until(() => alice.status().publication === "published", "published");
+  const recoveryKit = { path: join(world.folder, "later.kit"), password: KIT_PASSWORD };
+  await alice.recoveryKit.create(recoveryKit);
+  await until(() => alice.status().publication === "published", "the new certificate and batch");
+  const { report } = await alice.emergencyRotate({ recoveryKit });
+  assert.deepEqual([report.authority, report.seq], ["recovery", 2]);
+});

@@ -70,6 +70,10 @@ export class RunningAgent {
       rotateIdentity: async () => await this.identity.operate((context) => rotateIdentity(context)),
     });
     this.identity = new IdentityCare(this.context, async () => this.#identityChanged());
+    // Whoever made it come into force; of an instance that was superseded `operate` alone, which waits for what was.
+    this.context.events.on("rotationDone", ({ kind }) => {
+      if (kind === "rotate-identity" && !this.context.standing.isSuperseded) void this.#identityChanged();
+    });
     this.started = this.#begin();
   }
 
