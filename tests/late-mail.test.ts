@@ -14,7 +14,7 @@ async function settle(clock: ManualClock, holds: () => boolean, what: string): P
 }
 
 /** A mailbox that gives nothing out until it is opened. */
-function heldMailbox(): { readonly hooks: DirectoryHooks; open(): void } {
+function heldMailbox(): { readonly hooks: DirectoryHooks; readonly open: () => void } {
   let isOpen = false;
   return {
     hooks: {

@@ -1,17 +1,19 @@
 import assert from "node:assert/strict";
 import test from "node:test";
 import { isTalosError } from "@talos/core";
-import { AgentEvents, type AgentEventName } from "./agent-events.ts";
+import { AgentEvents, type AgentEventName, type PrekeysLow } from "./agent-events.ts";
+
+const LOW: PrekeysLow = { reason: "low", left: 9, target: 100, taken: 1, withinMilliseconds: 1_000 };
 
 test("listeners hear what is emitted under their name, until they stop", () => {
   const events = new AgentEvents();
   const heard: number[] = [];
   const stop = events.on("prekeysLow", ({ left }) => heard.push(left));
   events.on("superseded", () => assert.fail("another event"));
-  events.emit("prekeysLow", { left: 9, target: 100 });
+  events.emit("prekeysLow", { ...LOW, left: 9 });
   stop();
   stop();
-  events.emit("prekeysLow", { left: 8, target: 100 });
+  events.emit("prekeysLow", { ...LOW, left: 8 });
   assert.deepEqual(heard, [9]);
 });
 

@@ -133,7 +133,9 @@ export class AgentEvents {
 
   /** After the commit. A listener that throws stops neither the agent nor the others: its error is thrown in a turn of its own. */
   emit<N extends AgentEventName>(name: N, payload: AgentEventMap[N]): void {
-    for (const listener of [...this.#listeners[name]]) {
+    // Whoever begins to listen meanwhile hears the next one.
+    const listeners = Array.from(this.#listeners[name]);
+    for (const listener of listeners) {
       try {
         listener(payload);
       } catch (error) {

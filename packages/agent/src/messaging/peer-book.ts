@@ -36,7 +36,7 @@ export interface KnownPeer {
   /** The newest one seen, unless a later event has ended it. */
   readonly certificate: Certificate | undefined;
   /** When this agent first saw event `seq` of the log. */
-  seenAt(seq: number): number;
+  readonly seenAt: (seq: number) => number;
 }
 
 /** Verified facts about a peer, from a directory or from its own message. */
@@ -204,7 +204,7 @@ export class PeerBook implements Participant {
     const told = this.#toTell;
     const moved = this.#moved;
     this.#clear();
-    for (const { name, payload } of told) this.#parts.events.emit(name, payload as never);
+    for (const { name, payload } of told) this.#parts.events.emit(name, payload);
     for (const id of moved) this.#onMove(id);
   }
 
