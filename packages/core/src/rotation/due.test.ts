@@ -87,8 +87,10 @@ test("failure 14 (in part): a directory that always says the stock is low gets a
   for (const at of refills) assert.ok(refills.filter((other) => other > at - DAY && other <= at).length <= 3);
   const waiting = upcoming({ stock: { count: 0, at: 9 }, refills: [START + 2, START, START + 1] }, policy, START + HOUR);
   assert.deepEqual(waiting, [{ kind: "refill-one-time-prekeys", dueAt: START + DAY, count: 100 }]);
-  const wrong = { stock: { count: 0, at: START }, refills: [START + 9 * DAY, START + 9 * DAY, START + 9 * DAY, START - DAY] };
-  assert.equal(due(wrong, policy, START).length, 1, "refills of a time to come, or of yesterday, do not count");
+  const after = (...times: readonly number[]): number => due({ stock: { count: 0, at: START }, refills: times }, policy, START).length;
+  assert.equal(after(START + 1, START + 9 * DAY, START + 9 * DAY), 1, "refills of a time to come do not count");
+  assert.equal(after(START - DAY, START - DAY, START - 2 * DAY), 1, "nor those of a day ago");
+  assert.equal(after(START, START, START - DAY + 1), 0);
 });
 
 test("failure 14 (in part): who claims and never writes does not fill the disk", () => {

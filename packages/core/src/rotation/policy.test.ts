@@ -45,6 +45,20 @@ test("a name that is none and a value that is none are refused by name", () => {
   assert.equal(optionOf({ identityAutomatic: 1 }), "INVALID_ARGUMENT rotation.identityAutomatic");
 });
 
+test("the bounds are those of the documents", () => {
+  assert.deepEqual(ROTATION_BOUNDS, {
+    signedPrekeyDays: { min: 1, max: 44 },
+    signedPrekeyGraceDays: { min: 1, max: 44 },
+    oneTimePrekeyTarget: { min: 2, max: 1000 },
+    refillBelow: { min: 1, max: 999 },
+    oneTimePrekeyDays: { min: 3, max: 90 },
+    refillsPerDay: { min: 1, max: 48 },
+    certificateRenewalPercent: { min: 10, max: 90 },
+    identityDays: { min: 2, max: 1095 },
+    identityWarningDays: { min: 1, max: 365 },
+  });
+});
+
 /** Partners that let a bound of one threshold stand alone. */
 const PARTNERS: Partial<Record<string, Partial<RotationPolicy>>> = {
   "signedPrekeyDays max": { signedPrekeyGraceDays: 1 },
