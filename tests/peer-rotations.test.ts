@@ -106,3 +106,26 @@ test("to a peer that has ended its identity nothing is sent; what waited says so
     (error) => isTalosError(error, "PEER_REVOKED"),
   );
 });
+
+test("whoever cannot be told is named until the event is left, and the others are not kept waiting", async () => {
+  await using world = await AgentWorld.start();
+  await using elsewhere = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  const carol = await elsewhere.create("carol");
+  await acquaint(alice, bob);
+  await bob.peers.add(`${carol.did}@${new URL(elsewhere.url).host}`, { name: "carol" });
+  await carol.close();
+  await elsewhere.stopDirectory();
+  await bob.rotateIdentity();
+  const pending = (): unknown[] => (bob.status().notifications[0]?.pending ?? []).map(({ name, state }) => [name, state]);
+  await until(() => bob.status().notifications[0]?.acknowledged === 1, "alice has acknowledged");
+  await until(() => bob.status().notifications[0]?.pending[0]?.lastError === "DIRECTORY_UNREACHABLE", "tried");
+  assert.deepEqual([bob.status().notifications[0]?.peers, pending()], [2, [["carol", "open"]]]);
+  await bob.close();
+  await elsewhere.startDirectory();
+  const again = await world.open("bob");
+  await until(() => again.status().notifications[0]?.pending[0]?.state === "deposited", "left in her mailbox");
+  // Carol does not know bob: she takes no notice of it, and is asked again some day.
+  assert.equal(again.status().notifications[0]?.acknowledged, 1);
+});

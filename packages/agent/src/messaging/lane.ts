@@ -124,6 +124,8 @@ export class Lane {
     const { vault, clock } = this.#context;
     const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
     if (head === undefined) return await this.#controlStep();
+    const obstacle = this.#obstacle();
+    if (obstacle !== undefined) return this.#stop(obstacle);
     const wait = head.nextAttemptAt - clock.now();
     // No pause is that long: the clock was ahead for a while when it was noted.
     const isDue = this.#retryNow || wait <= 0 || wait > RETRY_BACKOFF.maxMilliseconds;
@@ -136,6 +138,25 @@ export class Lane {
     this.#attempts = 0;
     this.#lastError = undefined;
     return 0;
+  }
+
+  /** What no further attempt removes: only an event of the peer or a person does, and then the lane is woken. */
+  #obstacle(): WaitingReason | undefined {
+    const { vault, sessions, peers, policy } = this.#context;
+    return vault.read((tx) => {
+      const known = peers.get(tx, this.#peer);
+      const live = sessions.sendingFor(tx, this.#peer);
+      return known && trustObstacle(known, policy, live === undefined || isExhausted(live));
+    });
+  }
+
+  #stop(obstacle: WaitingReason): undefined {
+    this.#context.commits.now((tx) => {
+      for (const { order, reason, state } of tx.outbox.pendingFor(this.#peer)) {
+        if (state !== "ready" && reason !== obstacle) tx.outbox.setReason(order, obstacle);
+      }
+    });
+    return undefined;
   }
 
   /** After a session that the peer could not read: how long until another may be begun, if none is there. */

@@ -6,6 +6,7 @@ import {
   agentIdToDid,
   decodeEvent,
   endsSessions,
+  sameHead,
   standingOf,
   toHex,
   type Crypto,
@@ -62,7 +63,7 @@ export function trustAfter(trust: Trust, isProved: boolean): { readonly trust: T
 /** Whether anything made at that head still counts at all. Times do not matter for that. */
 export function countsAt(log: IdentityLog, head: LogHead): boolean {
   const state = log.states[head.seq];
-  if (state === undefined || toHex(state.head.hash) !== toHex(head.hash)) return false;
+  if (state === undefined || !sameHead(state.head, head)) return false;
   return standingOf(log, head, { seenAt: () => 0, now: 0 }) !== "void";
 }
 
