@@ -48,6 +48,8 @@ test("the next look comes in an hour, sooner while the stock falls, and not with
   assert.equal(nextStockLook({ count: 90, at: 0 }, { count: 100, at: HOUR }, POLICY), HOUR);
   assert.equal(nextStockLook({ count: 100, at: 0 }, { count: 99, at: HOUR }, POLICY), HOUR);
   assert.equal(nextStockLook({ count: 100, at: 0 }, { count: 50, at: HOUR }, POLICY), Math.floor((40 * HOUR) / 50 / 2));
+  assert.equal(nextStockLook({ count: 100, at: DAY }, { count: 50, at: DAY + HOUR }, POLICY), Math.floor((40 * HOUR) / 50 / 2));
+  assert.equal(nextStockLook({ count: 5, at: 0 }, { count: 5, at: HOUR }, POLICY), HOUR, "nothing taken, and nothing left to take");
   assert.equal(nextStockLook({ count: 100, at: 0 }, { count: 5, at: HOUR }, POLICY), 60_000);
   assert.equal(nextStockLook({ count: 100, at: HOUR }, { count: 5, at: HOUR }, POLICY), HOUR);
 });
