@@ -8,6 +8,7 @@ import { AgentEvents } from "../agent-events.ts";
 import type { AgentContext, AgentPolicy } from "../context.ts";
 import { Directories } from "../directory/directories.ts";
 import type { Directory } from "../directory/directory.ts";
+import { whileBusy } from "../directory/patience.ts";
 import type { Environment } from "../environment.ts";
 import { Commits } from "../messaging/commits.ts";
 import { LiveSessions } from "../messaging/live-sessions.ts";
@@ -122,7 +123,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     unsigned: async (url, request) => {
       const directory = open(url);
       try {
-        return await request(directory);
+        return await whileBusy(clock, async () => await request(directory));
       } finally {
         directory.close();
       }
