@@ -83,6 +83,7 @@ export function forgetPeer(context: AgentContext, peer: AgentId, options: Forget
       if (isContent(row)) tx.outbox.expire(row.order, now);
       else tx.outbox.remove(row.order);
     }
+    tx.notices.forget(peer);
     tx.notifications.forget(peer);
     peers.forget(tx, peer);
     return messages;

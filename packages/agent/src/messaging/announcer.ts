@@ -18,7 +18,7 @@ import {
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, type BackoffBounds } from "../lifecycle/backoff.ts";
-import type { Notification, OutboxRow, Transaction } from "../vault/index.ts";
+import type { Notification, OwedNotice, Transaction } from "../vault/index.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import { isFresh, type KnownPeer } from "./peer-book.ts";
 import { directoriesOf, findPeer, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
@@ -57,7 +57,7 @@ export class Announcer {
     try {
       commits.now((tx) => {
         tx.notifications.retryAll(clock.now());
-        tx.outbox.retryNotices(clock.now());
+        tx.notices.retryAll(clock.now());
       });
       this.ring();
     } catch {
@@ -98,7 +98,7 @@ export class Announcer {
 
   #untilNext(): number {
     const { vault, clock } = this.#context;
-    const times = vault.read((tx) => [tx.notifications.nextAttemptAt(), tx.outbox.nextNoticeAt()]);
+    const times = vault.read((tx) => [tx.notifications.nextAttemptAt(), tx.notices.nextAttemptAt()]);
     const next = Math.min(...times.filter((time) => time !== undefined));
     return Math.min(Math.max(next - clock.now(), 0), LONGEST_REST_MILLISECONDS);
   }
@@ -107,7 +107,7 @@ export class Announcer {
   async #round(): Promise<void> {
     const { vault, clock, standing } = this.#context;
     const due = vault.read((tx) => ({
-      notices: tx.outbox.noticesDue(clock.now()),
+      notices: tx.notices.due(clock.now()),
       events: tx.notifications.due(clock.now()),
     }));
     const byPeer = new Map<string, (() => Promise<void>)[]>();
@@ -126,41 +126,41 @@ export class Announcer {
     await Promise.all(Array.from({ length: AT_ONCE }, work));
   }
 
-  async #sendNotice(row: OutboxRow): Promise<void> {
+  async #sendNotice(row: OwedNotice): Promise<void> {
     const { clock } = this.#context;
     try {
-      if (clock.now() - row.createdAt > NOTICE_MILLISECONDS) return this.#commit((tx) => tx.outbox.remove(row.order));
+      if (clock.now() - row.createdAt > NOTICE_MILLISECONDS) return this.#commit((tx) => tx.notices.remove(row.order));
       const urls = await this.#mailboxesForNotice(row);
       const notice = await this.#sign(row);
       await firstThatAnswers(this.#context.standing, urls, async (url) => this.#deposit(url, row.peer, "notice", notice));
-      this.#commit((tx) => tx.outbox.remove(row.order));
+      this.#commit((tx) => tx.notices.remove(row.order));
     } catch (error) {
       this.#context.standing.requireActive();
       // Nobody is there whom it could reach.
       if (isTalosError(error, "AGENT_UNKNOWN") || isTalosError(error, "AGENT_REVOKED")) {
-        return this.#commit((tx) => tx.outbox.remove(row.order));
+        return this.#commit((tx) => tx.notices.remove(row.order));
       }
-      this.#commit((tx) => tx.outbox.noteAttempt(row.order, clock.now() + this.#pause(row.attempts + 1, RETRY)));
+      this.#commit((tx) => tx.notices.failed(row.order, clock.now() + this.#pause(row.attempts + 1, RETRY)));
     }
   }
 
   /** A sender that is not known here is registered where it left its envelope; where it looks for mail, its certificate says. */
-  async #mailboxesForNotice({ peer, peerAddress }: OutboxRow): Promise<readonly string[]> {
+  async #mailboxesForNotice({ peer, foundAt }: OwedNotice): Promise<readonly string[]> {
     const { vault, peers } = this.#context;
     const known = vault.read((tx) => peers.get(tx, peer));
-    if (known !== undefined) return mailboxesOf(known, peerAddress);
-    const { certificate } = await findPeer(this.#context, peer, peerAddress === undefined ? [] : [peerAddress]);
+    if (known !== undefined) return mailboxesOf(known, foundAt);
+    const { certificate } = await findPeer(this.#context, peer, foundAt === undefined ? [] : [foundAt]);
     return certificate?.directories ?? [];
   }
 
-  async #sign({ peer, envelopeId, contentType }: OutboxRow): Promise<Uint8Array> {
+  async #sign({ peer, about, reason }: OwedNotice): Promise<Uint8Array> {
     const { instance, clock, log, crypto } = this.#context;
     if (!instance.isUsable(clock.now())) await this.#context.renewCertificate();
     const { body, toSign } = prepareNotice({
       certificate: instance.certificate.wire,
       recipient: peer,
-      envelopeId: envelopeIdFrom(envelopeId ?? new Uint8Array()),
-      reason: contentType as NoticeReason,
+      envelopeId: envelopeIdFrom(about),
+      reason: reason as NoticeReason,
       time: clock.now(),
     });
     const signatures = toSign.map(({ role, bytes }) => ({

@@ -2,22 +2,13 @@
  * One peer's way out: its outbox rows leave in the order of `send`, one after the other. Accepted and waiting rows are made
  * ready, many in one commit, which they share with whatever else the turn of the event loop has to keep (after a look-up, a
  * claim or a signature of the identity key, where needed); ready ones are deposited, always the same bytes; what fails is
- * tried again later. Acknowledgements that found no frame to ride in within two seconds get an empty one.
+ * tried again later. When nothing is left, empty frames go out as they are due.
  */
-import {
-  DAY_MILLISECONDS,
-  isTalosError,
-  messageId,
-  talosError,
-  equalBytes,
-  wipeSession,
-  type AgentId,
-  type ErrorCode,
-  type FrameType,
-} from "@talos/core";
+import { equalBytes, isTalosError, talosError, wipeSession, type AgentId, type ErrorCode } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, RETRY_BACKOFF } from "../lifecycle/backoff.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
+import { controlDue, sealControl } from "./control-frames.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import { isExhausted } from "./live-sessions.ts";
 import { claimSession, type FreshSession } from "./new-session.ts";
@@ -26,14 +17,9 @@ import { isFresh, type KnownPeer } from "./peer-book.ts";
 import { directoriesOf, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
 import { newSessionAt, OBSTACLES, requireHandshake, requireReachable, trustObstacle } from "./peer-standing.ts";
 import type { Progress } from "./progress.ts";
-import { sealBatch, type MessageToSeal } from "./sealing.ts";
-import { frameTypeCode, needsTurn } from "./turns.ts";
+import { frameTypeCode } from "./turns.ts";
 import { Wakeup } from "./wakeup.ts";
 
-/** How long an acknowledgement waits for a frame to ride in. */
-const ACKNOWLEDGEMENT_DELAY_MILLISECONDS = 2_000;
-/** As long as its owner goes on asking. */
-const TELL_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 /** Rows made ready in one transaction. */
 const READY_ROWS = 64;
 
@@ -174,80 +160,22 @@ export class Lane {
     return pause;
   }
 
-  /** Nothing of the application's is left: are there acknowledgements to tell, or has the ratchet stood still too long? */
+  /** Nothing of the application's is left: is there something to tell the peer without it? */
   async #controlStep(): Promise<number | undefined> {
-    const { vault, clock, sessions, peers } = this.#context;
-    const now = clock.now();
-    const { acks, live, known } = vault.read((tx) => ({
-      acks: tx.acks.peers().find(({ peer }) => equalBytes(peer, this.#peer)),
-      live: sessions.sendingFor(tx, this.#peer),
-      known: peers.get(tx, this.#peer),
-    }));
-    const hasSession = live !== undefined && !isExhausted(live);
-    if (known !== undefined && this.#hasToTell(known, hasSession)) {
-      const wait = hasSession ? 0 : newSessionAt(known, now) - now;
-      if (wait > 0) return wait;
-      await this.#sendControl("acknowledgement", true);
-      return 0;
-    }
-    // Without a session there is nobody to tell: the next one that either side begins brings it.
-    if (!hasSession || (known !== undefined && trustObstacle(known, this.#context.policy, false) !== undefined)) return undefined;
-    if (acks !== undefined) {
-      const wait = acks.since + ACKNOWLEDGEMENT_DELAY_MILLISECONDS - now;
-      if (wait > 0 && acks.count < 64 && !this.#hurry) return Math.min(wait, ACKNOWLEDGEMENT_DELAY_MILLISECONDS);
-    } else if (!needsTurn(live, now)) {
-      return undefined;
-    }
-    await this.#sendControl(acks === undefined ? "empty-turn" : "acknowledgement", false);
-    return 0;
-  }
-
-  /** The peer waits to hear that the newest event of its log has come here: of that, once, it is worth a session of its own. */
-  #hasToTell(known: KnownPeer, hasSession: boolean): boolean {
-    const { policy, clock } = this.#context;
-    const { seq } = known.log.head;
-    if ((known.peer.toldSeq ?? 0) >= seq || trustObstacle(known, policy, !hasSession) !== undefined) return false;
-    return clock.now() - known.seenAt(seq) < TELL_MILLISECONDS;
-  }
-
-  /** @param begins true if it may be the first message of a session */
-  async #sendControl(type: FrameType, begins: boolean): Promise<void> {
-    const { commits } = this.#context;
+    const due = controlDue(this.#context, this.#peer, this.#hurry);
+    if (due === undefined || "pause" in due) return due?.pause;
     const ready = await this.#prepare(undefined);
     let isAdopted = false;
     try {
-      if (ready.isNew && !begins) throw talosError("SESSION_NOT_FOUND");
-      isAdopted = commits.now((tx) => this.#sealControl(tx, ready, type));
+      if (ready.isNew && !due.begins) throw talosError("SESSION_NOT_FOUND");
+      isAdopted = this.#context.commits.now((tx) => {
+        const current = this.#current(tx, ready);
+        return current !== undefined && sealControl(this.#context, tx, current, due.type) && current.isNew;
+      });
     } finally {
       if (ready.isNew && !isAdopted) wipeSession(ready.live.session);
     }
-  }
-
-  /** @returns true if the session was new and is in the store now */
-  #sealControl(tx: Transaction, ready: Ready, type: FrameType): boolean {
-    const { clock, sessions } = this.#context;
-    const current = this.#current(tx, ready);
-    if (current === undefined) return false;
-    const now = clock.now();
-    const id = messageId(tx.outbox.newId(now));
-    const body = new Uint8Array();
-    const message: MessageToSeal = { type, messageId: id, contentType: "", body, resent: false, time: now };
-    const batch = sealBatch(this.#context, tx, current.live, current.known, [{ message, signing: "instance" }]);
-    const [envelope] = batch.envelopes;
-    if (envelope === undefined) return false;
-    if (current.isNew) sessions.add(tx, current.live);
-    batch.stage(tx);
-    tx.outbox.insert({
-      messageId: id,
-      peer: this.#peer,
-      contentType: "",
-      sign: "instance",
-      frameType: frameTypeCode(type),
-      createdAt: now,
-      body,
-      outcome: { ready: envelope },
-    });
-    return current.isNew;
+    return 0;
   }
 
   async #makeReady(): Promise<void> {

@@ -45,7 +45,7 @@ export function answerUnreadable(context: AgentContext, tx: Transaction, item: M
   const now = context.clock.now();
   if (tx.kept.countOf(item.depositor, now - HOUR_MILLISECONDS) >= ANSWERS_AN_HOUR) return false;
   const { envelopeId } = item;
-  tx.outbox.insertNotice({ messageId: tx.outbox.newId(now), peer, peerAddress: mailbox, about: envelopeId, reason, createdAt: now });
+  tx.notices.add({ peer, foundAt: mailbox, about: envelopeId, reason, createdAt: now });
   return true;
 }
 
@@ -58,15 +58,7 @@ export function answerRefused(context: AgentContext, tx: Transaction, peer: Agen
   const known = context.peers.get(tx, peer);
   if (home === undefined || known === undefined) return;
   for (const { envelopeId } of REFUSED.flatMap((code) => tx.kept.ofDepositor(peer, code, ANSWERS_AN_HOUR))) {
-    const now = clock.now();
-    tx.outbox.insertNotice({
-      messageId: tx.outbox.newId(now),
-      peer,
-      peerAddress: home,
-      about: envelopeId,
-      reason: "unspecified",
-      createdAt: now,
-    });
+    tx.notices.add({ peer, foundAt: home, about: envelopeId, reason: "unspecified", createdAt: clock.now() });
   }
 }
 

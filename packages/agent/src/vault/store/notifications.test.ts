@@ -69,3 +69,25 @@ test("events that were cut off are kept once, the first ones of each agent", () 
   assert.equal(cutOff.list(BOB).length, MAX_CUT_OFF_EVENTS);
   assert.deepEqual(cutOff.list(CAROL), []);
 });
+
+test("a notice that is owed is no message of the outbox: it has no place in a peer's line, and ends when it has left", () => {
+  using store = openStore();
+  const { notices, outbox } = store.tx;
+  const about = new Uint8Array(16).fill(7);
+  notices.add({ peer: BOB, foundAt: "http://127.0.0.1:1", about, reason: "session-unknown", createdAt: NOW });
+  const [owed] = notices.due(NOW);
+  assert.ok(owed !== undefined);
+  assert.deepEqual([owed.peer, owed.about, owed.reason, owed.attempts], [BOB, about, "session-unknown", 0]);
+  assert.deepEqual([outbox.pendingFor(BOB), outbox.headsOfLine(), outbox.byEnvelopeId(about)], [[], [], undefined]);
+  notices.failed(owed.order, NOW + 5);
+  assert.deepEqual([notices.due(NOW), notices.nextAttemptAt()], [[], NOW + 5]);
+  notices.retryAll(NOW);
+  assert.equal(notices.due(NOW)[0]?.attempts, 1);
+  notices.remove(owed.order);
+  assert.deepEqual([notices.due(NOW), notices.nextAttemptAt()], [[], undefined]);
+  notices.add({ peer: BOB, foundAt: "http://127.0.0.1:1", about, reason: "session-unknown", createdAt: NOW });
+  notices.forget(CAROL);
+  assert.equal(notices.due(NOW).length, 1);
+  notices.forget(BOB);
+  assert.equal(store.count("outbox"), 0);
+});

@@ -7,6 +7,7 @@ import { type AgentId, agentId, SecretBytes } from "@talos/core";
 import { boolean, bytes, flag, number, optionalBytes, optionalNumber, optionalText, text, word } from "./columns.ts";
 import { dropLarge, inlinePart, putLarge, readLarge } from "./large.ts";
 import { newMessageId } from "./message-id.ts";
+import { NOTICE_ROW } from "./notices.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 export const OUTBOX_STATES = ["accepted", "waiting", "ready", "deposited", "delivered", "expired"] as const;
@@ -80,21 +81,6 @@ export interface NewOutboxRow {
   readonly outcome?: { readonly reason: WaitingReason } | { readonly ready: ReadyEnvelope };
 }
 
-/** An answer to an envelope that could not be opened: it needs no session, keeps no order, and is signed when it leaves. */
-export interface NewNotice {
-  readonly messageId: Uint8Array;
-  readonly peer: AgentId;
-  /** Where the envelope lay, and its depositor is registered. */
-  readonly peerAddress: string;
-  /** Id of that envelope. */
-  readonly about: Uint8Array;
-  readonly reason: string;
-  readonly createdAt: number;
-}
-
-/** A row of a notice: it holds no frame. Its content type is the reason, its envelope id that of the envelope it is about. */
-export const NOTICE_ROW = 0;
-
 export interface OutboxFilter {
   readonly peer?: AgentId;
   readonly state?: OutboxState;
@@ -135,19 +121,6 @@ export class OutboxReader {
            (SELECT min(ord) FROM outbox WHERE ${PENDING} AND frame_type <> ${NOTICE_ROW} GROUP BY peer) ORDER BY ord`,
       )
       .map(toRow);
-  }
-
-  /** Notices that wait for their attempt, oldest first. */
-  noticesDue(now: number, limit: number = 1000): OutboxRow[] {
-    return this.store
-      .all(`SELECT ${COLUMNS} FROM outbox WHERE ${PENDING_NOTICE} AND next_attempt_at <= ? ORDER BY ord LIMIT ?`, now, limit)
-      .map(toRow);
-  }
-
-  /** When the next attempt of a notice is due; undefined without one. */
-  nextNoticeAt(): number | undefined {
-    const row = this.store.get(`SELECT min(next_attempt_at) AS next FROM outbox WHERE ${PENDING_NOTICE}`);
-    return row && optionalNumber(row, "next");
   }
 
   /** Rows of a peer that have not been deposited, in order; without notices. */
@@ -258,27 +231,6 @@ export class Outbox extends OutboxReader {
     return order;
   }
 
-  /** To be sent as soon as can be; ends with `remove`. */
-  insertNotice({ messageId, peer, peerAddress, about, reason, createdAt }: NewNotice): void {
-    this.store.run(
-      `INSERT INTO outbox (ord, message_id, peer, peer_address, state, content_type, sign, frame_type, created_at, attempts,
-         next_attempt_at, resent, envelope_id) VALUES (?, ?, ?, ?, 'accepted', ?, 'instance', ${NOTICE_ROW}, ?, 0, ?, 0, ?)`,
-      this.store.nextOrder("outbox"),
-      messageId,
-      peer,
-      peerAddress,
-      reason,
-      createdAt,
-      createdAt,
-      about,
-    );
-  }
-
-  /** All notices are tried again now. */
-  retryNotices(now: number): void {
-    this.store.run(`UPDATE outbox SET next_attempt_at = ? WHERE ${PENDING_NOTICE} AND next_attempt_at > ?`, now, now);
-  }
-
   /** accepted or waiting -> ready. @returns false when the row is neither any more */
   toReady(order: number, ready: ReadyEnvelope): boolean {
     const changed = this.store.run(
@@ -379,7 +331,6 @@ export class Outbox extends OutboxReader {
 
 /** Not deposited yet; the index `outbox_pending` says the same. */
 const PENDING = "state IN ('accepted', 'waiting', 'ready')";
-const PENDING_NOTICE = `${PENDING} AND frame_type = ${NOTICE_ROW}`;
 const COLUMNS = `ord, message_id, peer, peer_address, state, reason, content_type, sign, frame_type, created_at, deposited_at,
   finished_at, attempts, next_attempt_at, resent, session_id, chain, counter, envelope_id`;
 

@@ -8,6 +8,7 @@ import { CutOff, type CutOffReader } from "./cut-off.ts";
 import { Acks, type AcksReader, Inbox, type InboxReader } from "./inbox.ts";
 import { Inventory, type InventoryReader } from "./inventory.ts";
 import { Kept, type KeptReader } from "./kept.ts";
+import { Notices, type NoticesReader } from "./notices.ts";
 import { Notifications, type NotificationsReader } from "./notifications.ts";
 import { Opened, type OpenedReader } from "./opened.ts";
 import { Outbox, type OutboxReader } from "./outbox.ts";
@@ -24,6 +25,7 @@ export interface ReadTransaction {
   readonly log: OwnLogReader;
   readonly batches: BatchesReader;
   readonly peers: PeersReader;
+  readonly notices: NoticesReader;
   readonly notifications: NotificationsReader;
   readonly cutOff: CutOffReader;
   readonly sessions: SessionsReader;
@@ -43,6 +45,7 @@ export interface Transaction extends ReadTransaction {
   readonly log: OwnLog;
   readonly batches: Batches;
   readonly peers: Peers;
+  readonly notices: Notices;
   readonly notifications: Notifications;
   readonly cutOff: CutOff;
   readonly sessions: Sessions;
@@ -63,6 +66,7 @@ export function transactionOver(store: Store): Transaction {
     log: new OwnLog(store),
     batches: new Batches(store),
     peers: new Peers(store),
+    notices: new Notices(store),
     notifications: new Notifications(store),
     cutOff: new CutOff(store),
     sessions: new Sessions(store),
