@@ -4,7 +4,7 @@
  */
 import { nodeCrypto, pairFingerprint, readPairFingerprint, talosError, type AgentId } from "@talos/core";
 import type { AgentContext } from "./context.ts";
-import type { PeerDecision } from "./messaging/peer-book.ts";
+import type { PeerDecision } from "./messaging/known-peer.ts";
 import { answerRefused } from "./messaging/unreadable.ts";
 import { isContent } from "./messaging/sender.ts";
 import type { OutboxRow, Transaction } from "./vault/index.ts";

@@ -20,7 +20,7 @@ import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, type BackoffBounds } from "../lifecycle/backoff.ts";
 import type { Notification, OwedNotice, Transaction } from "../vault/index.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
-import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { isFresh, type KnownPeer } from "./known-peer.ts";
 import { directoriesOf, findPeer, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
 import { Wakeup } from "./wakeup.ts";
 

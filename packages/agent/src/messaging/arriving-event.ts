@@ -5,7 +5,7 @@
 import { decodeEvent, equalBytes, isTalosError, type AgentId, type MailboxItem, type UnverifiedEvent } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { ReadTransaction } from "../vault/index.ts";
-import type { KnownPeer } from "./peer-book.ts";
+import type { KnownPeer } from "./known-peer.ts";
 import { directoriesOf, judgeFacts, lookUpPeer } from "./peer-lookup.ts";
 
 /**

@@ -17,7 +17,7 @@ import {
 import type { AgentContext } from "../context.ts";
 import type { OutboxRow, ReadTransaction } from "../vault/index.ts";
 import { replaceSession } from "./ending-sessions.ts";
-import { memoryOf } from "./peer-book.ts";
+import { memoryOf } from "./known-peer.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { nextSessionAt } from "./peer-standing.ts";
 import { isContent } from "./sender.ts";

@@ -7,7 +7,7 @@ import type { AgentContext } from "../context.ts";
 import type { Transaction } from "../vault/index.ts";
 import { isExhausted } from "./live-sessions.ts";
 import type { Correspondence } from "./outbox-sealing.ts";
-import type { KnownPeer } from "./peer-book.ts";
+import type { KnownPeer } from "./known-peer.ts";
 import { newSessionAt, trustObstacle } from "./peer-standing.ts";
 import { sealBatch, type MessageToSeal } from "./sealing.ts";
 import { frameTypeCode, needsTurn } from "./turns.ts";

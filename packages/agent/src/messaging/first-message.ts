@@ -19,7 +19,7 @@ import {
 import type { AgentContext } from "../context.ts";
 import { loadPrekey } from "../lifecycle/prekey-secrets.ts";
 import type { InventoryEntry, OwnBatch, StoredKeyKind } from "../vault/index.ts";
-import type { KnownPeer, PeerFacts } from "./peer-book.ts";
+import type { KnownPeer, PeerFacts } from "./known-peer.ts";
 import { directoriesOf, findPeer, lookUpPeer } from "./peer-lookup.ts";
 import { requireHandshake, requireHead } from "./peer-standing.ts";
 

@@ -35,7 +35,7 @@ import { takeEvent } from "./arriving-event.ts";
 import { takeNotice } from "./arriving-notice.ts";
 import { acceptFirstMessage, type FirstMessage } from "./first-message.ts";
 import type { LiveSession } from "./live-sessions.ts";
-import type { PeerFacts } from "./peer-book.ts";
+import type { PeerFacts } from "./known-peer.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { requireSender, requireTrust } from "./peer-standing.ts";
 import { answerUnreadable } from "./unreadable.ts";

@@ -13,7 +13,7 @@ import { firstThatAnswers } from "./first-that-answers.ts";
 import { isExhausted } from "./live-sessions.ts";
 import { claimSession, type FreshSession } from "./new-session.ts";
 import { sealRows, signRows, type Correspondence, type SealedRows, type SignedRow } from "./outbox-sealing.ts";
-import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { isFresh, type KnownPeer } from "./known-peer.ts";
 import { directoriesOf, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
 import { newSessionAt, OBSTACLES, requireHandshake, requireReachable, trustObstacle } from "./peer-standing.ts";
 import type { Progress } from "./progress.ts";

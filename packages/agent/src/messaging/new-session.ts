@@ -7,7 +7,7 @@ import { initiateSession, talosError, verifyBundle, type AgentId } from "@talos/
 import type { AgentContext } from "../context.ts";
 import { noteFirstUse } from "../lifecycle/audit-entries.ts";
 import type { LiveSession } from "./live-sessions.ts";
-import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { isFresh, type KnownPeer } from "./known-peer.ts";
 import { countsAt } from "./peer-change.ts";
 import { judgeFacts } from "./peer-lookup.ts";
 import { requireHandshake } from "./peer-standing.ts";

@@ -6,7 +6,7 @@ import { identitySignatureBytes, messageId, revealSecret, SecretBytes, type Mess
 import type { AgentContext } from "../context.ts";
 import type { OutboxRow, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { LiveSession } from "./live-sessions.ts";
-import type { KnownPeer } from "./peer-book.ts";
+import type { KnownPeer } from "./known-peer.ts";
 import { messageTime, outgoingMessage, sealBatch, type MessageToSeal } from "./sealing.ts";
 import { FRAME_TYPES } from "./turns.ts";
 

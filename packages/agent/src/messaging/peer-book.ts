@@ -26,33 +26,10 @@ import {
 import type { AgentEvents, TrustOutcome } from "../agent-events.ts";
 import type { Peer, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
-import { endSessions } from "./ending-sessions.ts";
+import { seenIn, type KnownPeer, type PeerDecision, type PeerFacts } from "./known-peer.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import { changeOf, countsAt, eventOf, seqOfContender, trustAfter, type PeerChange, type PeerEventToTell } from "./peer-change.ts";
-
-export interface KnownPeer {
-  readonly peer: Peer;
-  readonly log: IdentityLog;
-  /** The newest one seen, unless a later event has ended it. */
-  readonly certificate: Certificate | undefined;
-  /** When this agent first saw event `seq` of the log. */
-  readonly seenAt: (seq: number) => number;
-}
-
-/** Verified facts about a peer, from a directory or from its own message. */
-export interface PeerFacts {
-  /** The one that stood when the facts were verified. */
-  readonly log: IdentityLog;
-  /** The whole log as its source has it; default: that log. It is judged once more against what is known when it is taken over. */
-  readonly chain?: readonly Uint8Array[] | undefined;
-  readonly certificate?: Certificate | undefined;
-  /** Where it was found. */
-  readonly directory?: string | undefined;
-  readonly petname?: string | undefined;
-}
-
-/** What is decided about a peer, beside what its log says. */
-export type PeerDecision = Partial<Pick<Peer, "trust" | "trustSince" | "forkedAt" | "sessionReplacedAt" | "toldSeq">>;
+import { dropCertificates, followChange } from "./peer-consequences.ts";
 
 interface Branches {
   readonly standing: Uint8Array;
@@ -60,8 +37,6 @@ interface Branches {
 }
 
 const MAX_CACHED = 5_000;
-const ALL_ROWS = Number.MAX_SAFE_INTEGER;
-const DAY_MILLISECONDS = 86_400_000;
 
 /** What the book changes beside itself, and whom it tells. */
 export interface PeerBookParts {
@@ -129,7 +104,7 @@ export class PeerBook implements Participant {
     const verdict = this.#judge(before, facts, now);
     const { log } = verdict;
     const change = changeOf(verdict);
-    if (change !== undefined) this.#dropCertificates(tx, log);
+    if (change !== undefined) dropCertificates(tx, log);
     const standing = before?.certificate && countsAt(log, before.certificate.head) ? before.certificate : undefined;
     const heard = facts.certificate && countsAt(log, facts.certificate.head) ? facts.certificate : undefined;
     const certificate = this.#newer(tx, standing, heard, now);
@@ -164,7 +139,11 @@ export class PeerBook implements Participant {
     }
     const known = { peer, log, certificate, seenAt: seenIn(seen) };
     this.#staged.set(toHex(id), known);
-    if (change !== undefined) this.#follow(tx, known, change, now, outcome);
+    if (change !== undefined) {
+      followChange(tx, this.#parts, known, change, outcome, now);
+      this.#tell(eventOf(peer, change, outcome));
+      this.#moved.push(id);
+    }
     if (isFork && verdict.kind === "forked") {
       const seq = seqOfContender(verdict.contender, this.#parts.crypto);
       this.#tell({ name: "peerForked", payload: { ...nameOf(peer), seq, at: now, trust: outcome } });
@@ -235,42 +214,8 @@ export class PeerBook implements Participant {
     }
   }
 
-  /** What a log that has moved on brings with it. */
-  #follow(tx: Transaction, { peer, log }: KnownPeer, change: PeerChange, now: number, outcome: TrustOutcome): void {
-    const { agentId: id } = peer;
-    for (const wire of change.cutOff) {
-      const { event, hash } = decodeEvent(wire, this.#parts.crypto);
-      tx.cutOff.add({ hash, agentId: id, seq: event.kind === "inception" ? 0 : event.seq, wire, seenAt: now });
-    }
-    if (change.endsSessions) endSessions(tx, this.#parts.sessions, id, log.revoked === undefined ? "session-replaced" : "peer-revoked");
-    if (log.revoked !== undefined) for (const row of tx.outbox.pendingFor(id, ALL_ROWS)) tx.outbox.setReason(row.order, "peer-revoked");
-    const { head, reason, authority } = log.states.at(-1) as LogState;
-    tx.audit.append({
-      kind: "peer-event",
-      at: now,
-      details: {
-        peer: peer.did,
-        seq: head.seq,
-        reason: reason ?? "",
-        authority: authority ?? "",
-        trust: outcome,
-        cutOff: change.cutOff.length,
-        sessionsEnded: change.endsSessions ? 1 : 0,
-      },
-    });
-    this.#tell(eventOf(peer, change, outcome));
-    this.#moved.push(id);
-  }
-
   #tell(event: PeerEventToTell): void {
     this.#toTell.push(event);
-  }
-
-  /** What was made under a head that fell away, or that the owner gave up, is never asked for again. */
-  #dropCertificates(tx: Transaction, log: IdentityLog): void {
-    for (const { hash, wire } of tx.peers.certificates(log.agentId)) {
-      if (!countsAt(log, decodeCertificate(wire).head)) tx.peers.forgetCertificate(log.agentId, hash);
-    }
   }
 
   /** The same pair is raised once, also after an operator has decided about it. */
@@ -300,28 +245,10 @@ export class PeerBook implements Participant {
   }
 }
 
-/**
- * A peer is sent to only while its newest certificate began at most so long ago, and not in the future: a directory that
- * withholds a rotation wins that long and no longer.
- */
-export function isFresh({ certificate }: KnownPeer, maxHeadAgeDays: number, now: number): boolean {
-  if (certificate === undefined) return false;
-  return certificate.from <= now + CLOCK_SLACK_MILLISECONDS && now - certificate.from <= maxHeadAgeDays * DAY_MILLISECONDS;
-}
-
-/** For `requireStanding`: when events of the log were seen here, and what time it is. */
-export function memoryOf({ seenAt }: KnownPeer, now: number): VerifierMemory {
-  return { seenAt, now };
-}
-
 function adds({ peer }: KnownPeer, facts: PeerFacts): boolean {
   return (
     (facts.directory !== undefined && facts.directory !== peer.directory) || (facts.petname !== undefined && facts.petname !== peer.petname)
   );
-}
-
-function seenIn(times: readonly number[]): (seq: number) => number {
-  return (seq) => times[seq] ?? 0;
 }
 
 function seenTimes(before: KnownPeer | undefined, change: PeerChange | undefined, log: IdentityLog, now: number): number[] {

@@ -5,7 +5,7 @@
 import { chainWith, isTalosError, verifyCertificate, verifyLog, type AgentId } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
-import type { KnownPeer, PeerFacts } from "./peer-book.ts";
+import type { KnownPeer, PeerFacts } from "./known-peer.ts";
 
 /** Where a peer may be known, best first: where it says itself, where it was found, where the sender said, at home. */
 export function directoriesOf({ home }: AgentContext, known: KnownPeer | undefined, address: string | undefined): readonly string[] {

@@ -5,7 +5,7 @@
 import { requireStanding, stateAt, talosError, type ErrorCode, type IdentityLog, type LogHead, type VerifierMemory } from "@talos/core";
 import type { AgentPolicy } from "../context.ts";
 import type { WaitingReason } from "../vault/index.ts";
-import { memoryOf, type KnownPeer } from "./peer-book.ts";
+import { memoryOf, type KnownPeer } from "./known-peer.ts";
 
 type TrustPolicy = Pick<AgentPolicy, "verifiedOnly">;
 

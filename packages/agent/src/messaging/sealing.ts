@@ -6,7 +6,7 @@ import { sealMessage, wipeAll, type FrameType, type MessageId, type MessageSigni
 import type { AgentContext } from "../context.ts";
 import type { ReadTransaction, ReadyEnvelope, Transaction, WaitingReason } from "../vault/index.ts";
 import { isExhausted, type LiveSession } from "./live-sessions.ts";
-import { isFresh, type KnownPeer } from "./peer-book.ts";
+import { isFresh, type KnownPeer } from "./known-peer.ts";
 import { newSessionAt, trustObstacle } from "./peer-standing.ts";
 
 /** Of acknowledged ids in one frame. */
