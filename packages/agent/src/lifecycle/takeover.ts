@@ -3,7 +3,7 @@
  * are made anew and its sessions replaced, since another copy may have gone on with the former ones. One transaction; what follows is
  * publication, which goes on by itself.
  */
-import { isTalosError, ONE_TIME_PREKEY_TARGET, talosError } from "@talos/core";
+import { isTalosError, talosError } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { Transaction } from "../vault/index.ts";
 import { certificateSigned, keyEntries } from "./audit-entries.ts";
@@ -22,14 +22,14 @@ import { clearSuperseded, rankOf, supersededBefore } from "./supersession.ts";
  */
 export async function takeOver(context: AgentContext): Promise<void> {
   await inTurn(context, async () => {
-    const { vault, identity, instance, commits, standing, clock } = context;
+    const { vault, identity, instance, commits, standing, clock, policy } = context;
     standing.requireActiveOrSuperseded();
     requireUnmoved(context);
     const others = await generationsElsewhere(context);
     const generation = Math.max(vault.generation, ...others) + 1;
     if (!Number.isSafeInteger(generation)) throw talosError("GENERATION_EXHAUSTED");
     const now = clock.now();
-    const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: ONE_TIME_PREKEY_TARGET } as const;
+    const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: policy.rotation.oneTimePrekeyTarget } as const;
     const batch = await prepareBatch(context, wish);
     using certificate = await instance.prepare(identity, now, { freshKey: true, generation });
     commits.atGeneration(generation, (tx) => {
