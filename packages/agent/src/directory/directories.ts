@@ -35,6 +35,7 @@ export class Directories {
   /** Certificate that was registered in this run, by URL. */
   readonly #registered: Map<string, Certificate> = new Map();
   readonly #registering: Map<string, Promise<void>> = new Map();
+  readonly #apart: Set<Directory> = new Set();
 
   constructor(options: DirectoriesOptions) {
     this.#options = options;
@@ -88,8 +89,21 @@ export class Directories {
     await running;
   }
 
+  /** A request that nobody signs, whatever the agent's standing is, over a connection of its own. @throws TalosError as `Directory` */
+  async apart<T>(url: string, request: (directory: Directory) => Promise<T>): Promise<T> {
+    const directory = this.#options.open(url);
+    this.#apart.add(directory);
+    try {
+      return await request(directory);
+    } finally {
+      this.#apart.delete(directory);
+      directory.close();
+    }
+  }
+
+  /** Ends what is under way too: an answer may come a byte a minute. */
   close(): void {
-    for (const directory of this.#open.values()) directory.close();
+    for (const directory of [...this.#open.values(), ...this.#apart]) directory.close();
   }
 
   async #register(url: string, certificate: Certificate): Promise<void> {

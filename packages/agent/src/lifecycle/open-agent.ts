@@ -120,14 +120,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     peers,
     events,
     ownLogDoubt,
-    unsigned: async (url, request) => {
-      const directory = open(url);
-      try {
-        return await whileBusy(clock, async () => await request(directory));
-      } finally {
-        directory.close();
-      }
-    },
+    unsigned: async (url, request) => await whileBusy(clock, async () => await known.apart(url, request)),
     renewCertificate,
   };
   const held = cleanup.move();

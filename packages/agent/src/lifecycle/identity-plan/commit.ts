@@ -2,22 +2,13 @@
  * An accepted event comes into force: log, keys, certificate, batch, sessions and what peers are to be told, all in one commit. What has
  * to be made for it is made before, so that a crash leaves the plan where it was, and memory follows in the same turn.
  */
-import {
-  decodeEvent,
-  isTalosError,
-  ONE_TIME_PREKEY_TARGET,
-  verifyLog,
-  type AgentId,
-  type IdentityEvent,
-  type IdentityLog,
-  type RotationReason,
-} from "@talos/core";
+import { decodeEvent, isTalosError, verifyLog, type AgentId, type IdentityEvent, type IdentityLog, type RotationReason } from "@talos/core";
 import { openBackend, type BackendKeys } from "../../backends/index.ts";
 import type { AgentContext } from "../../context.ts";
 import type { AuditDetails, InventoryEntry, Transaction } from "../../vault/index.ts";
 import { certificateSigned, eventSigned, keyEntries, keyEntry, noteFirstUse } from "../audit-entries.ts";
 import { clearMoved } from "../foreign-events.ts";
-import { IDENTITY_INTERVAL_MILLISECONDS } from "../first-keys.ts";
+import { newIdentityDueAt } from "../first-keys.ts";
 import { prepareBatch, stageBatch, type BatchWish } from "../new-batch.ts";
 import type { OwnKeys } from "../own-identity.ts";
 import { clearSuperseded } from "../supersession.ts";
@@ -55,17 +46,18 @@ async function commitRotation(
   log: IdentityLog,
   event: SuccessorEvent & { readonly kind: "rotation" },
 ): Promise<void> {
-  const { commits, instance, identity, clock, standing } = context;
+  const { commits, instance, identity, clock, standing, policy } = context;
   const now = clock.now();
   const endsSessions = event.reason === "compromise";
   // Another copy has gone on with the sessions and prekeys that are here: to go on with them too would use their keys twice.
   const isOneOfTwo = standing.isSuperseded;
   using keys = await openNewKeys(context, plan, log);
   using certificate = await instance.prepare(keys.own, now, { freshKey: event.reason !== "planned" });
-  const batch = await prepareBatch(context, wishFor(isOneOfTwo ? "lost" : event.reason), keys.own);
+  const batch = await prepareBatch(context, wishFor(isOneOfTwo ? "lost" : event.reason, policy.rotation.oneTimePrekeyTarget), keys.own);
+  const dueAt = newIdentityDueAt(context.crypto, now, context.policy.rotation);
   commits.evenSuperseded((tx) => {
     putEvent(tx, plan, event, now);
-    switchKeys(tx, plan, { endsSessions, now });
+    switchKeys(tx, plan, { endsSessions, dueAt, now });
     if (endsSessions || isOneOfTwo) endAll(tx, prekeysOf(tx), now);
     stageBatch(tx, batch);
     tx.log.setCertificate(certificate.certificate.wire);
@@ -156,9 +148,8 @@ async function openNewKeys({ vault, crypto }: AgentContext, { staged }: Identity
  * Of a planned rotation the same one-time prekeys, signed anew; else all are new. The signed prekey changes in any case: a batch is known by
  * the root over its prekeys, and two that name two heads must not have the same.
  */
-function wishFor(reason: RotationReason): BatchWish {
-  if (reason === "planned") return { signedPrekey: "replace", oneTimePrekeys: "carry", stock: ONE_TIME_PREKEY_TARGET };
-  return { signedPrekey: "replace", oneTimePrekeys: "replace", stock: ONE_TIME_PREKEY_TARGET };
+function wishFor(reason: RotationReason, stock: number): BatchWish {
+  return { signedPrekey: "replace", oneTimePrekeys: reason === "planned" ? "carry" : "replace", stock };
 }
 
 function putEvent(tx: Transaction, { event: wire, head }: IdentityPlan, event: SuccessorEvent, now: number): void {
@@ -166,14 +157,21 @@ function putEvent(tx: Transaction, { event: wire, head }: IdentityPlan, event: S
   tx.audit.append(eventSigned({ ...head, event: event.kind, reason: event.reason }, now));
 }
 
-function switchKeys(tx: Transaction, { staged }: IdentityPlan, { endsSessions, now }: { endsSessions: boolean; now: number }): void {
+interface Switch {
+  readonly endsSessions: boolean;
+  /** Of the identity that comes into force. */
+  readonly dueAt: number;
+  readonly now: number;
+}
+
+function switchKeys(tx: Transaction, { staged }: IdentityPlan, { endsSessions, dueAt, now }: Switch): void {
   const current = tx.inventory.live("identity", "current");
   const next = tx.inventory.live("identity", "next");
   const encryption = tx.inventory.live("encryption");
   // The commitment to the next key is gone with the event: where it was not revealed, nobody will ever ask for it.
   endAll(tx, [current, staged?.identity === undefined ? undefined : next], now);
   if (staged?.identity === undefined && next !== undefined) {
-    tx.inventory.promote(next.keyId, now + IDENTITY_INTERVAL_MILLISECONDS);
+    tx.inventory.promote(next.keyId, dueAt);
     tx.audit.append(keyEntry("key-rotated", { ...next, role: "current" }, now));
   }
   if (encryption !== undefined && endsSessions) endAll(tx, [encryption], now);
