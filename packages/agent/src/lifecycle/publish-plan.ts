@@ -31,7 +31,7 @@ import {
 } from "./publish-record.ts";
 import { noteTime, timesOf } from "./stored-json.ts";
 
-export { DONE_PLAN_MILLISECONDS, isPublished, publishPlan } from "./publish-record.ts";
+export { isPublished, publishPlan } from "./publish-record.ts";
 
 /** When batches were signed anew because a directory would not take them: each makes keys, and must not do so without end. */
 const SIGNED_ANEW = "batches-signed-anew";
