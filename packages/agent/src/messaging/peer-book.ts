@@ -5,10 +5,7 @@
 import {
   agentIdToDid,
   certificatesConflict,
-  CLOCK_SLACK_MILLISECONDS,
   compareCertificates,
-  decodeCertificate,
-  decodeEvent,
   equalBytes,
   isTalosError,
   talosError,
@@ -19,11 +16,9 @@ import {
   type Certificate,
   type Crypto,
   type IdentityLog,
-  type LogState,
   type LogVerdict,
-  type VerifierMemory,
 } from "@talos/core";
-import type { AgentEvents, TrustOutcome } from "../agent-events.ts";
+import type { AgentEvents } from "../agent-events.ts";
 import type { Peer, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
 import { seenIn, type KnownPeer, type PeerDecision, type PeerFacts } from "./known-peer.ts";
