@@ -48,6 +48,7 @@ export class Lane {
   #lastError: ErrorCode | undefined;
   #hurry = false;
   #quiet: PromiseWithResolvers<void> | undefined;
+  #isOver = false;
 
   constructor(context: AgentContext, peer: AgentId, progress: Progress) {
     this.#context = context;
@@ -73,6 +74,8 @@ export class Lane {
 
   /** Resolves when there is nothing that can be done now. Acknowledgements do not wait for company meanwhile. */
   async quiet(): Promise<void> {
+    // It has ended in this very turn: nobody would answer.
+    if (this.#isOver) return;
     this.#hurry = true;
     this.#quiet ??= Promise.withResolvers();
     const { promise } = this.#quiet;
@@ -96,6 +99,7 @@ export class Lane {
       this.#rest();
       await this.#bell.wait(clock, pause, standing.signal);
     }
+    this.#isOver = true;
     this.#rest();
   }
 
