@@ -27,6 +27,8 @@ const READY_ROWS = 64;
 const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
   AGENT_UNKNOWN: "peer-unknown",
   BATCH_EXPIRED: "peer-prekeys-expired",
+  BATCH_RETIRED: "peer-prekeys-expired",
+  BATCH_VOID: "peer-prekeys-expired",
   NO_PREKEYS: "peer-prekeys-expired",
   ...OBSTACLES,
   DIRECTORY_UNREACHABLE: "directory-unreachable",

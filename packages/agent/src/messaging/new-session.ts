@@ -3,12 +3,11 @@
  * Diffie-Hellman that it alone can do. What comes back is in no store yet: the sender adopts it in the transaction that
  * seals the first message.
  */
-import { initiateSession, talosError, verifyBundle, type AgentId } from "@talos/core";
+import { initiateSession, standingOf, talosError, verifyBundle, type AgentId, type LogHead } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { noteFirstUse } from "../lifecycle/audit-entries.ts";
 import type { LiveSession } from "./live-sessions.ts";
-import { isFresh, type KnownPeer } from "./known-peer.ts";
-import { countsAt } from "./peer-change.ts";
+import { isFresh, memoryOf, type KnownPeer } from "./known-peer.ts";
 import { judgeFacts } from "./peer-lookup.ts";
 import { requireHandshake } from "./peer-standing.ts";
 
@@ -23,7 +22,7 @@ export interface FreshSession {
 /**
  * @param url a directory where the peer's prekeys are
  * @throws TalosError as `Directory.claim`, `verifyLog`, `verifyCertificate`, `verifyBundle`; PEER_HEAD_STALE, PEER_REVOKED, PEER_FORKED,
- *   PEER_BLOCKED, PEER_UNVERIFIED; BATCH_VOID; WEAK_PUBLIC_KEY
+ *   PEER_BLOCKED, PEER_UNVERIFIED; BATCH_VOID, BATCH_RETIRED; WEAK_PUBLIC_KEY
  */
 export async function claimSession(context: AgentContext, peer: AgentId, url: string): Promise<FreshSession> {
   const { crypto, clock, log, instance, encryptionKey, policy, peers, vault, commits } = context;
@@ -39,7 +38,7 @@ export async function claimSession(context: AgentContext, peer: AgentId, url: st
   });
   requireHandshake(known, policy);
   const verifiedBundle = verifyBundle(known.log, bundle, crypto, now);
-  if (!countsAt(known.log, verifiedBundle.head)) throw talosError("BATCH_VOID");
+  requireBatchHead(known, verifiedBundle.head, now);
   if (!isFresh(known, policy.maxHeadAgeDays, now)) throw talosError("PEER_HEAD_STALE");
 
   const dhLongTerm = await encryptionKey.deriveSharedSecret(verifiedBundle.signedPrekey.agreementKey.bytes);
@@ -62,4 +61,11 @@ export async function claimSession(context: AgentContext, peer: AgentId, url: st
   );
   const at = clock.now();
   return { live: { session, sending: true, createdAt: at, lastUsedAt: at }, known };
+}
+
+/** Whoever has a key that was rotated away can sign batches to this day. While the migration runs, an honest old one is as good as a new one. */
+function requireBatchHead(known: KnownPeer, head: LogHead, now: number): void {
+  const standing = standingOf(known.log, head, memoryOf(known, now));
+  if (standing === "void") throw talosError("BATCH_VOID");
+  if (standing === "ended") throw talosError("BATCH_RETIRED");
 }

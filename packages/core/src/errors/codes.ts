@@ -55,6 +55,11 @@ export const ERROR_CODES = {
     message: "The prekey batch does not fit its statements.",
     hint: "Make the batch anew and publish it again.",
   },
+  BATCH_RETIRED: {
+    exitCode: 5,
+    message: "The prekey batch was made under an identity key that has been rotated since.",
+    hint: "Fetch it again; an agent that rotated publishes a new one by itself.",
+  },
   BATCH_STALE: {
     exitCode: 5,
     message: "A newer prekey batch is published already.",
