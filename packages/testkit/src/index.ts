@@ -19,3 +19,6 @@ export { distinct, inParts, readSecretJournal, SecretJournal } from "./memory/se
 export { memoryObstacle, processMemory, type MemoryPiece } from "./memory/process-memory.ts";
 export { joinRecoveryShares, readRecoveryKit, recoveryKeySeed, type KitContent } from "./independent/recovery-kit.ts";
 export { VaultReader } from "./independent/vault.ts";
+export { readStolenBytes, type StolenBytes } from "./thief/loot.ts";
+export type { RecordedMail } from "./thief/stolen-mail.ts";
+export { Thief, type Victim } from "./thief/thief.ts";
