@@ -130,6 +130,7 @@ export class Maintenance {
 
   async #pauseAfterRound(): Promise<number> {
     const { context } = this.#parts;
+    const began = context.clock.now();
     const report = await this.#round({ lookNow: false, identity: this.#started > 0 }).catch(() => undefined);
     const failed = report === undefined ? "COMMIT_FAILED" : report.due.find(({ reason }) => reason !== undefined);
     if (failed !== undefined) {
@@ -139,14 +140,14 @@ export class Maintenance {
     }
     this.#failures = 0;
     try {
-      return this.#untilNext();
+      return this.#untilNext(began);
     } catch {
       return TICK_MILLISECONDS;
     }
   }
 
-  /** The next due time, or the next look at the clock and the stock. */
-  #untilNext(): number {
+  /** The next due time, or the next look at the clock and the stock. What fell due while the round went on, behind it, comes at once. */
+  #untilNext(began: number): number {
     const { clock, vault, home } = this.#parts.context;
     const now = clock.now();
     const times = vault.read((tx) => {
@@ -154,7 +155,7 @@ export class Maintenance {
       const look = isPublished(tx, home) ? storedStock(tx, home)?.nextLookAt : undefined;
       return look === undefined ? next : [...next, look];
     });
-    const waits = times.filter((at) => at > now).map((at) => at - now);
+    const waits = times.filter((at) => at > began).map((at) => at - now);
     return Math.max(1, Math.min(TICK_MILLISECONDS, ...waits));
   }
 
