@@ -16,8 +16,10 @@ import { UserIdentity } from "@talos/testkit";
 import { AgentEvents, type AgentEventName } from "../agent-events.ts";
 import type { Transaction, Vault } from "../vault/index.ts";
 import { makeVault, NOW, temporaryFolder } from "../vault/vault-fixture.test.ts";
+import { isFresh } from "./known-peer.ts";
 import { LiveSessions } from "./live-sessions.ts";
 import { PeerBook } from "./peer-book.ts";
+import { mailboxesOf } from "./peer-lookup.ts";
 
 const DAY = 86_400_000;
 
@@ -86,14 +88,14 @@ class TestBook implements Disposable {
   }
 }
 
-function certify(user: UserIdentity, generation: number, from: number): Certificate {
+function certify(user: UserIdentity, generation: number, from: number, directories: readonly string[] = []): Certificate {
   const { log } = user;
   const prepared = prepareCertificate({
     agentId: log.agentId,
     head: log.head,
     generation,
     instanceKey: ownKey("instance", 1, nodeCrypto.generateSigningKey().publicKey),
-    directories: [],
+    directories: [...directories],
     auditHead: { size: 0, root: emptyRoot(nodeCrypto) },
     from,
     to: from + DAY,
@@ -265,6 +267,45 @@ test("certificates of a head that was voided or fell away are forgotten, and non
     const fresh = certify(user, 1, NOW + 3);
     assert.equal(world.hear(bob.log, [event], NOW + 4, fresh).certificate, fresh, "the lower generation of the later event");
   }
+});
+
+test("failure 48: a key that was rotated away makes its peer neither fresh nor at home elsewhere, whether or not the new certificate is known", async () => {
+  for (const reason of ["lost", "planned"] as const) {
+    for (const isKnown of [true, false]) {
+      using world = await TestBook.open();
+      const bob = UserIdentity.begin(NOW, false);
+      const thief = bob.stolen();
+      const home = certify(bob, 1, NOW, ["http://home:1"]);
+      world.hear(bob.log, bob.log.events, NOW, isKnown ? home : undefined);
+      // The event comes alone.
+      const known = world.hear(bob.log, [bob.rotate({ time: NOW, reason, migrationSeconds: 86_400 })], NOW);
+      assert.equal(isFresh(known, 21, NOW), isKnown && reason === "planned");
+      const later = NOW + DAY;
+      assert.equal(isFresh(known, 21, later), false, "the migration ran out, and nothing was heard");
+      const stolen = certify(thief, Number.MAX_SAFE_INTEGER, later, ["http://thief:1"]);
+      const facts = { log: known.log, certificate: stolen, directory: "http://home:1" };
+      const after = world.do((tx) => world.book.learn(tx, facts, later));
+      assert.equal(isFresh(after, 21, later), false, reason);
+      assert.deepEqual(mailboxesOf(after, undefined), ["http://home:1"]);
+      world.do((tx) => assert.equal(world.book.findCertificate(tx, after.log, stolen.hash), undefined));
+
+      const fresh = certify(bob, 1, later, ["http://new:1"]);
+      const settled = world.do((tx) => world.book.learn(tx, { log: after.log, certificate: fresh }, later));
+      assert.equal(isFresh(settled, 21, later), true);
+      assert.deepEqual(mailboxesOf(settled, undefined), ["http://new:1"]);
+    }
+  }
+});
+
+test("a certificate of an ended identity that comes with a message is found again for the next message, and is nobody's newest", async () => {
+  using world = await TestBook.open();
+  const bob = UserIdentity.begin(NOW, false);
+  const former = certify(bob, 3, NOW);
+  world.hear(bob.log, bob.log.events, NOW);
+  const { log } = world.hear(bob.log, [bob.rotate({ time: NOW, reason: "lost" })], NOW + 1);
+  const known = world.do((tx) => world.book.learn(tx, { log, certificate: former }, NOW + 2));
+  assert.deepEqual([known.certificate, known.peer.highest], [undefined, undefined]);
+  world.do((tx) => assert.deepEqual(world.book.findCertificate(tx, log, former.hash)?.wire, former.wire));
 });
 
 test("an owner is told once for a head; of a peer that is new nothing has to be told", async () => {

@@ -21,7 +21,7 @@ import {
 import type { AgentEvents } from "../agent-events.ts";
 import type { Peer, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
-import { seenIn, type KnownPeer, type PeerDecision, type PeerFacts } from "./known-peer.ts";
+import { isInForce, seenIn, type KnownPeer, type PeerDecision, type PeerFacts } from "./known-peer.ts";
 import type { LiveSessions } from "./live-sessions.ts";
 import { changeOf, countsAt, eventOf, seqOfContender, trustAfter, type PeerChange, type PeerEventToTell } from "./peer-change.ts";
 import { dropCertificates, followChange } from "./peer-consequences.ts";
@@ -101,7 +101,8 @@ export class PeerBook implements Participant {
     const change = changeOf(verdict);
     if (change !== undefined) dropCertificates(tx, log);
     const standing = before?.certificate && countsAt(log, before.certificate.head) ? before.certificate : undefined;
-    const heard = facts.certificate && countsAt(log, facts.certificate.head) ? facts.certificate : undefined;
+    const seenAt = seenIn(seenTimes(before, change, log, now));
+    const heard = this.#inForce(tx, facts, log, seenAt, now);
     const certificate = this.#newer(tx, standing, heard, now);
     const isFork = verdict.kind === "forked" && this.#isNewFork(tx, before, verdict, now);
     if (verdict.kind === "refused") this.#keepEvidence(tx, id, "cut-off-branch", verdict, now);
@@ -127,12 +128,11 @@ export class PeerBook implements Participant {
       sessionReplacedAt: before?.peer.sessionReplacedAt,
     };
     tx.peers.put(peer);
-    const seen = seenTimes(before, change, log, now);
     if (before === undefined || change !== undefined) tx.peers.putEvents(id, log.events, now);
     if (certificate !== undefined && certificate !== before?.certificate) {
       tx.peers.rememberCertificate(id, { hash: certificate.hash, wire: certificate.wire, seenAt: now });
     }
-    const known = { peer, log, certificate, seenAt: seenIn(seen) };
+    const known = { peer, log, certificate, seenAt };
     this.#staged.set(toHex(id), known);
     if (change !== undefined) {
       followChange(tx, this.#parts, known, change, outcome, now);
@@ -221,6 +221,24 @@ export class PeerBook implements Participant {
 
   #keepEvidence(tx: Transaction, id: AgentId, kind: string, { standing, contender }: Branches, now: number): boolean {
     return tx.peers.addConflict({ agentId: id, kind, first: standing, second: contender, seenAt: now });
+  }
+
+  /**
+   * The certificate of these facts, if it is of an identity in force. Else it says nothing new of the peer, neither where it is nor that
+   * it is there; but messages under it may still arrive in sessions, and one that came with such a message is found again.
+   */
+  #inForce(
+    tx: Transaction,
+    { certificate, directory }: PeerFacts,
+    log: IdentityLog,
+    seenAt: (seq: number) => number,
+    now: number,
+  ): Certificate | undefined {
+    if (certificate === undefined || !countsAt(log, certificate.head)) return undefined;
+    if (isInForce(log, certificate.head, { seenAt, now })) return certificate;
+    const { hash, wire } = certificate;
+    if (directory === undefined) tx.peers.rememberCertificate(log.agentId, { hash, wire, seenAt: now });
+    return undefined;
   }
 
   /** The certificate that stays: by (seq, generation), then by its start. Two copies of the peer are kept as evidence. */
