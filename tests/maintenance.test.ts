@@ -541,12 +541,12 @@ test("unclaimed one-time prekeys are replaced before they expire, and their priv
 test("what falls due while a round waits for the directory is done right after it, not an hour later", async () => {
   const clock = new ManualClock();
   await using world = await AgentWorld.start({ environment: { clock } });
-  let isArmed = false;
+  const look = { isAwaited: false };
   const hooks: DirectoryHooks = {
     // The certificate was in order when the round began.
     prekeyStock: async (stock) => {
-      if (!isArmed) return stock;
-      isArmed = false;
+      if (!look.isAwaited) return stock;
+      look.isAwaited = false;
       await clock.advance(16 * HOUR);
       return stock;
     },
@@ -554,12 +554,12 @@ test("what falls due while a round waits for the directory is done right after i
   const bob = await world.create("bob", {}, intercepting(world.environment, hooks));
   await bob.maintain();
   const before = bob.status().certificate?.from;
-  isArmed = true;
-  for (let round = 0; isArmed && round < 12; round++) {
+  look.isAwaited = true;
+  for (let round = 0; look.isAwaited && round < 12; round++) {
     await clock.advance(HOUR);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }
-  assert.equal(isArmed, false, "a round has asked for the stock");
+  assert.equal(look.isAwaited, false, "a round has asked for the stock");
   for (let round = 0; round < 20 && bob.status().certificate?.from === before; round++) {
     await clock.advance(MINUTE);
     await new Promise((resolve) => setTimeout(resolve, 5));
