@@ -17,11 +17,12 @@ export type LogCrypto = Pick<Crypto, "sha256" | "verifySignature">;
 export class UsedKeys {
   readonly #signing: Set<string> = new Set();
   readonly #encryption: Set<string> = new Set();
-  readonly #crypto: LogCrypto;
+  readonly #crypto: Pick<LogCrypto, "sha256">;
+  #unread: readonly LogState[];
 
-  constructor(states: readonly LogState[], crypto: LogCrypto) {
+  constructor(states: readonly LogState[], crypto: Pick<LogCrypto, "sha256">) {
     this.#crypto = crypto;
-    for (const state of states) this.#add(state, state.authority);
+    this.#unread = states;
   }
 
   /**
@@ -31,6 +32,9 @@ export class UsedKeys {
    * @throws TalosError LOG_INVALID (`details.reason`: spent-key); this is then of no use any more
    */
   take(keys: InstalledKeys, authority?: Authority, repeated?: Uint8Array): void {
+    // Not before somebody revealed a key that was committed to: a log may be long, and anybody may send an event that says it follows it.
+    for (const state of this.#unread) this.#add(state, state.authority);
+    this.#unread = [];
     if (!this.#add(keys, authority, repeated)) throw logInvalid("spent-key");
   }
 
@@ -60,14 +64,28 @@ function addNew(set: Set<string>, bytes: Uint8Array): boolean {
  *   another-commitment, recovery-commitment, spent-key); SIGNATURE_INVALID
  */
 export function verifySuccessor(before: LogState, unverified: UnverifiedEvent, used: UsedKeys, crypto: LogCrypto): LogState {
-  const { event, hash } = unverified;
+  const state = followSuccessor(before, unverified, used, crypto);
+  verifyEventSignatures(unverified, crypto, before.identityKey);
+  return state;
+}
+
+/**
+ * The same without the signatures: form, hashes and commitments of an event whose signatures were verified before.
+ *
+ * @throws TalosError as `verifySuccessor`, but not SIGNATURE_INVALID
+ */
+export function followSuccessor(
+  before: LogState,
+  { event, hash }: UnverifiedEvent,
+  used: UsedKeys,
+  crypto: Pick<LogCrypto, "sha256">,
+): LogState {
   if (event.kind === "inception") throw logInvalid("second-inception");
   if (before.event === "revocation") throw logInvalid("after-revocation");
   if (event.seq !== before.head.seq + 1) throw logInvalid("out-of-order");
   if (!equalBytes(event.previous, before.head.hash)) throw logInvalid("another-predecessor");
   checkRevealed(before, event, crypto);
   if (event.kind === "rotation") checkInstalled(before, event, used);
-  verifyEventSignatures(unverified, crypto, before.identityKey);
   const { seq, authority, reason, suspectFrom, auditHead, time } = event;
   const installed = event.kind === "rotation" ? event : before;
   return Object.freeze({
@@ -96,7 +114,7 @@ export function logInvalid(reason: string): TalosError {
 }
 
 /** Only the key that was committed to, under the authority that it was committed for. */
-function checkRevealed(before: LogState, { authority, revealedKey }: RotationEvent | RevocationEvent, crypto: LogCrypto): void {
+function checkRevealed(before: LogState, { authority, revealedKey }: RotationEvent | RevocationEvent, crypto: Pick<LogCrypto, "sha256">): void {
   const commitment = before.next[authority];
   if (commitment === undefined) throw logInvalid("no-such-authority");
   if (!equalBytes(commitment, keyCommitment(revealedKey, crypto))) throw logInvalid("another-commitment");

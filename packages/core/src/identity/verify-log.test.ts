@@ -255,9 +255,16 @@ test("failure 23: without a kit before the fork no branch's own kit decides: the
   const verdict = judged(owner, theirs);
   assertStands(verdict, "forked", owner);
   assertEvidence(verdict, lastOf(theft), lastOf(owner));
-  const after = judged(ours, theirs);
-  assertStands(after, "refused", ours);
-  assertEvidence(after, lastOf(theft), lastOf(ours));
+  for (const [known, heard] of [
+    [ours, theirs],
+    [theirs, ours],
+    [theirs, owner],
+    [rotated(theirs, "more"), rotated(dora, "owner without")],
+  ] as const) {
+    const after = judged(known, heard);
+    assertStands(after, "forked", known);
+    assertEvidence(after, heard.wires[1] as Uint8Array, known.wires[1] as Uint8Array);
+  }
   assertStands(judged(theft, ours), "forked", theft);
   assertStands(judged(rotated(owner, "x"), recovered(owner, "y")), "replaced", recovered(owner, "y"));
   assertStands(judged(rotated(dora, "owner"), theft), "forked", rotated(dora, "owner"));

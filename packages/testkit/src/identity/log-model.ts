@@ -42,6 +42,17 @@ export class LogModel {
     }
   }
 
+  /**
+   * Whether a chain that leaves what stands is an alarm, and no mere echo of what a recovery event has decided: where they part, there was a
+   * kit, and of the two only what stands has used it.
+   */
+  isAlarm(standing: readonly string[], chain: readonly ModelEvent[]): boolean {
+    const parting = chain.findIndex(({ id }, index) => standing[index] !== id);
+    const used = (ids: readonly string[]): boolean => ids.some((id) => this.#heard.get(id)?.authority === "recovery");
+    if (chain[parting - 1]?.hasKit !== true || !used(standing.slice(parting))) return true;
+    return used(chain.slice(parting).map(({ id }) => id));
+  }
+
   /** The path from after `base` to the recovery event that was heard first, through online events alone. */
   #firstRecoveryAfter(base: ModelEvent): ModelEvent[] | undefined {
     for (const event of this.#heard.values()) {

@@ -107,7 +107,7 @@ export class LogHolder {
     this.#model.hear(chain);
     if (verdict !== "behind") {
       this.log = verdict.log;
-      this.#checkStep(before, verdict, wires);
+      this.#checkStep(before, verdict, wires, chain);
     }
     const log = this.log as IdentityLog;
     assert.deepEqual(this.#world.namesOf(log), this.#model.standing());
@@ -115,7 +115,7 @@ export class LogHolder {
   }
 
   /** Nobody goes back behind a head once seen, except by a recovery event, which takes no recovery event away. */
-  #checkStep(before: IdentityLog | undefined, verdict: LogVerdict, wires: readonly Uint8Array[]): void {
+  #checkStep(before: IdentityLog | undefined, verdict: LogVerdict, wires: readonly Uint8Array[], chain: readonly ModelEvent[]): void {
     if (verdict.kind === "accepted") {
       assert.equal(before, undefined);
       return;
@@ -133,6 +133,7 @@ export class LogHolder {
       if (verdict.kind === "unchanged") return;
       assert.ok(has(wires, verdict.contender) && !has(known.events, verdict.contender));
       assert.ok(has(known.events, verdict.standing) && !has(wires, verdict.standing));
+      assert.equal(verdict.kind === "forked", this.#model.isAlarm(this.#world.namesOf(known), chain), "who raises an alarm");
     }
   }
 }

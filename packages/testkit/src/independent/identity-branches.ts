@@ -30,8 +30,10 @@ export function compareChains(known: IdentityLog, chain: readonly Uint8Array[]):
   if (mine.length === 0) return { kind: theirs.length === 0 ? "unchanged" : "extended", stands: heard, ...none };
 
   const kitBefore = known.events.slice(0, shared).findLast(({ installed }) => installed !== null)?.installed?.next.recovery ?? null;
-  const myRecovery = mine.find(isRecovery) ?? null;
-  const theirRecovery = kitBefore === null ? null : (theirs.find(isRecovery) ?? null);
+  const decisive = (branch: readonly IdentityEvent[]): IdentityEvent | null =>
+    kitBefore === null ? null : (branch.find(isRecovery) ?? null);
+  const myRecovery = decisive(mine);
+  const theirRecovery = decisive(theirs);
   if (theirRecovery !== null && myRecovery === null) return { ...none, kind: "replaced", stands: heard, cutOff: mine };
   return {
     ...none,

@@ -107,8 +107,8 @@ function kitlessCases(judged: (name: string, description: string, known: Branch,
   const ours = recovered(owner, "dora saved");
   return [
     judged("kit-of-the-contender", "Both branches add a recovery commitment; the second one's decides nothing.", owner, theirs),
-    judged("kit-of-both", "Both branches have recovered, each with its own.", ours, theirs),
-    judged("kit-of-the-standing", "What the standing branch's own recovery event precedes is final.", ours, rotated(start, "theft late")),
+    judged("kit-of-both", "Both branches have recovered, each with its own: neither decides.", ours, theirs),
+    judged("kit-of-the-standing", "The standing branch's own recovery event decides nothing either.", ours, rotated(start, "theft late")),
     judged("kit-shared", "Branches that part after the commitment was added.", rotated(owner, "theft on"), ours),
   ];
 }
