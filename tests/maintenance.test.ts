@@ -350,7 +350,7 @@ test("failure 19: a retired signed prekey is on disk until its expiry and 37 day
   assert.ok(!signedIds(opened).includes(keyId));
 });
 
-test("failure 14 (in part): when the stock falls out of the ordinary the application hears it, and it is filled up, a bounded number of times", async () => {
+test("failure 14: when the stock falls out of the ordinary the application hears it, and it is filled up, a bounded number of times", async () => {
   const clock = new ManualClock();
   await using world = await AgentWorld.start({ environment: { clock } });
   const says = { left: TARGET, isLying: false };

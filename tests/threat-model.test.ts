@@ -8,8 +8,8 @@ const ROOT = resolve(import.meta.dirname, "..");
 const FAILURES = 60;
 /** Defended against in this release; the others may say "not yet". */
 const DEFENDED = [
-  1, 2, 3, 4, 5, 6, 7, 8, 9, 11, 12, 13, 15, 16, 17, 18, 20, 21, 22, 23, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37, 41, 42, 45, 46, 47,
-  49, 51, 53, 54, 55, 56, 57, 58, 59, 60,
+  1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17, 18, 19, 20, 21, 22, 23, 24, 25, 26, 27, 28, 29, 30, 31, 32, 33, 34, 35, 36, 37,
+  41, 42, 45, 46, 47, 48, 49, 50, 51, 53, 54, 55, 56, 57, 58, 59, 60,
 ];
 
 interface Row {
@@ -51,7 +51,10 @@ test("every test that the threat model names exists under its number", () => {
   for (const { number, tests } of rows()) {
     for (const { file, name } of tests) {
       assert.ok(existsSync(resolve(ROOT, file)), `${number}: there is no ${file}`);
-      assert.ok(readFileSync(resolve(ROOT, file), "utf8").includes(`"failure ${number}: ${name}"`), `${number}: ${file} has no "${name}"`);
+      const source = readFileSync(resolve(ROOT, file), "utf8");
+      // A name that is made for several cases is written as it stands in the source.
+      const quote = name.includes("${") ? "`" : '"';
+      assert.ok(source.includes(`${quote}failure ${number}: ${name}${quote}`), `${number}: ${file} has no "${name}"`);
     }
   }
 });

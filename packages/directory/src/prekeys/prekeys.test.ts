@@ -129,7 +129,7 @@ test("a batch that does not verify changes nothing", async () => {
   assert.deepEqual(await stockOf(owner), { oneTimePrekeys: 1, root: toHex(live.root), claimed: [] });
 });
 
-test("claims are limited per claimer and target", async () => {
+test("failure 14: claims are limited per claimer and target", async () => {
   await using directory = await TestDirectory.start({ limits: { claimsPerHour: 2 } });
   const [owner, first, second] = await Promise.all([1, 2, 3].map(() => DirectoryUser.register(directory)));
   assert.ok(owner && first && second);
