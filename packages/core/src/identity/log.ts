@@ -1,5 +1,5 @@
-// The verified identity log: an immutable value. Only `verifyLog` (verify-log.ts) makes one.
-// Must not know where logs come from. Source: docs/protocol/identity.md.
+// The verified identity log: an immutable value. Only `verifyLog` (verify-log.ts) makes one, and of
+// events that it accepted before, `logFromOwnStore` (own-store.ts). Must not know where logs come from. Source: docs/protocol/identity.md.
 import { equalBytes } from "../bytes/bytes.ts";
 import { talosError } from "../errors/talos-error.ts";
 import type { AgentId } from "../keys/agent-id.ts";

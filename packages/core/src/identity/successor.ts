@@ -57,6 +57,19 @@ function addNew(set: Set<string>, bytes: Uint8Array): boolean {
 }
 
 /**
+ * What is in force after an inception. Its signature is not looked at.
+ *
+ * @throws TalosError LOG_INVALID (`details.reason`: not-an-inception, spent-key)
+ */
+export function firstState({ event, hash }: UnverifiedEvent, crypto: Pick<LogCrypto, "sha256">): LogState {
+  if (event.kind !== "inception") throw logInvalid("not-an-inception");
+  new UsedKeys([], crypto).take(event);
+  const { identityKey, identityProtection, encryptionKey, encryptionProtection, next, time } = event;
+  const installed = { identityKey, identityProtection, encryptionKey, encryptionProtection, next };
+  return Object.freeze({ head: { seq: 0, hash }, time, event: "inception", ...installed });
+}
+
+/**
  * Verifies one event as the successor of another and returns what is then in force.
  *
  * @param used of the branch up to `before`; takes the keys of the event
@@ -114,7 +127,11 @@ export function logInvalid(reason: string): TalosError {
 }
 
 /** Only the key that was committed to, under the authority that it was committed for. */
-function checkRevealed(before: LogState, { authority, revealedKey }: RotationEvent | RevocationEvent, crypto: Pick<LogCrypto, "sha256">): void {
+function checkRevealed(
+  before: LogState,
+  { authority, revealedKey }: RotationEvent | RevocationEvent,
+  crypto: Pick<LogCrypto, "sha256">,
+): void {
   const commitment = before.next[authority];
   if (commitment === undefined) throw logInvalid("no-such-authority");
   if (!equalBytes(commitment, keyCommitment(revealedKey, crypto))) throw logInvalid("another-commitment");

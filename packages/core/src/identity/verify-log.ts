@@ -1,11 +1,11 @@
-// From events as they came to the trusted log: which branch stands. The one place that makes an IdentityLog.
+// From events as they came to the trusted log: which branch stands. Here, and of a store's own events in own-store.ts, IdentityLogs are made.
 // Must not know who sent the events. Source: docs/protocol/identity.md, "Which branch stands".
 import { equalBytes } from "../bytes/bytes.ts";
 import { agentId, type AgentId } from "../keys/agent-id.ts";
 import { MAX_LOG_EVENTS } from "../keys/heads.ts";
 import type { IdentityLog, LogState } from "./log.ts";
 import { decodeEvent, verifyEventSignatures } from "./signed-event.ts";
-import { followSuccessor, logInvalid, seqOf, UsedKeys, verifySuccessor, type LogCrypto } from "./successor.ts";
+import { firstState, logInvalid, seqOf, UsedKeys, verifySuccessor, type LogCrypto } from "./successor.ts";
 
 /** What a verifier concludes from a log. `log` is the one that stands for it now. */
 export type LogVerdict =
@@ -45,7 +45,7 @@ export function verifyLog(
   if (events.length > MAX_LOG_EVENTS) throw logInvalid("too-long");
   const first = events[0];
   if (first === undefined) throw logInvalid("empty");
-  const start = known ?? startLog(first, crypto, "verify");
+  const start = known ?? startLog(first, crypto);
   if (expected !== undefined && !equalBytes(start.agentId, expected)) throw logInvalid("other-agent");
   if (known === undefined) return { kind: "accepted", log: extendLog(start, events.slice(1), crypto) };
   const shared = sharedLength(known.states, known.events, events, crypto);
@@ -58,24 +58,6 @@ export function verifyLog(
   }
   if (added.length === 0) throw logInvalid("behind");
   return judgeBranches(known, shared, added, crypto);
-}
-
-/**
- * The log of events that this program's own store holds, each of which `verifyLog` accepted before it was stored: form, chain of hashes and
- * commitments, and no signatures, which take nearly all of the time. Never for events that somebody sent, and never for a store that
- * somebody else writes to: whoever does could put in what nobody signed.
- *
- * @param events as they were stored, inception first
- * @param expected the agent under whose id they were stored; the inception's hash is compared
- * @throws TalosError as `verifyLog` with nothing known, but not SIGNATURE_INVALID
- */
-export function logFromOwnStore(events: readonly Uint8Array[], expected: AgentId, crypto: Pick<LogCrypto, "sha256">): IdentityLog {
-  if (events.length > MAX_LOG_EVENTS) throw logInvalid("too-long");
-  const [first, ...later] = events;
-  if (first === undefined) throw logInvalid("empty");
-  const start = startLog(first, crypto, "verified-before");
-  if (!equalBytes(start.agentId, expected)) throw logInvalid("other-agent");
-  return followLog(start, later, crypto, (...step) => followSuccessor(...step, crypto));
 }
 
 /**
@@ -106,26 +88,11 @@ function recoveryIn(log: IdentityLog, from: number): Uint8Array | undefined {
   return log.events[seq];
 }
 
-function startLog(wire: Uint8Array, crypto: LogCrypto, signatures: "verify"): IdentityLog;
-function startLog(wire: Uint8Array, crypto: Pick<LogCrypto, "sha256">, signatures: "verified-before"): IdentityLog;
-function startLog(wire: Uint8Array, crypto: LogCrypto, signatures: "verify" | "verified-before"): IdentityLog {
+function startLog(wire: Uint8Array, crypto: LogCrypto): IdentityLog {
   const unverified = decodeEvent(wire, crypto);
-  const { event, hash } = unverified;
-  if (event.kind !== "inception") throw logInvalid("not-an-inception");
-  new UsedKeys([], crypto).take(event);
+  const state = firstState(unverified, crypto);
   verifyEventSignatures(unverified, crypto);
-  const { identityKey, identityProtection, encryptionKey, encryptionProtection, next, time } = event;
-  const state: LogState = Object.freeze({
-    head: { seq: 0, hash },
-    time,
-    event: "inception",
-    identityKey,
-    identityProtection,
-    encryptionKey,
-    encryptionProtection,
-    next,
-  });
-  return logOf(agentId(hash), [new Uint8Array(wire)], [state]);
+  return logOf(agentId(state.head.hash), [new Uint8Array(wire)], [state]);
 }
 
 /** The log with these events after its head. */
@@ -141,7 +108,7 @@ function extendLog(log: IdentityLog, added: readonly Uint8Array[], crypto: LogCr
   return logOf(log.agentId, events, states);
 }
 
-function logOf(id: AgentId, events: readonly Uint8Array[], states: readonly LogState[]): IdentityLog {
+export function logOf(id: AgentId, events: readonly Uint8Array[], states: readonly LogState[]): IdentityLog {
   const last = states.at(-1) as LogState;
   const { head, event, authority, reason, identityKey, identityProtection, encryptionKey, encryptionProtection, next } = last;
   const installed = { identityKey, identityProtection, encryptionKey, encryptionProtection, next };
