@@ -4,7 +4,7 @@
  */
 import { talosError } from "@talos/core";
 import type { AgentContext } from "./context.ts";
-import { planIdentityRotation } from "./lifecycle/identity-plan/rotate.ts";
+import { finishPlannedRotation, planIdentityRotation } from "./lifecycle/identity-plan/rotate.ts";
 import { proveKit, type KitCheck } from "./recovery-kit/check-kit.ts";
 import {
   checkCreateKitOptions,
@@ -44,9 +44,11 @@ export class RecoveryKitApi {
    */
   async create(options: CreateRecoveryKitOptions): Promise<CreatedKit> {
     const { allowWeakPassword = false, offline = false, ...kit } = checkCreateKitOptions(options);
-    const { vault, crypto, clock, policy, log, standing } = this.#context;
+    const { vault, crypto, clock, policy, standing } = this.#context;
     standing.requireActive();
-    if (log.next.recovery !== undefined) throw talosError("RECOVERY_KIT_IN_FORCE");
+    // What was begun before may put a kit in force: better known before another one is made.
+    await finishPlannedRotation(this.#context);
+    if (this.#context.log.next.recovery !== undefined) throw talosError("RECOVERY_KIT_IN_FORCE");
     using place = await readKitPlace(kit, {
       dataDir: vault.dataDir,
       isKnown: (secret) => vault.opensWith({ kind: "password", secret }),
@@ -56,7 +58,7 @@ export class RecoveryKitApi {
     using seed = new NewSeed(place, crypto);
     try {
       const now = clock.now();
-      seed.write({ agentName: vault.name, agentId: log.agentId, now, kdf: vault.kdf });
+      seed.write({ agentName: vault.name, agentId: vault.agentId, now, kdf: vault.kdf });
       vault.transaction((tx) => recordCreated(tx, now));
       const { seq } = await planIdentityRotation(this.#context, { recoveryCommitment: seed.commitment, offline });
       return { path: place.path, seq };

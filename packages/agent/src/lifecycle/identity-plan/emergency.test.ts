@@ -2,6 +2,7 @@ import assert from "node:assert/strict";
 import { readdirSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { nodeCrypto, talosError, type SigningKey } from "@talos/core";
 import { inspectIn, type TalosClient } from "../../talos-client.ts";
 import { AgentWorld, hasCode, take, TEST_PASSWORD, until } from "@talos/testkit";
 
@@ -246,4 +247,24 @@ test("bad options of an emergency change nothing", async () => {
   await assert.rejects(bad({ recoveryKit: { ...recoveryKit, password: "not this one at all" } }), hasCode("RECOVERY_KIT_WRONG_PASSWORD"));
   await assert.rejects(bad({ newPassword: TEST_PASSWORD }), hasCode("SLOT_EXISTS"), "the thief may know it");
   assert.equal(alice.identityKey, identityKey);
+});
+
+test("failure 24: an emergency that stopped after the new password is made again with the same one, and then that one is known", async () => {
+  let isBroken = false;
+  const generateSigningKey = (): SigningKey => {
+    if (isBroken) throw talosError("STORAGE_FAILED");
+    return nodeCrypto.generateSigningKey();
+  };
+  await using world = await AgentWorld.start({ environment: { crypto: { ...nodeCrypto, generateSigningKey } } });
+  const alice = await world.create("alice");
+  const newPassword = "another lantern, another quarry";
+  isBroken = true;
+  await assert.rejects(alice.emergencyRotate({ newPassword }), hasCode("STORAGE_FAILED"));
+  await alice.close();
+  isBroken = false;
+
+  const again = await world.open("alice", { password: newPassword });
+  const { seq, report } = await again.emergencyRotate({ newPassword });
+  assert.deepEqual([seq, report.passwordReplaced], [1, true]);
+  await assert.rejects(again.emergencyRotate({ newPassword }), hasCode("SLOT_EXISTS"), "another emergency: the thief may know it");
 });

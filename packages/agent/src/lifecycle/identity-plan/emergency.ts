@@ -25,6 +25,8 @@ export interface EmergencyResult extends RotationResult {
 }
 
 const DEFAULT_REASON = "suspected compromise";
+/** While the event of an emergency with a new password is not stored: the number of the vault key before it. */
+const BEGUN = "emergency-begun";
 
 /**
  * Works also for an instance that was superseded, and where the directory's log has moved on (then with the recovery key).
@@ -84,14 +86,35 @@ async function settleFormerPlan(
 }
 
 /**
- * No vault key is replaced while the file of the next identity key is lost: put back later, it must still open. The recovery key needs it no
- * more.
+ * With a new password, once: the call that is made again after a crash finds the vault key and the password replaced already. Whoever knew a
+ * password before that knows it still, so one that was a way in then is refused.
  */
 function replaceVaultKey(
   context: AgentContext,
   authority: OpenedAuthority | undefined,
   newPassword: SecretBytes | undefined,
-): PasswordChange {
+): SlotsToAddAgain {
+  const { vault, commits } = context;
+  if (newPassword === undefined) return makeVaultKey(context, authority, undefined);
+  const before = vault.read((tx) => tx.settings.get(BEGUN));
+  const isReplaced = before !== undefined && Number(before) < vault.vaultKeyNumber;
+  const isKnown = vault.opensWith({ kind: "password", secret: newPassword });
+  if (isKnown && isReplaced) return { toAddAgain: [] };
+  if (!isKnown) commits.evenSuperseded((tx) => tx.settings.set(BEGUN, `${vault.vaultKeyNumber}`));
+  return makeVaultKey(context, authority, newPassword);
+}
+
+type SlotsToAddAgain = Pick<PasswordChange, "toAddAgain">;
+
+/**
+ * No vault key is replaced while the file of the next identity key is lost: put back later, it must still open. The recovery key needs it no
+ * more.
+ */
+function makeVaultKey(
+  context: AgentContext,
+  authority: OpenedAuthority | undefined,
+  newPassword: SecretBytes | undefined,
+): SlotsToAddAgain {
   const { vault, commits, clock } = context;
   try {
     return vault.replaceVaultKey(clock.now(), newPassword);
@@ -140,7 +163,7 @@ async function findForeign(
 interface Begun {
   readonly authority: OpenedAuthority | undefined;
   readonly cutOff: CutOffEvents;
-  readonly change: PasswordChange;
+  readonly change: SlotsToAddAgain;
   readonly passwordReplaced: boolean;
 }
 
@@ -169,7 +192,9 @@ async function startEmergency(context: AgentContext, options: EmergencyRotateOpt
     slotsToAddAgain: slotFacts(begun.change.toAddAgain),
     notifyPeers,
   };
-  storePlan(context, made, { kind: "emergency", notifyPeers, offline, report: JSON.stringify(facts) });
+  storePlan(context, made, { kind: "emergency", notifyPeers, offline, report: JSON.stringify(facts) }, (tx) =>
+    tx.settings.set(BEGUN, undefined),
+  );
 }
 
 function outcome(context: AgentContext): EmergencyResult {

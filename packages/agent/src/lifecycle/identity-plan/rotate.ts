@@ -70,6 +70,13 @@ export async function planIdentityRotation(
   return await plannedRotation(context, input);
 }
 
+/** One that an earlier call or process has begun. @throws TalosError as `rotateIdentity` */
+export async function finishPlannedRotation(context: AgentContext): Promise<void> {
+  await inTurn(context, async () => {
+    if (readOpenPlan(context)?.kind === "rotate") await runIdentityPlan(context);
+  });
+}
+
 async function plannedRotation(context: AgentContext, input: PlannedRotationInput): Promise<RotationResult> {
   return await inTurn(context, async () => {
     context.standing.requireActive();

@@ -31,12 +31,18 @@ export async function turnsTaken({ vault }: Pick<AgentContext, "vault">): Promis
   await turns.get(vault);
 }
 
-/** Event and keys, durable in one commit, before anything leaves. */
-export function storePlan(context: AgentContext, made: MadeEvent, plan: Omit<NewIdentityPlan, "event" | "head" | "staged">): void {
+/** Event and keys, durable in one commit, before anything leaves. @param also in the same one */
+export function storePlan(
+  context: AgentContext,
+  made: MadeEvent,
+  plan: Omit<NewIdentityPlan, "event" | "head" | "staged">,
+  also?: (tx: Transaction) => void,
+): void {
   const now = context.clock.now();
   context.commits.evenSuperseded((tx) => {
     for (const entry of made.entries) tx.inventory.put(entry);
     tx.plans.put(planRow({ ...plan, event: made.event, head: made.head, staged: made.staged }, now));
+    also?.(tx);
   });
 }
 
