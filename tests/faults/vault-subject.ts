@@ -137,7 +137,7 @@ async function opens(dataDir: string, text: string): Promise<boolean> {
 const OPEN_DATABASE = ["state.db-shm", "state.db-wal"];
 
 /** Compares the files that lie there with those that the inventory calls for: one for each key that has not ended, under its name. */
-function wrongFiles(dataDir: string, tx: ReadTransaction, more: readonly string[]): string[] {
+export function wrongFiles(dataDir: string, tx: ReadTransaction, more: readonly string[]): string[] {
   const expected = new Map<string, string>();
   for (const { keyId, kind, role, state } of tx.inventory.listPublic()) {
     const retired = state === "retired" ? `.${keyId}` : "";

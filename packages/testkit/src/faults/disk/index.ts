@@ -3,6 +3,7 @@ export { runFaultChild, type FaultPoint } from "./child.ts";
 export { imageKey, readImage, writeImage, type FolderImage } from "./folder-image.ts";
 export { runMatrix, type BadState, type MatrixOptions, type OperationResult } from "./matrix.ts";
 export { absentDiskFaults, diskFaultEnvironment } from "./shim.ts";
+export { markOutside, outsideCopy } from "./orders.ts";
 export { parseTrace } from "./trace.ts";
 export type { DiskOperation, DiskSubject, Look, RunningOperation } from "./subject.ts";
 export { seededRandom } from "./random.ts";

@@ -9,7 +9,7 @@ import { tmpdir } from "node:os";
 import { join } from "node:path";
 import type { ChildTask, FailReport, FaultPoint, KillReport, TraceReport } from "./child.ts";
 import { type FolderImage, imageBelow, imageKey, readImage, writeImage } from "./folder-image.ts";
-import type { FaultMode } from "./orders.ts";
+import { outsideCopy, outsideNumber, type FaultMode } from "./orders.ts";
 import { LOSSES, PowerLossModel } from "./power-loss.ts";
 import { seededRandom } from "./random.ts";
 import { diskFaultEnvironment } from "./shim.ts";
@@ -24,6 +24,8 @@ export interface MatrixOptions {
   readonly operations?: readonly string[];
   /** Of the points of each kind only every k-th, beginning anywhere; and one mode of failing a point, in turn. Default: all of everything. */
   readonly every?: number;
+  /** At each point one mode of failing it, in turn, instead of all. Default: where not every point is tried. */
+  readonly inTurn?: boolean;
   /** Drawn states for each cut, besides the four corners. Default 4. */
   readonly draws?: number;
   readonly seed?: number;
@@ -40,6 +42,8 @@ export interface OperationResult {
   readonly killed: number;
   readonly failed: number;
   readonly cuts: number;
+  /** Points that a run did not come to; of operations whose calls vary. */
+  readonly missed: number;
   /** Looked at, over all. */
   readonly states: number;
   readonly bad: readonly BadState[];
@@ -87,6 +91,7 @@ class OperationRun implements Disposable {
   #after = "";
   #counter = 0;
   #states = 0;
+  #missed = 0;
 
   constructor(operation: DiskOperation, options: MatrixOptions, index: number) {
     this.#operation = operation;
@@ -105,9 +110,12 @@ class OperationRun implements Disposable {
     const killed = await this.#kill(counts.changes, kinds);
     const failed = await this.#fail(counts.changes, counts.opens, kinds);
     const cuts = await this.#losePower(trace);
+    if (this.#missed > (killed + failed) * MISSED_AT_MOST)
+      this.#note("all points", [`${this.#missed} of ${killed + failed} were never come to: its calls vary too much`]);
     const seconds = (performance.now() - this.#started) / 1000;
     const { changes, opens } = counts;
-    return { operation: this.#operation.name, changes, opens, killed, failed, cuts, states: this.#states, bad: this.#bad, seconds };
+    const [missed, states, bad] = [this.#missed, this.#states, this.#bad];
+    return { operation: this.#operation.name, changes, opens, killed, failed, cuts, missed, states, bad, seconds };
   }
 
   /** Prepares the folder, and learns from one run without faults what the operation calls and what it leads to. */
@@ -145,8 +153,9 @@ class OperationRun implements Disposable {
     ];
     await this.#atPoints("kill", points, kinds, async (where, _, line, dataDir) => {
       const { ended } = line as KillReport;
-      if (ended !== "killed") this.#note(where, [`the process was not killed: ${ended}`]);
-      await this.#judge(where, readImage(dataDir), this.#counter, [this.#before, this.#after]);
+      if (ended === "code 0" && this.#operation.varies === true) this.#missed++;
+      else if (ended !== "killed") this.#note(where, [`the process was not killed: ${ended}`]);
+      await this.#judge(where, readImage(dataDir), this.#counter, this.#onTheWay());
     });
     return points.length;
   }
@@ -209,7 +218,7 @@ class OperationRun implements Disposable {
     const { error, closeError, live, wentOn, counter } = report;
     const done = this.#operation.bestEffort === true ? [this.#before, this.#after] : [this.#after];
     // What a commit whose outcome the disk left open came to is known at the next opening.
-    const opened = error === undefined ? done : [this.#before, this.#after];
+    const opened = error === undefined ? done : this.#onTheWay();
     const expected = error === undefined ? done : [this.#before];
     const faults: string[] = [];
     for (const [what, one] of [
@@ -219,7 +228,9 @@ class OperationRun implements Disposable {
       if (one !== undefined && (!/^[A-Z][A-Z_]+$/.test(one.code) || one.code === "INTERNAL"))
         faults.push(`${what} threw ${one.code}: ${one.text}`);
     }
-    if (report.counts.faults === 0 && mode !== "ENOSPC-on") faults.push("nothing was failed");
+    const isMissed = report.counts.faults === 0 && mode !== "ENOSPC-on";
+    if (isMissed && this.#operation.varies === true) this.#missed++;
+    else if (isMissed) faults.push("nothing was failed");
     if (live !== undefined && !expected.includes(live))
       faults.push(`the open state is ${this.#name(live)} after ${error?.code ?? "success"}`);
     if (wentOn !== undefined && "error" in wentOn) faults.push(`does not go on: ${wentOn.error.text}`);
@@ -237,7 +248,9 @@ class OperationRun implements Disposable {
 
   /** Before each call, everything the disk may hold. */
   async #losePower(trace: readonly TraceRecord[]): Promise<number> {
-    const { draws = 4, seed = 1 } = this.#options;
+    const { draws = 4, seed = 1, subject } = this.#options;
+    const { outside } = subject;
+    let outsideNow = outside === undefined ? undefined : imageBelow(this.#prepared, outside);
     const random = seededRandom(seed * 1000 + this.#index);
     const model = new PowerLossModel(
       new Map([[DATA, { mode: 0o700 }], ...[...this.#prepared].map(([path, entry]) => [`${DATA}/${path}`, entry] as const)]),
@@ -250,14 +263,16 @@ class OperationRun implements Disposable {
       if (at > end) break;
       if (cuts.has(at) || at === end) {
         for (const loss of [...LOSSES.slice(0, -1), ...Array<"drawn">(draws).fill("drawn")]) {
-          const image = imageBelow(model.state(loss, random), DATA) ?? new Map();
+          const image = withFolder(imageBelow(model.state(loss, random), DATA) ?? new Map(), outside, outsideNow);
           const key = `${at === end} ${imageKey(image)}`;
           if (tried.has(key)) continue;
           tried.add(key);
           const where = `power lost before ${at === end ? "anything else" : `call ${record.call} (${record.kind} ${record.path})`}, ${loss} lost`;
-          await this.#judge(where, image, this.#counter, at === end ? [this.#after] : [this.#before, this.#after]);
+          await this.#judge(where, image, this.#counter, at === end ? [this.#after] : this.#onTheWay());
         }
       }
+      const copy = record.kind === "mark" ? outsideNumber(record.path) : undefined;
+      if (copy !== undefined) outsideNow = readImage(outsideCopy(this.#work, copy));
       model.apply(record);
     }
     return cuts.size;
@@ -282,6 +297,11 @@ class OperationRun implements Disposable {
     return seconds < HUNG_SECONDS ? look : { ...look, faults: [...look.faults, `to open it took ${seconds.toFixed(0)} s`] };
   }
 
+  #onTheWay(): readonly string[] {
+    const between = this.#operation.between?.(this.#before, this.#after) ?? [];
+    return [this.#before, ...between, this.#after];
+  }
+
   #name(state: string): string {
     if (state === this.#before) return "the one before";
     return state === this.#after ? "the one after" : `neither: ${difference(this.#before, state)}`;
@@ -300,7 +320,8 @@ class OperationRun implements Disposable {
   }
 
   #inTurn(points: readonly FaultPoint[], n: number): readonly FaultPoint[] {
-    return (this.#options.every ?? 1) === 1 ? points : points.slice(n % points.length, (n % points.length) + 1);
+    const { every = 1, inTurn = every !== 1 } = this.#options;
+    return inTurn ? points.slice(n % points.length, (n % points.length) + 1) : points;
   }
 
   async #child(task: ChildTask, traceFile?: string): Promise<unknown[]> {
@@ -317,6 +338,7 @@ class OperationRun implements Disposable {
         resolve(ended);
       });
     });
+    await this.#options.subject.settle?.(task.operation);
     if (code !== 0) throw new Error(`${task.operation}: the process ended with ${code ?? signal}: ${said.slice(-500)}`);
     return said
       .split("\n")
@@ -327,6 +349,9 @@ class OperationRun implements Disposable {
 
 /** A look takes a hundredth of a second; SQLite waits ten for something that a killed process left undone. */
 const HUNG_SECONDS = 15;
+
+/** Of the points of an operation whose calls vary. */
+const MISSED_AT_MOST = 0.2;
 
 /** Each has its folder, and copies of it, until its child has ended. */
 const POINTS_A_CHILD = 32;
@@ -339,6 +364,14 @@ function workPlace(): string {
   } catch {
     return tmpdir();
   }
+}
+
+/** With that folder's content in place of what the image has of it. */
+function withFolder(image: FolderImage, folder: string | undefined, content: FolderImage | undefined): FolderImage {
+  if (folder === undefined || content === undefined) return image;
+  const others = [...image].filter(([path]) => path !== folder && !path.startsWith(`${folder}/`));
+  const inside = [...content].map(([path, entry]) => [`${folder}/${path}`, entry] as const);
+  return new Map([...others, [folder, { mode: 0o700 }], ...inside]);
 }
 
 /** The first lines in which a state is another than it should be. */

@@ -1,5 +1,6 @@
 /** The orders that a process gives to the library it runs under (shim.c). Knows no operation and no file. */
 import { readFileSync } from "node:fs";
+import { join } from "node:path";
 
 /** Kill the process; write half and kill it; write half; or fail, once or from there on. `count` does nothing. */
 export const FAULT_MODES = [
@@ -47,6 +48,23 @@ export function traceOff(): void {
 /** A word in the trace, to find a place again. */
 export function mark(word: string): void {
   order(`mark/${word}`);
+}
+
+const OUTSIDE = "outside-";
+
+/** Where the copies of what lies outside are, beside the folder of a traced process. */
+export function outsideCopy(work: string, number: number): string {
+  return join(work, `${OUTSIDE}${number}`);
+}
+
+/** From here on what lies outside is as in that copy. */
+export function markOutside(number: number): void {
+  mark(`${OUTSIDE}${number}`);
+}
+
+/** Of a mark in a trace: which copy it names. */
+export function outsideNumber(word: string): number | undefined {
+  return word.startsWith(OUTSIDE) ? Number(word.slice(OUTSIDE.length)) : undefined;
 }
 
 /**

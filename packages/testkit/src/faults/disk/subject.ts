@@ -10,12 +10,23 @@ export interface DiskSubject {
    * The folder may be changed: each state is looked at once.
    */
   look(dataDir: string, operation: string): Promise<Look>;
+  /**
+   * A folder in the image that is another machine's: it loses no power here. Under a trace the process calls `traceOutside` whenever
+   * something has changed there, with a copy of that folder.
+   */
+  readonly outside?: string;
+  /** After a process has ended: what lies outside comes to rest. */
+  settle?(operation: string): Promise<void>;
 }
 
 export interface DiskOperation {
   readonly name: string;
   /** It does what it can: where calls fail it may succeed and have changed nothing. */
   readonly bestEffort?: boolean;
+  /** Others' work interleaves with it, such as answers from outside: two runs may differ in their calls by a few. */
+  readonly varies?: boolean;
+  /** States by design on the way, from which the operation is made again. */
+  between?(before: string, after: string): readonly string[];
   /** Without faults: leaves in the folder, which is empty, what the operation starts from, and nothing open. */
   prepare(dataDir: string): Promise<void>;
   /** Without faults: all that comes before the operation, such as opening. */

@@ -1,0 +1,141 @@
+/** Operations on the keys of an agent, each as an application calls it, and what has come of it when it is done. Knows no fault. */
+import { rmSync } from "node:fs";
+import { join } from "node:path";
+import { openIn, recoverIdentityIn, takeoverIn, type TalosClient } from "@talos/agent";
+import type { ErrorCode } from "@talos/core";
+import { readImage, writeImage } from "@talos/testkit/disk-faults";
+import { KIT_PASSWORD, NEW_PASSWORD, PASSWORD, ROTATION, until, type World } from "./world.ts";
+import type { AgentView } from "./view.ts";
+
+type KeyGroup = "identity" | "next" | "encryption" | "prekeys";
+
+export interface AgentOperation {
+  readonly name: string;
+  /** The agent was made with a recovery kit. */
+  readonly withKit?: true;
+  /** The password that opens the data directory once it is done, where that is another one. */
+  readonly newPassword?: string;
+  /** Of the keys that there were before, those that have ended when it is done. */
+  readonly ends: readonly KeyGroup[];
+  /** Events that it adds to the log. */
+  readonly events: 0 | 1;
+  /** Whether mail from before still arrives. */
+  readonly keepsMail: boolean;
+  /** Without faults, before; nothing is open. */
+  arrange?(world: World): Promise<void>;
+  /** On the open agent. @param attempt from 1 */
+  run?(world: World, client: TalosClient, attempt: number): Promise<unknown>;
+  /** Or it opens the agent by itself, and nothing is open before. */
+  start?(world: World): Promise<TalosClient>;
+  isDone(view: AgentView): boolean;
+  /** What it says where it finds that it is done. */
+  readonly foundDone?: ErrorCode;
+}
+
+const REFILLED = 6;
+
+export const agentOperations: readonly AgentOperation[] = [
+  {
+    name: "rotate-signed-prekey",
+    ends: [],
+    events: 0,
+    keepsMail: true,
+    run: async (_, client) => await client.rotateSignedPrekey(),
+    isDone: ({ signedPrekey }) => signedPrekey === "another",
+  },
+  {
+    name: "refill",
+    ends: [],
+    events: 0,
+    keepsMail: true,
+    run: async (_, client) => await client.replenishOneTimePrekeys({ count: REFILLED }),
+    isDone: ({ oneTimePrekeys }) => oneTimePrekeys >= REFILLED,
+  },
+  {
+    name: "rotate",
+    ends: ["identity"],
+    events: 1,
+    keepsMail: true,
+    run: async (_, client) => await client.rotateIdentity(),
+    isDone: ({ events, identity }) => events === 2 && identity === "next",
+  },
+  {
+    name: "emergency",
+    ends: ["identity", "encryption", "prekeys"],
+    events: 1,
+    keepsMail: true,
+    run: async (_, client) => await client.emergencyRotate(),
+    isDone: ({ events, identity }) => events === 2 && identity === "next",
+  },
+  {
+    name: "emergency-kit",
+    withKit: true,
+    newPassword: NEW_PASSWORD,
+    ends: ["identity", "next", "encryption", "prekeys"],
+    events: 1,
+    keepsMail: true,
+    run: async (world, client) =>
+      await client.emergencyRotate({ recoveryKit: { path: world.kit, password: KIT_PASSWORD }, newPassword: NEW_PASSWORD }),
+    isDone: ({ events, identity }) => events === 2 && identity === "another",
+  },
+  {
+    name: "revoke",
+    ends: ["identity", "next", "encryption", "prekeys"],
+    events: 1,
+    keepsMail: false,
+    run: async (_, client) => await client.revokeIdentity(),
+    isDone: ({ lastEvent }) => lastEvent.startsWith("revocation"),
+  },
+  {
+    name: "kit-create",
+    ends: ["identity"],
+    events: 1,
+    keepsMail: true,
+    run: async (world, client, attempt) =>
+      await client.recoveryKit.create({ path: attempt === 1 ? world.kit : `${world.kit}.${attempt}`, password: KIT_PASSWORD }),
+    isDone: ({ recovery }) => recovery,
+    foundDone: "RECOVERY_KIT_IN_FORCE",
+  },
+  {
+    name: "takeover",
+    ends: ["prekeys"],
+    events: 0,
+    keepsMail: true,
+    arrange: async (world) => {
+      const copy = join(world.folder, "copy");
+      writeImage(copy, readImage(world.agent));
+      // Its generation is the higher one, and the directory knows it.
+      for (let opened = 0; opened < 2; opened++) {
+        const other = await openIn(world.environment(), { dataDir: copy, password: PASSWORD, rotation: ROTATION });
+        await other.maintain();
+        await other.close();
+      }
+      const superseded = await openIn(world.environment(), { dataDir: world.agent, password: PASSWORD, rotation: ROTATION });
+      await until(
+        () => superseded.superseded,
+        () => "it was never superseded",
+      );
+      await superseded.close();
+      rmSync(copy, { recursive: true });
+    },
+    start: async (world) => await takeoverIn(world.environment(), { dataDir: world.agent, password: PASSWORD, rotation: ROTATION }),
+    isDone: ({ superseded }) => !superseded,
+  },
+  {
+    name: "recover",
+    withKit: true,
+    newPassword: NEW_PASSWORD,
+    ends: [],
+    events: 1,
+    keepsMail: false,
+    arrange: async (world) => rmSync(world.agent, { recursive: true }),
+    start: async (world) =>
+      await recoverIdentityIn(world.environment(), {
+        dataDir: world.agent,
+        directory: world.facts.url,
+        recoveryKit: { path: world.kit, password: KIT_PASSWORD },
+        newPassword: NEW_PASSWORD,
+      }),
+    isDone: ({ events }) => events === 2,
+  },
+];
