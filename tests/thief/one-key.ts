@@ -21,6 +21,8 @@ import {
 import { Scene } from "./scene.ts";
 import { line, type Line, type Table } from "./table.ts";
 
+const DAY = 86_400_000;
+
 const COMMITTED = "only a key whose commitment stands in the log rotates or revokes";
 const NO_CERTIFICATE = "requests are signed by an instance that the identity key has certified";
 
@@ -118,8 +120,16 @@ export const INSTANCE_KEY: Table<Scene> = {
         line(fetchMail, "INSTANCE_SUPERSEDED", "a newer instance is registered"),
         line(discardMail, "INSTANCE_SUPERSEDED", "a newer instance is registered"),
         line(send, "DECRYPTION_FAILED", "the handshake takes the encryption key"),
-        line(notice, "works", "peers take the word of an older instance until its event is void: still no more than a new session an hour"),
+        line(notice, "works", "an older instance may have sent it: still no more than a new session an hour"),
       ],
+    },
+    {
+      when: "after 38 days",
+      enter: async (scene) => {
+        await scene.pass(38 * DAY);
+        await scene.aliceActs(async () => await Promise.resolve());
+      },
+      lines: [line(notice, "no effect", "nothing is delivered so late; that its time says otherwise does not count")],
     },
   ],
 };

@@ -5,6 +5,7 @@
  */
 import {
   decodeNotice,
+  DELIVERY_HORIZON_MILLISECONDS,
   equalBytes,
   isTalosError,
   requireStanding,
@@ -27,9 +28,11 @@ import { isContent } from "./sender.ts";
  * @throws TalosError as `decodeNotice`, `verifyNotice`, `requireStanding`; what a look-up of the sender throws; COMMIT_FAILED
  */
 export async function takeNotice(context: AgentContext, { item }: MailboxItem): Promise<AgentId | undefined> {
-  const { vault, peers, crypto, log } = context;
+  const { vault, peers, crypto, log, clock } = context;
   const heard = decodeNotice(item);
   if (!equalBytes(heard.recipient, log.agentId)) return undefined;
+  // Its time lies in its certificate's, by its sender's word alone: by this clock too, or an instance key of long ago would serve for ever.
+  if (clock.now() - heard.time > DELIVERY_HORIZON_MILLISECONDS) return undefined;
   const { known, row } = vault.read((tx) => ({ known: peers.get(tx, heard.sender), row: outstanding(tx, heard) }));
   if (row === undefined || known === undefined || known.peer.trust === "blocked") return undefined;
   try {

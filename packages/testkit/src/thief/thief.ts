@@ -70,6 +70,8 @@ export class Thief implements Disposable {
   /** Of what an event of the thief's would install. */
   readonly #made: Map<string, Loot> = new Map();
   #opened: Opened | undefined;
+  /** Of the stolen instance key. */
+  #certificate: Certificate | undefined;
   /** Where the keys that it has were in force when it last looked. */
   #own: LogState | undefined;
 
@@ -258,7 +260,9 @@ export class Thief implements Disposable {
   /** Says in the agent's name that it cannot open an envelope. */
   async notice(recipient: AgentId, envelopeId: EnvelopeId): Promise<Uint8Array> {
     const { certificate, key } = await this.#speaking();
-    const input = { certificate: certificate.wire, recipient, envelopeId, reason: "session-unknown", time: this.#now } as const;
+    // Nobody can tell when it was really signed.
+    const time = Math.min(this.#now, certificate.to);
+    const input = { certificate: certificate.wire, recipient, envelopeId, reason: "session-unknown", time } as const;
     return signedBy(prepareNotice(input), { [ROLE.holder]: key });
   }
 
@@ -296,11 +300,14 @@ export class Thief implements Disposable {
   /** For requests and messages: an instance that was opened, else the one that was stolen, else one that it says it is. */
   async #speaking(): Promise<Opened> {
     if (this.#opened !== undefined && this.#now < this.#opened.certificate.to) return this.#opened;
-    const { instanceKey } = this.#keys;
-    if (instanceKey === undefined) return await this.#certified(Number.MAX_SAFE_INTEGER);
+    const { instanceKey: key } = this.#keys;
+    if (key === undefined) return await this.#certified(Number.MAX_SAFE_INTEGER);
     const { certificate } = await this.#directory.resolve(this.#victim.agentId);
     if (certificate === undefined) throw new Error("no certificate of the agent is public");
-    return { certificate: asCertificate(certificate), key: instanceKey };
+    const newest = asCertificate(certificate);
+    // Once there is a newer one, the one of the stolen key is what the thief has seen before.
+    if (equalBytes(newest.instanceKey.bytes, key.publicKey)) this.#certificate = newest;
+    return { certificate: this.#certificate ?? newest, key };
   }
 
   async #openForRequests(): Promise<void> {
