@@ -45,13 +45,18 @@ export function unblockPeer(context: AgentContext, peer: AgentId): void {
   });
 }
 
-/** Of two histories the one that was seen first is the peer's. @throws TalosError PEER_UNKNOWN; INVALID_ARGUMENT where nothing contends */
+/**
+ * Of histories that contend the one that was seen first is the peer's, now and against whatever else contends with the same events.
+ *
+ * @throws TalosError PEER_UNKNOWN; INVALID_ARGUMENT where nothing contends
+ */
 export function acceptPeerHistory(context: AgentContext, peer: AgentId): void {
   decide(context, peer, "history-accepted", (tx) => {
     const before = tx.peers.get(peer);
     if (before !== undefined && before.forkedAt === undefined) {
       throw talosError("INVALID_ARGUMENT", "No two histories of this peer contend.", { details: { argument: "peer" } });
     }
+    for (const fork of tx.peerForks.undecided(peer)) tx.peerForks.decide(fork, context.clock.now());
     answerRefused(context, tx, peer);
     return { forkedAt: undefined };
   });

@@ -19,17 +19,22 @@ import {
   type LogVerdict,
 } from "@talos/core";
 import type { AgentEvents } from "../agent-events.ts";
-import type { Peer, ReadTransaction, Transaction } from "../vault/index.ts";
+import type { Peer, PeerFork, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { Participant } from "./commits.ts";
 import { isInForce, seenIn, type KnownPeer, type PeerDecision, type PeerFacts } from "./known-peer.ts";
 import type { LiveSessions } from "./live-sessions.ts";
-import { changeOf, countsAt, eventOf, seqOfContender, trustAfter, type PeerChange, type PeerEventToTell } from "./peer-change.ts";
+import {
+  changeOf,
+  countsAt,
+  eventOf,
+  forkOf,
+  isDecided,
+  trustAfter,
+  type Branches,
+  type PeerChange,
+  type PeerEventToTell,
+} from "./peer-change.ts";
 import { dropCertificates, followChange } from "./peer-consequences.ts";
-
-interface Branches {
-  readonly standing: Uint8Array;
-  readonly contender: Uint8Array;
-}
 
 const MAX_CACHED = 5_000;
 
@@ -104,12 +109,12 @@ export class PeerBook implements Participant {
     const seenAt = seenIn(seenTimes(before, change, log, now));
     const heard = this.#inForce(tx, facts, log, seenAt, now);
     const certificate = this.#newer(tx, standing, heard, now);
-    const isFork = verdict.kind === "forked" && this.#isNewFork(tx, before, verdict, now);
+    const fork = before && verdict.kind === "forked" ? this.#raise(tx, before, facts, verdict, now) : undefined;
     if (verdict.kind === "refused") this.#keepEvidence(tx, id, "cut-off-branch", verdict, now);
-    const isSame = before !== undefined && change === undefined && !isFork && certificate === before.certificate;
+    const isSame = before !== undefined && change === undefined && fork === undefined && certificate === before.certificate;
     if (isSame && !adds(before, facts)) return before;
 
-    const isProved = change === undefined ? !isFork : change.isProved;
+    const isProved = change === undefined ? fork === undefined : change.isProved;
     const { trust, outcome } = trustAfter(before?.peer.trust ?? "unverified", isProved);
     const peer: Peer = {
       agentId: id,
@@ -124,11 +129,13 @@ export class PeerBook implements Participant {
       certificateSeenAt: certificate === undefined ? undefined : certificate === before?.certificate ? before.peer.certificateSeenAt : now,
       highest: certificate && { seq: certificate.head.seq, generation: certificate.generation, instanceKey: certificate.instanceKey.bytes },
       toldSeq: toldAfter(before, change, log),
-      forkedAt: change?.isRecovered === true ? undefined : (before?.peer.forkedAt ?? (isFork ? now : undefined)),
+      forkedAt: change === undefined && fork === undefined ? before?.peer.forkedAt : forkedSince(tx, log, now),
       sessionReplacedAt: before?.peer.sessionReplacedAt,
     };
     tx.peers.put(peer);
-    if (before === undefined || change !== undefined) tx.peers.putEvents(id, log.events, now);
+    const added = before === undefined ? log.events.length : (change?.added.length ?? 0);
+    const kept = log.events.length - added;
+    if (added > 0) tx.peers.putEvents(id, kept, log.events.slice(kept), now);
     if (certificate !== undefined && certificate !== before?.certificate) {
       tx.peers.rememberCertificate(id, { hash: certificate.hash, wire: certificate.wire, seenAt: now });
     }
@@ -139,10 +146,7 @@ export class PeerBook implements Participant {
       this.#tell(eventOf(peer, change, outcome));
       this.#moved.push(id);
     }
-    if (isFork && verdict.kind === "forked") {
-      const seq = seqOfContender(verdict.contender, this.#parts.crypto);
-      this.#tell({ name: "peerForked", payload: { ...nameOf(peer), seq, at: now, trust: outcome } });
-    }
+    if (fork !== undefined) this.#tell({ name: "peerForked", payload: { ...nameOf(peer), seq: fork.seq, at: now, trust: outcome } });
     return known;
   }
 
@@ -213,14 +217,27 @@ export class PeerBook implements Participant {
     this.#toTell.push(event);
   }
 
-  /** The same pair is raised once, also after an operator has decided about it. */
-  #isNewFork(tx: Transaction, before: KnownPeer | undefined, branches: Branches, now: number): boolean {
-    const isNew = before !== undefined && this.#keepEvidence(tx, before.peer.agentId, "log-fork", branches, now);
-    return isNew && before.peer.forkedAt === undefined;
+  /**
+   * Histories that contend with one event are raised once, also after an operator has decided for it.
+   *
+   * @returns what is raised now
+   */
+  #raise(tx: Transaction, { log }: KnownPeer, facts: PeerFacts, branches: Branches, now: number): PeerFork | undefined {
+    const fork = forkOf(log, facts.chain ?? facts.log.events, branches, now, this.#parts.crypto);
+    const isNew = tx.peerForks.raise(fork);
+    this.#keepEvidence(tx, log.agentId, "log-fork", branches, now, isNew);
+    return isNew ? fork : undefined;
   }
 
-  #keepEvidence(tx: Transaction, id: AgentId, kind: string, { standing, contender }: Branches, now: number): boolean {
-    return tx.peers.addConflict({ agentId: id, kind, first: standing, second: contender, seenAt: now });
+  #keepEvidence(
+    tx: Transaction,
+    id: AgentId,
+    kind: string,
+    { standing, contender }: Branches,
+    now: number,
+    isFirst: boolean = false,
+  ): void {
+    tx.peers.addConflict({ agentId: id, kind, first: standing, second: contender, seenAt: now }, isFirst);
   }
 
   /**
@@ -256,6 +273,16 @@ export class PeerBook implements Participant {
     if (this.#certificates.size > MAX_CACHED) this.#certificates.clear();
     this.#certificates.set(toHex(certificate.hash), certificate);
   }
+}
+
+/** Since when histories contend; what the log has decided by now is noted. */
+function forkedSince(tx: Transaction, log: IdentityLog, now: number): number | undefined {
+  let since: number | undefined;
+  for (const fork of tx.peerForks.undecided(log.agentId)) {
+    if (isDecided(fork, log)) tx.peerForks.decide(fork, now);
+    else since = Math.min(since ?? fork.seenAt, fork.seenAt);
+  }
+  return since;
 }
 
 function adds({ peer }: KnownPeer, facts: PeerFacts): boolean {

@@ -6,6 +6,7 @@ import {
   agentIdToDid,
   decodeEvent,
   endsSessions,
+  equalBytes,
   sameHead,
   standingOf,
   toHex,
@@ -16,7 +17,13 @@ import {
   type LogVerdict,
 } from "@talos/core";
 import type { AgentEventMap, TrustOutcome } from "../agent-events.ts";
-import type { Peer, Trust } from "../vault/index.ts";
+import type { Peer, PeerFork, Trust } from "../vault/index.ts";
+
+/** Two events that contend, as they travelled. */
+export interface Branches {
+  readonly standing: Uint8Array;
+  readonly contender: Uint8Array;
+}
 
 /** The log has moved on for this verifier. */
 export interface PeerChange {
@@ -26,8 +33,6 @@ export interface PeerChange {
   /** Events that stood before, as they travelled. */
   readonly cutOff: readonly Uint8Array[];
   readonly endsSessions: boolean;
-  /** True if the owner's recovery key has spoken: whatever contended before is decided. */
-  readonly isRecovered: boolean;
   /** True if every new event carries the proof of the identity before it. */
   readonly isProved: boolean;
 }
@@ -44,7 +49,6 @@ export function changeOf(verdict: LogVerdict): PeerChange | undefined {
     cutOff,
     // Whoever made what was cut off may hold sessions as well.
     endsSessions: cutOff.length > 0 || added.some(endsSessions),
-    isRecovered: added.some(({ authority }) => authority === "recovery"),
     isProved: cutOff.length === 0 && added.every(isContinued),
   };
 }
@@ -93,10 +97,36 @@ export function eventOf({ agentId, petname }: Peer, change: PeerChange, outcome:
   };
 }
 
-/** Number of the event after the last one that two branches share. */
-export function seqOfContender(contender: Uint8Array, crypto: Pick<Crypto, "sha256">): number {
-  const { event } = decodeEvent(contender, crypto);
-  return event.kind === "inception" ? 0 : event.seq;
+/** Number of the first event that a chain does not share with a log. */
+export function partingOf({ states, events }: IdentityLog, chain: readonly Uint8Array[], crypto: Pick<Crypto, "sha256">): number {
+  return states.findIndex(({ head }, seq) => {
+    const [mine, theirs] = [events[seq], chain[seq]];
+    if (mine === undefined || theirs === undefined) return true;
+    return !equalBytes(mine, theirs) && !equalBytes(decodeEvent(theirs, crypto).hash, head.hash);
+  });
+}
+
+/** What contends, as it is raised. */
+export function forkOf(known: IdentityLog, chain: readonly Uint8Array[], branches: Branches, now: number, crypto: Crypto): PeerFork {
+  const { event } = decodeEvent(branches.contender, crypto);
+  return {
+    agentId: known.agentId,
+    seq: partingOf(known, chain, crypto),
+    standing: decodeEvent(branches.standing, crypto).hash,
+    isOfRecovery: event.kind !== "inception" && event.authority === "recovery",
+    seenAt: now,
+  };
+}
+
+/**
+ * Whether the log has decided by now: what stood has fallen away, or a recovery event came since the parting, by a key that was in force
+ * before it. A kit that the branch brought itself decides nothing, and where the recovery key signed on both sides, none of its successors
+ * does.
+ */
+export function isDecided({ seq, standing, isOfRecovery }: PeerFork, { states }: IdentityLog): boolean {
+  if (!states.some(({ head }) => equalBytes(head.hash, standing))) return true;
+  if (isOfRecovery || states[seq - 1]?.next.recovery === undefined) return false;
+  return states.slice(seq).some(({ authority }) => authority === "recovery");
 }
 
 export type PeerEventToTell = {

@@ -60,7 +60,7 @@ function loadSessions(vault: Vault, count: number, now: number, crypto: Crypto):
       for (const { agentId, head, events } of logs) {
         const did = agentIdToDid(agentId);
         tx.peers.put({ agentId, did, trust: "unverified", firstSeenAt: now, head });
-        tx.peers.putEvents(agentId, events, now);
+        tx.peers.putEvents(agentId, 0, events, now);
         const session = likeModel(model, vault.agentId, agentId, crypto);
         const { id: sessionId, handshakeId, transcriptHash, answered } = session;
         using state = encodeSession(session);

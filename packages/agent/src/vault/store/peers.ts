@@ -163,25 +163,20 @@ export class Peers extends PeersReader {
 
   /** The peer's row and log. Evidence against it stays. */
   forget(id: AgentId): void {
-    for (const table of ["peer_events", "peer_certificates", "peers"]) this.store.run(`DELETE FROM ${table} WHERE agent_id = ?`, id);
+    for (const table of ["peer_events", "peer_certificates", "peer_forks", "peers"])
+      this.store.run(`DELETE FROM ${table} WHERE agent_id = ?`, id);
   }
 
   /**
-   * Stores the whole verified log in place of what was there; `put` sets the head.
+   * Stores events of the verified log in place of what was there from their number on; `put` sets the head.
    *
-   * @param seenAt of the events that were not there yet
+   * @param from number of the first of them: those before it stay as they are
+   * @param seenAt when they were first seen here
    */
-  putEvents(id: AgentId, events: readonly Uint8Array[], seenAt: number): void {
-    this.store.run("DELETE FROM peer_events WHERE agent_id = ? AND seq >= ?", id, events.length);
-    events.forEach((wire, seq) => {
-      this.store.run(
-        `INSERT INTO peer_events (agent_id, seq, wire, seen_at) VALUES (?, ?, ?, ?)
-         ON CONFLICT DO UPDATE SET wire = excluded.wire, seen_at = excluded.seen_at WHERE wire <> excluded.wire`,
-        id,
-        seq,
-        wire,
-        seenAt,
-      );
+  putEvents(id: AgentId, from: number, events: readonly Uint8Array[], seenAt: number): void {
+    this.store.run("DELETE FROM peer_events WHERE agent_id = ? AND seq >= ?", id, from);
+    events.forEach((wire, index) => {
+      this.store.run("INSERT INTO peer_events (agent_id, seq, wire, seen_at) VALUES (?, ?, ?, ?)", id, from + index, wire, seenAt);
     });
   }
 
@@ -208,19 +203,19 @@ export class Peers extends PeersReader {
   /**
    * The same pair is kept once, and of one kind only so many: what anybody can provoke must not fill the disk.
    *
-   * @returns false for a pair that is kept already, and beyond the bound
+   * @param isFirst of something that was not in doubt before: kept beyond the bound
    */
-  addConflict(conflict: Conflict): boolean {
-    const added = this.store.run(
+  addConflict(conflict: Conflict, isFirst: boolean = false): void {
+    this.store.run(
       `INSERT INTO peer_conflicts (agent_id, kind, first, second, seen_at) SELECT ?1, ?2, ?3, ?4, ?5
-       WHERE (SELECT count(*) FROM peer_conflicts WHERE agent_id = ?1 AND kind = ?2) < ${MAX_CONFLICTS_OF_A_KIND} ON CONFLICT DO NOTHING`,
+       WHERE (SELECT count(*) FROM peer_conflicts WHERE agent_id = ?1 AND kind = ?2) < ?6 ON CONFLICT DO NOTHING`,
       conflict.agentId,
       conflict.kind,
       conflict.first,
       conflict.second,
       conflict.seenAt,
+      isFirst ? Number.MAX_SAFE_INTEGER : MAX_CONFLICTS_OF_A_KIND,
     );
-    return added > 0;
   }
 }
 

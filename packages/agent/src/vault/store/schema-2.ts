@@ -37,6 +37,15 @@ CREATE TABLE cut_off_events (
   seen_at INTEGER NOT NULL
 ) STRICT, WITHOUT ROWID;
 CREATE INDEX cut_off_events_by_agent ON cut_off_events (agent_id, seq);
+CREATE TABLE peer_forks (
+  agent_id BLOB NOT NULL,
+  seq INTEGER NOT NULL,
+  standing BLOB NOT NULL CHECK (length(standing) = 32),
+  of_recovery INTEGER NOT NULL,
+  seen_at INTEGER NOT NULL,
+  decided_at INTEGER,
+  PRIMARY KEY (agent_id, seq, standing)
+) STRICT, WITHOUT ROWID;
 `;
 
 /**
@@ -52,4 +61,5 @@ CREATE TEMP TABLE notifications (
 CREATE TEMP TABLE audit_edge (id, edge);
 CREATE TEMP TABLE seen_signatures (hash, agent_id, head_seq, seen_at);
 CREATE TEMP TABLE cut_off_events (hash, agent_id, seq, wire, seen_at);
+CREATE TEMP TABLE peer_forks (agent_id, seq, standing, of_recovery, seen_at, decided_at);
 `;

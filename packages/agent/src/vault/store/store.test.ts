@@ -348,15 +348,34 @@ test("sessions: a handshake is remembered beyond its session", () => {
   assert.equal(sessions.forgetHandshakes(NOW + 1), 1);
 });
 
+test("peers: histories that contend with one event are raised once, until the peer is forgotten", () => {
+  using store = openStore();
+  const { peers, peerForks } = store.tx;
+  const fork = { agentId: BOB, seq: 4, standing: crypto.randomBytes(32), isOfRecovery: false, seenAt: NOW };
+  const earlier = { ...fork, seq: 2, standing: crypto.randomBytes(32), isOfRecovery: true, seenAt: NOW + 1 };
+  assert.deepEqual(
+    [fork, { ...fork, seenAt: NOW + 9 }, earlier].map((each) => peerForks.raise(each)),
+    [true, false, true],
+  );
+  assert.deepEqual(peerForks.undecided(BOB), [earlier, fork]);
+  assert.deepEqual(peerForks.undecided(CAROL), []);
+  peerForks.decide(fork, NOW + 2);
+  assert.deepEqual(peerForks.undecided(BOB), [earlier]);
+  assert.equal(peerForks.raise(fork), false, "decided for good");
+  peers.forget(BOB);
+  assert.deepEqual(peerForks.undecided(BOB), []);
+  assert.equal(peerForks.raise(fork), true);
+});
+
 test("peers: log, certificates, evidence", () => {
   using store = openStore();
   const { peers } = store.tx;
   const head = { seq: 0, hash: crypto.randomBytes(32) };
   peers.put({ agentId: BOB, did: "", trust: "unverified", firstSeenAt: NOW, head });
-  peers.putEvents(BOB, [utf8("inception"), utf8("rotation")], NOW);
+  peers.putEvents(BOB, 0, [utf8("inception"), utf8("rotation")], NOW);
   assert.deepEqual(peers.events(BOB), [utf8("inception"), utf8("rotation")]);
-  peers.putEvents(BOB, [utf8("inception"), utf8("recovery"), utf8("rotation")], NOW + 1);
-  peers.putEvents(BOB, [utf8("inception"), utf8("recovery")], NOW + 2);
+  peers.putEvents(BOB, 2, [utf8("another")], NOW);
+  peers.putEvents(BOB, 1, [utf8("recovery")], NOW + 1);
   assert.deepEqual(peers.events(BOB), [utf8("inception"), utf8("recovery")], "what was cut off is gone");
   assert.deepEqual(
     peers.eventsSeen(BOB).map(({ seenAt }) => seenAt),
@@ -388,13 +407,15 @@ test("peers: log, certificates, evidence", () => {
   assert.equal(peers.forgetCertificates(NOW + 1), 1);
 
   const conflict = { agentId: BOB, kind: "clone", first: utf8("1"), second: utf8("2"), seenAt: NOW };
-  assert.equal(peers.addConflict(conflict), true);
-  assert.equal(peers.addConflict({ ...conflict, seenAt: NOW + 1 }), false);
+  peers.addConflict(conflict);
+  peers.addConflict({ ...conflict, seenAt: NOW + 1 });
   assert.deepEqual(peers.conflicts(BOB), [conflict]);
   // A directory can make as many as it likes.
   for (let n = 0; n < 300; n++) peers.addConflict({ ...conflict, second: Uint8Array.of(1, n >> 8, n & 255) });
   assert.equal(peers.conflicts(BOB).length, 100);
   assert.deepEqual(peers.conflicts(BOB)[0], conflict, "the first stay");
+  peers.addConflict({ ...conflict, first: utf8("3"), seenAt: NOW + 2 }, true);
+  assert.deepEqual(peers.conflicts(BOB).at(-1)?.first, utf8("3"), "what was not in doubt before finds room");
   assert.deepEqual(peers.conflicts(CAROL), []);
 });
 

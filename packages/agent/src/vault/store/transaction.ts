@@ -13,6 +13,7 @@ import { Notifications, type NotificationsReader } from "./notifications.ts";
 import { Opened, type OpenedReader } from "./opened.ts";
 import { Outbox, type OutboxReader } from "./outbox.ts";
 import { OwnLog, type OwnLogReader } from "./own-log.ts";
+import { PeerForks, type PeerForksReader } from "./peer-forks.ts";
 import { Peers, type PeersReader } from "./peers.ts";
 import { Plans, type PlansReader } from "./plans.ts";
 import { SeenSignatures, type SeenSignaturesReader } from "./seen-signatures.ts";
@@ -25,6 +26,7 @@ export interface ReadTransaction {
   readonly log: OwnLogReader;
   readonly batches: BatchesReader;
   readonly peers: PeersReader;
+  readonly peerForks: PeerForksReader;
   readonly notices: NoticesReader;
   readonly notifications: NotificationsReader;
   readonly cutOff: CutOffReader;
@@ -45,6 +47,7 @@ export interface Transaction extends ReadTransaction {
   readonly log: OwnLog;
   readonly batches: Batches;
   readonly peers: Peers;
+  readonly peerForks: PeerForks;
   readonly notices: Notices;
   readonly notifications: Notifications;
   readonly cutOff: CutOff;
@@ -66,6 +69,7 @@ export function transactionOver(store: Store): Transaction {
     log: new OwnLog(store),
     batches: new Batches(store),
     peers: new Peers(store),
+    peerForks: new PeerForks(store),
     notices: new Notices(store),
     notifications: new Notifications(store),
     cutOff: new CutOff(store),
