@@ -129,3 +129,21 @@ test("whoever cannot be told is named until the event is left, and the others ar
   // Carol does not know bob: she takes no notice of it, and is asked again some day.
   assert.equal(again.status().notifications[0]?.acknowledged, 1);
 });
+
+test("who comes back to a mailbox takes the event in it before the mail, however long that has lain there", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await acquaint(alice, bob);
+  await bob.close();
+  await alice.send(bob.did, "by the old key, or by its thief", { waitFor: "deposited" });
+  await alice.emergencyRotate();
+  await until(() => alice.status().notifications[0]?.pending[0]?.state === "deposited", "the event lies behind it");
+  const back = await world.open("bob");
+  const [message] = await take(back, 1);
+  assert.deepEqual([message?.text(), message?.resent], ["by the old key, or by its thief", true], "it was sent again, by the new key");
+  assert.deepEqual(
+    back.status().kept.map(({ code }) => code),
+    ["SESSION_NOT_FOUND"],
+  );
+});

@@ -2,7 +2,7 @@
  * The mailbox, in one loop: long poll at the home directory, each item through `Incoming`, then the directory is told which
  * ones it may forget. A transient failure leaves the rest where it is. Knows no envelope.
  */
-import { isTalosError, talosError, type EnvelopeId, type ErrorCode } from "@talos/core";
+import { isTalosError, talosError, type EnvelopeId, type ErrorCode, type MailboxItem } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, type BackoffBounds } from "../lifecycle/backoff.ts";
 import type { Incoming } from "./incoming.ts";
@@ -37,6 +37,11 @@ export class Receiver {
   /** Why the mailbox could not be read the last time; undefined when it could. */
   get lastError(): ErrorCode | undefined {
     return this.#lastError;
+  }
+
+  /** The mailbox was read to its end since this agent opened, and nothing has been in the way since. */
+  get isUpToDate(): boolean {
+    return this.#isCaughtUp && this.#lastError === undefined;
   }
 
   /**
@@ -80,7 +85,7 @@ export class Receiver {
     );
     const finished: EnvelopeId[] = [];
     let isStuck = false;
-    for (const item of items) {
+    for (const item of eventsFirst(items)) {
       isStuck = (await this.#incoming.take(item, home)) === "later";
       if (isStuck) break;
       finished.push(item.envelopeId);
@@ -102,4 +107,9 @@ export class Receiver {
     this.#failures += 1;
     return backoffMilliseconds(this.#failures, this.#context.crypto.randomBytes(1)[0] ?? 0, BACKOFF);
   }
+}
+
+/** Who comes back to a mailbox hears of a stolen key before the mail that the thief has left there, though that has lain there longer. */
+function eventsFirst(items: readonly MailboxItem[]): readonly MailboxItem[] {
+  return [...items.filter(({ kind }) => kind === "event"), ...items.filter(({ kind }) => kind !== "event")];
 }
