@@ -10,9 +10,14 @@ export interface DirectoryLimits {
   readonly claimsPerHour: number;
   /** Requests per minute and network address of what needs no signature and costs a verification: events, certificates. */
   readonly registrationsPerMinute: number;
+  /**
+   * Events that one log grows by in 24 hours, by the online authority, and again by the recovery key. An identity is rotated once a year, or
+   * every other day; a long log costs time and memory whenever somebody asks for it.
+   */
+  readonly eventsPerDay: number;
   /** Waiting fetches of one mailbox; the oldest is answered when one more comes. */
   readonly waitingFetchesPerMailbox: number;
-  /** Events of verified logs kept in memory, about 2 KB each: a log of 10,000 takes a second or two to verify anew. */
+  /** Events of logs kept in memory, about 2 KB each: one of 10,000 takes half a second to read again. */
   readonly verifiedEvents: number;
   /** Bytes of bodies and pages in memory at once; beyond it large requests are refused as DIRECTORY_BUSY. */
   readonly bufferedBytes: number;
@@ -34,6 +39,7 @@ export const DEFAULT_LIMITS: DirectoryLimits = {
   pageBytes: MAX_PAGE_BYTES - PAGE_OVERHEAD_BYTES,
   claimsPerHour: 30,
   registrationsPerMinute: 600,
+  eventsPerDay: 100,
   waitingFetchesPerMailbox: 8,
   verifiedEvents: 20_000,
   bufferedBytes: 268_435_456,

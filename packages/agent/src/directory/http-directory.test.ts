@@ -87,7 +87,7 @@ test("a refusal that is about the log brings its head", async () => {
 });
 
 test("a log of more than a hundred events is published in parts", async () => {
-  await using directory = await TestDirectory.start();
+  await using directory = await TestDirectory.start({ limits: { eventsPerDay: 300 } });
   const user = new DirectoryUser(directory);
   for (let i = 0; i < 200; i++) user.identity.rotate({ time: directory.now });
   const client = clientOf(user);

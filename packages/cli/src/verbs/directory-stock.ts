@@ -11,6 +11,15 @@ export async function directoryStock(choices: StockChoices, { output }: CommandC
   const agents = inspectStore(choices.store ?? "sqlite:talos-directory.db");
   output.document({ agents });
   if (agents.length === 0) return output.remark("No agents.");
-  const rows = agents.map((agent) => [agent.did, String(agent.seq), String(agent.oneTimePrekeys), String(agent.mailboxItems)]);
-  for (const line of formatTable(["AGENT ID", "SEQ", "ONE-TIME PREKEYS", "MAILBOX ITEMS"], rows)) output.line(line);
+  const rows = agents.map(({ did, seq, oneTimePrekeys, mailboxItems, contenders, cutOffEvents }) => [
+    did,
+    ...[seq, oneTimePrekeys, mailboxItems, contenders, cutOffEvents].map(String),
+  ]);
+  for (const line of formatTable(["AGENT ID", "SEQ", "ONE-TIME PREKEYS", "MAILBOX ITEMS", "CONTENDERS", "CUT OFF"], rows))
+    output.line(line);
+  if (agents.some(({ contenders }) => contenders > 0)) {
+    output.remark(
+      "A contender is well signed and came second: somebody else has that agent's keys, or two copies of it run. Tell its owner.",
+    );
+  }
 }

@@ -396,7 +396,7 @@ test("failure 48: who knows a head gets what comes after it; who knows another o
 });
 
 test("a hundred events come in one request, and a long log is answered while there is room for it", async () => {
-  await using directory = await TestDirectory.start({ limits: { bufferedBytes: 120_000 } });
+  await using directory = await TestDirectory.start({ limits: { bufferedBytes: 120_000, eventsPerDay: 350 } });
   const user = new DirectoryUser(directory);
   for (let i = 0; i < 300; i++) user.identity.rotate({ time: directory.now });
   const { events } = user.log;

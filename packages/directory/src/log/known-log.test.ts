@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
-import { nodeCrypto, type Crypto } from "@talos/core";
+import { isTalosError, nodeCrypto, type Crypto } from "@talos/core";
 import { DirectoryUser, TestDirectory } from "@talos/testkit";
 import type { DirectoryContext } from "../context.ts";
 import { openSqliteStore } from "../storage/sqlite/sqlite-store.ts";
@@ -34,20 +35,37 @@ function observer(directory: TestDirectory): { look(user: DirectoryUser): Promis
   };
 }
 
-test("a log is verified once, and of a log that another process has changed only what is new", async () => {
+test("what was verified when it came is not verified again, neither by another process nor after it fell out of the memory", async () => {
   await using directory = await TestDirectory.start();
   const user = new DirectoryUser(directory);
   const other = observer(directory);
   assert.deepEqual(await other.look(user), { verifications: 0, seq: undefined });
   await user.publish();
   await user.rotate({ reason: "lost" });
-  assert.deepEqual(await other.look(user), { verifications: 1 + 2, seq: 1 });
+  assert.deepEqual(await other.look(user), { verifications: 0, seq: 1 });
   assert.deepEqual(await other.look(user), { verifications: 0, seq: 1 });
   await user.rotate({ reason: "lost" });
-  assert.deepEqual(await other.look(user), { verifications: 2, seq: 2 });
+  assert.deepEqual(await other.look(user), { verifications: 0, seq: 2 });
   // A recovery event leaves nothing of what was verified after it.
   await user.rotate({ authority: "recovery", reason: "lost", after: 0 });
-  assert.deepEqual(await other.look(user), { verifications: 1 + 2, seq: 1 });
+  assert.deepEqual(await other.look(user), { verifications: 0, seq: 1 });
+  await other.close();
+});
+
+test("a database that lost the end of a log, or an event of it, is no log that anything is signed under", async () => {
+  await using directory = await TestDirectory.start();
+  const user = new DirectoryUser(directory);
+  await user.publish();
+  await user.rotate();
+  await user.rotate();
+  await directory.stop();
+  const database = new DatabaseSync(directory.databasePath);
+  database.exec("DELETE FROM events WHERE seq = 2");
+  const other = observer(directory);
+  await assert.rejects(other.look(user), (error) => isTalosError(error, "STORAGE_FAILED"));
+  database.exec("DELETE FROM events WHERE seq = 0");
+  database.close();
+  await assert.rejects(other.look(user), (error) => isTalosError(error, "LOG_INVALID"));
   await other.close();
 });
 

@@ -108,6 +108,8 @@ test("a certificate that does not verify, has ended or is another agent's is ref
     [401, "SIGNATURE_INVALID"],
   );
   assert.equal((await user.registerCertificate(other.certificate())).code, "MALFORMED");
+  const unknown = new DirectoryUser(directory);
+  assert.equal((await unknown.registerCertificate(other.certificate())).code, "MALFORMED", "before any log is looked for");
   assert.equal((await user.registerCertificate({ wire: utf8("certificate") })).code, "MALFORMED");
   const { now } = directory;
   assert.equal(

@@ -1,5 +1,13 @@
 /** Registers instance certificates: the highest (log seq, generation) stands. Source: docs/protocol/directory.md, instance.md. */
-import { verifyCertificate, type AgentId, type Certificate, type IdentityLog } from "@talos/core";
+import {
+  decodeCertificate,
+  equalBytes,
+  talosError,
+  verifyCertificate,
+  type AgentId,
+  type Certificate,
+  type IdentityLog,
+} from "@talos/core";
 import type { DirectoryContext } from "../context.ts";
 import { refuse, underLog } from "../refusal.ts";
 import type { CertificateRecord } from "../storage/contract/index.ts";
@@ -13,6 +21,8 @@ import { isVoid, readKnownLog } from "./known-log.ts";
  *   CERTIFICATE_CONFLICT, with the certificate that stands; CERTIFICATE_EXPIRED, SIGNATURE_INVALID and others of core
  */
 export async function registerCertificate(context: DirectoryContext, agentId: AgentId, wire: Uint8Array): Promise<CertificateRecord> {
+  // Anybody may send one under any name: what needs no log comes before the log.
+  if (!equalBytes(decodeCertificate(wire).agentId, agentId)) throw talosError("CERTIFICATE_INVALID");
   // An event may come between verification and registration: then the certificate is judged again, under the log as it is by then.
   for (;;) {
     const log = await readKnownLog(context, agentId);

@@ -1,6 +1,6 @@
 /**
- * Logs that this process has verified, the ones last asked for, bounded by the number of their events: a long log takes a second
- * to verify, and anybody may ask for it. Must not know the store: who takes a log from here checks that it has the store's head.
+ * Logs that this directory has verified, the ones last asked for, bounded by the number of their events: a long log takes a while
+ * to read, and anybody may ask for it. Must not know the store: who takes a log from here checks that it has the store's head.
  */
 import { toHex, type AgentId, type IdentityLog } from "@talos/core";
 

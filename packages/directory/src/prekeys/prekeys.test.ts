@@ -129,6 +129,23 @@ test("a batch that does not verify changes nothing", async () => {
   assert.deepEqual(await stockOf(owner), { oneTimePrekeys: 1, root: toHex(live.root), claimed: [] });
 });
 
+test("a batch that went live by a clock that ran ahead is replaced as soon as the clock is right", async () => {
+  await using directory = await TestDirectory.start();
+  const owner = await DirectoryUser.register(directory);
+  const { now } = directory;
+  const signedPrekey = owner.statement("signed-prekey", { from: now - DAY_MS, to: now + 40 * DAY_MS });
+  const publish = async (from: number): Promise<string | undefined> =>
+    (await owner.putPrekeys(owner.batch({ signedPrekey, added: owner.statements(1), from, to: from + 20 * DAY_MS }))).code;
+  directory.now += DAY_MS / 2;
+  assert.equal(await publish(directory.now), undefined);
+  directory.now = now;
+  assert.equal(await publish(now), undefined);
+  assert.equal(await publish(now - 1), "BATCH_STALE");
+  // Within the slack the order is kept: that is how far honest clocks differ.
+  assert.equal(await publish(now + 600_000), undefined);
+  assert.equal(await publish(now), "BATCH_STALE");
+});
+
 test("failure 14: claims are limited per claimer and target", async () => {
   await using directory = await TestDirectory.start({ limits: { claimsPerHour: 2 } });
   const [owner, first, second] = await Promise.all([1, 2, 3].map(() => DirectoryUser.register(directory)));

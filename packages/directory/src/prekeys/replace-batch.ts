@@ -1,6 +1,7 @@
 /** Replaces an agent's prekey batch, verified as a peer would. Source: docs/protocol/directory.md ("Prekeys"), prekeys.md. */
 import {
   batchHash,
+  CLOCK_SLACK_MILLISECONDS,
   decodeBatch,
   decodeStatement,
   equalBytes,
@@ -91,7 +92,11 @@ async function verify(
   const ids = [given.signedPrekey, ...given.added].map((wire) => decodeStatement(wire).id);
   const seen = await context.store.readSeenPrekeys(log.agentId, [...ids, ...given.carried]);
   const byId = new Map<string, SeenPrekey>(seen.map((prekey) => [toHex(prekey.id), prekey]));
-  const known = { ...(live && { liveFrom: live.from }), find: (id: Uint8Array) => byId.get(toHex(id)) };
+  // A batch from the future went live by a clock that ran ahead: it must not stand in the way until then.
+  const known = {
+    ...(live && live.from <= now + CLOCK_SLACK_MILLISECONDS && { liveFrom: live.from }),
+    find: (id: Uint8Array) => byId.get(toHex(id)),
+  };
   try {
     const verified = underLog(log.head, () => verifyBatchReplacement(log, given, known, context.crypto, now));
     if (isVoid(log, verified.batch.head)) throw refuse("BATCH_VOID", { head: log.head });

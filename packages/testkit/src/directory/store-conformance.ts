@@ -152,6 +152,21 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     assert.deepEqual((await again.readAgent(agent, 7))?.events, []);
   });
 
+  storeTest("when an event was accepted is known while it stands", async (store, reopen) => {
+    const agent = newAgent();
+    const [first, second, third] = [eventOf(0), eventOf(1), eventOf(2)];
+    await store.acceptEvents(agent, undefined, logOf([first]), NOW);
+    await store.acceptEvents(agent, first, logOf([second, third]), NOW + 5);
+    const again = await reopen();
+    const all = [0, 5, 5].map((later, seq) => ({ seq, at: NOW + later }));
+    assert.deepEqual(await again.listAccepted(agent, NOW - 1, NOW + 5), all);
+    assert.deepEqual(await again.listAccepted(agent, NOW, NOW + 5), all.slice(1));
+    assert.deepEqual(await again.listAccepted(agent, NOW - 1, NOW + 4), all.slice(0, 1));
+    await again.acceptEvents(agent, third, logOf([eventOf(1)]), NOW + 9);
+    assert.deepEqual(await again.listAccepted(agent, NOW - 1, NOW + 99), [all[0], { seq: 1, at: NOW + 9 }]);
+    assert.deepEqual(await again.listAccepted(newAgent(), 0, NOW + 99), []);
+  });
+
   storeTest("failure 50: certificates stand in the order of (seq, generation), and a conflict is kept", async (store, reopen) => {
     const agent = newAgent();
     const head = await begun(store, agent, 3);
@@ -386,6 +401,11 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
 
     const stale = replacementOf(signed, [a], [], NOW - 1);
     assert.deepEqual(await replaceBatch(store, markOf(agent), stale), { kind: "stale" });
+    const head = await headOf(store, agent);
+    const earlier = NOW - 600_001;
+    assert.deepEqual(await store.replaceBatch(markOf(agent), replacementOf(signed, [a], [], earlier), head, earlier + 1), {
+      kind: "stale",
+    });
     const reused = replacementOf(signed, [a], [prekeyOf({ id: b.id })]);
     assert.deepEqual(await replaceBatch(store, markOf(agent), reused), { kind: "id-reused" });
     const reusedSigned = replacementOf(prekeyOf({ kind: "signed-prekey", id: signed.id }), [a], []);

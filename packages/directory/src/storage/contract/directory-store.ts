@@ -7,6 +7,7 @@
  */
 import type { AgentId, EnvelopeId, LogHead, MailboxPage } from "@talos/core";
 import type {
+  AcceptedEvent,
   AcceptedEvents,
   AgentRecord,
   BatchReplacement,
@@ -35,6 +36,8 @@ export interface LogStore {
    * certificate and batch that are cut off or void are dropped.
    */
   acceptEvents(agentId: AgentId, expected: LogHead | undefined, accepted: AcceptedEvents, now: number): Promise<"accepted" | "moved">;
+  /** Of the events that stand, those that were accepted after `since` and not after `until`, ascending by seq. */
+  listAccepted(agentId: AgentId, since: number, until: number): Promise<readonly AcceptedEvent[]>;
   /** Keeps an event that contends with one that stands. */
   keepContender(agentId: AgentId, event: EventRecord, now: number): Promise<void>;
   /** Events that were cut off or came second, oldest first. Bounded. */
@@ -55,7 +58,7 @@ export interface PrekeyStore {
   readSeenPrekeys(agentId: AgentId, ids: readonly Uint8Array[]): Promise<readonly SeenPrekey[]>;
   /**
    * Replaces the batch of the agent that signed. An id that the new batch leaves out is never handed out again. `expected` is the
-   * head that the caller verified against.
+   * head that the caller verified against. A live batch whose `from` is beyond the clock slack from now makes nothing stale.
    */
   replaceBatch(mark: RequestMark, replacement: BatchReplacement, expected: LogHead, now: number): Promise<ReplaceOutcome>;
   readPrekeyStock(mark: RequestMark, now: number): Promise<PrekeyStock>;

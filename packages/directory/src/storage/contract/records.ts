@@ -32,6 +32,12 @@ export interface AcceptedEvents {
   readonly revoked: boolean;
 }
 
+/** When an event that stands was accepted. */
+export interface AcceptedEvent {
+  readonly seq: number;
+  readonly at: number;
+}
+
 /** An event that does not stand, and was well signed: a branch that a recovery event cut off, or one that came second. */
 export interface EvidenceRecord extends EventRecord {
   readonly kind: "cut-off" | "contender";

@@ -115,4 +115,8 @@ export const MIGRATIONS: readonly string[] = [
     PRIMARY KEY (agent_id, hash)
   ) STRICT, WITHOUT ROWID;
   `,
+  `
+  -- by the server's clock; of events that came before this column: long ago
+  ALTER TABLE events ADD COLUMN accepted_at INTEGER NOT NULL DEFAULT 0;
+  `,
 ];

@@ -8,6 +8,7 @@ import {
   MAX_CONFLICTS,
   MAX_CUT_OFF_AT_ONCE,
   MAX_EVIDENCE,
+  type AcceptedEvent,
   type AcceptedEvents,
   type AgentRecord,
   type CertificateOutcome,
@@ -28,6 +29,7 @@ export class SqliteLogs implements LogStore {
   readonly #agents: SqliteAgents;
   readonly #prekeys: SqlitePrekeys;
   readonly #insertEvent;
+  readonly #accepted;
   readonly #removeEvents;
   readonly #insertEvidence;
   readonly #removeEvidence;
@@ -41,7 +43,10 @@ export class SqliteLogs implements LogStore {
     this.#db = db;
     this.#agents = agents;
     this.#prekeys = prekeys;
-    this.#insertEvent = db.prepare("INSERT INTO events (agent_id, seq, hash, wire) VALUES (?, ?, ?, ?)");
+    this.#insertEvent = db.prepare("INSERT INTO events (agent_id, seq, hash, wire, accepted_at) VALUES (?, ?, ?, ?, ?)");
+    this.#accepted = db.prepare(
+      "SELECT seq, accepted_at FROM events WHERE agent_id = ? AND accepted_at > ? AND accepted_at <= ? ORDER BY seq",
+    );
     this.#removeEvents = db.prepare("DELETE FROM events WHERE agent_id = ? AND seq >= ?");
     this.#insertEvidence = db.prepare(
       `INSERT INTO evidence (agent_id, hash, kind, seq, wire, seen_at) SELECT ?1, ?2, ?3, ?4, ?5, ?6
@@ -82,7 +87,7 @@ export class SqliteLogs implements LogStore {
       for (const event of cutOff.slice(0, MAX_CUT_OFF_AT_ONCE)) this.#keep(agentId, "cut-off", event, now);
       this.#removeEvents.run(agentId, first.seq);
       for (const { seq, hash, wire } of events) {
-        this.#insertEvent.run(agentId, seq, hash, wire);
+        this.#insertEvent.run(agentId, seq, hash, wire, now);
         // What came second once may stand now.
         this.#removeEvidence.run(agentId, hash);
       }
@@ -91,6 +96,10 @@ export class SqliteLogs implements LogStore {
       this.#prekeys.dropVoid(agentId, voidBelow, first.seq);
       return "accepted";
     });
+  }
+
+  async listAccepted(agentId: AgentId, since: number, until: number): Promise<readonly AcceptedEvent[]> {
+    return this.#accepted.all(agentId, since, until).map((row) => ({ seq: numberOf(row, "seq"), at: numberOf(row, "accepted_at") }));
   }
 
   async keepContender(agentId: AgentId, event: EventRecord, now: number): Promise<void> {

@@ -3,7 +3,7 @@
  * counted into a later batch after it was claimed; the statement goes when it can no longer be handed out. Must not know
  * what a statement or a batch says.
  */
-import { equalBytes, toHex, type AgentId, type LogHead, type PrekeyKind } from "@talos/core";
+import { CLOCK_SLACK_MILLISECONDS, equalBytes, toHex, type AgentId, type LogHead, type PrekeyKind } from "@talos/core";
 import type {
   BatchRecord,
   BatchReplacement,
@@ -95,7 +95,7 @@ export class SqlitePrekeys implements PrekeyStore {
       if (live !== undefined && equalBytes(bytesOf(live, "root"), replacement.root) && replacement.seq <= numberOf(live, "seq")) {
         return { kind: "unchanged", oneTimePrekeys: this.#available(agentId, now) };
       }
-      if (live !== undefined && replacement.from < numberOf(live, "valid_from")) return { kind: "stale" };
+      if (live !== undefined && isStale(replacement.from, numberOf(live, "valid_from"), now)) return { kind: "stale" };
       const refusal = this.#refusal(agentId, replacement);
       if (refusal !== undefined) return { kind: refusal };
 
@@ -185,6 +185,11 @@ export class SqlitePrekeys implements PrekeyStore {
     const row = this.#count.get(agentId, now);
     return row === undefined ? 0 : numberOf(row, "n");
   }
+}
+
+/** One that starts later than any clock of today may say came by a clock that ran ahead, and does not count. */
+function isStale(from: number, liveFrom: number, now: number): boolean {
+  return from < liveFrom && liveFrom <= now + CLOCK_SLACK_MILLISECONDS;
 }
 
 function readKind(row: Row): PrekeyKind {

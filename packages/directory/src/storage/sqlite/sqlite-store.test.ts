@@ -8,6 +8,7 @@ import { agentId, isTalosError, nodeCrypto } from "@talos/core";
 import { testDirectoryStore } from "@talos/testkit";
 import type { EventRecord } from "../contract/index.ts";
 import { APPLICATION_ID, MIGRATIONS } from "./schema.ts";
+import { inspectStore } from "./inspect-store.ts";
 import { openSqliteStore } from "./sqlite-store.ts";
 
 async function newFolder(): Promise<{ readonly path: string; [Symbol.asyncDispose](): Promise<void> }> {
@@ -81,7 +82,35 @@ test("a file of the first release is migrated: its agents, certificates and batc
   const accepted = { events: [{ seq: 1, hash: key, wire: key }], voidBelow: 1, revoked: false };
   assert.equal(await store.acceptEvents(agent, { seq: 0, hash: head }, accepted, 5), "accepted");
   assert.equal(await store.readLiveBatch(agent), undefined);
+  assert.deepEqual(await store.listAccepted(agent, 0, 9), [{ seq: 1, at: 5 }], "what was there before came long ago");
   await store.close();
+});
+
+test("an operator sees what is kept as evidence, agent by agent, and a file of an earlier release by name", async () => {
+  await using folder = await newFolder();
+  const path = join(folder.path, "directory.db");
+  const store = openSqliteStore(path);
+  const eventOf = (seq: number): EventRecord => ({ seq, hash: nodeCrypto.randomBytes(32), wire: nodeCrypto.randomBytes(50) });
+  const [quiet, forked] = [agentId(new Uint8Array(32)), agentId(new Uint8Array(32).fill(1))];
+  const [first, ...stolen] = [eventOf(0), eventOf(1), eventOf(2)] as const;
+  await store.acceptEvents(quiet, undefined, { events: [eventOf(0)], voidBelow: 0, revoked: false }, 1);
+  await store.acceptEvents(forked, undefined, { events: [first, ...stolen], voidBelow: 0, revoked: false }, 1);
+  await store.keepContender(forked, eventOf(1), 2);
+  await store.acceptEvents(forked, stolen[1], { events: [eventOf(1)], voidBelow: 1, revoked: false }, 3);
+  const [one, two] = inspectStore(`sqlite:${path}`);
+  assert.deepEqual([one?.contenders, one?.cutOffEvents], [0, 0]);
+  assert.deepEqual([two?.contenders, two?.cutOffEvents], [1, 2]);
+  await store.close();
+
+  const old = join(folder.path, "old.db");
+  const database = new DatabaseSync(old);
+  database.exec(MIGRATIONS[0] as string);
+  database.exec(`PRAGMA application_id = ${APPLICATION_ID}; PRAGMA user_version = 1`);
+  database.close();
+  assert.throws(
+    () => inspectStore(`sqlite:${old}`),
+    (error: unknown) => isStorageFailed(error) && /earlier release/.test(String(error)),
+  );
 });
 
 test("an event and what it ends are one step: where the last part fails, nothing has happened", async () => {

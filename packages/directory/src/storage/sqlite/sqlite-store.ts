@@ -25,6 +25,7 @@ export function openSqliteStore(path: string): DirectoryStore {
   return {
     readAgent: (...args) => logs.readAgent(...args),
     acceptEvents: (...args) => logs.acceptEvents(...args),
+    listAccepted: (...args) => logs.listAccepted(...args),
     keepContender: (...args) => logs.keepContender(...args),
     listEvidence: (...args) => logs.listEvidence(...args),
     readCertificate: (...args) => logs.readCertificate(...args),
