@@ -25,6 +25,7 @@ import {
 import type { AgentContext } from "../context.ts";
 import { parseDirectoryUrl, urlOfAuthority } from "../directory/directory-url.ts";
 import type { Environment } from "../environment.ts";
+import { isFresh } from "../messaging/known-peer.ts";
 import { directoriesOf, lookUpPeer } from "../messaging/peer-lookup.ts";
 import { check, isBoolean, isText, type Check, type Checks } from "../options.ts";
 import type { ReadTransaction } from "../vault/index.ts";
@@ -73,7 +74,7 @@ export interface SignatureCheck {
   /** Of the newest event of the log by which it was judged, and where that came from. */
   readonly logSeq: number;
   readonly logFrom: "given" | "directory" | "known";
-  /** When this agent first found it valid, milliseconds since 1970. */
+  /** When this agent first found it valid by a fresh log, and wrote that down, milliseconds since 1970. */
   readonly seenAt?: number;
 }
 
@@ -87,6 +88,7 @@ interface Known {
   readonly log: IdentityLog;
   readonly cutOff: readonly Uint8Array[];
   readonly seenAt?: number | undefined;
+  readonly forkedFrom?: number | undefined;
 }
 
 const isBytes: Check = (value) => value instanceof Uint8Array;
@@ -137,23 +139,26 @@ export function verifyByRecord(
 }
 
 /**
- * By the newest log of the signer that can be had, and by this agent's own record, which it keeps on with what is valid now.
+ * By the newest log of the signer that can be had, and by this agent's own record, which it keeps on with what is valid now by a log that is
+ * fresh: a signature of after the key's end must not get on record because nobody could be asked.
  *
  * @throws TalosError as `verifyAlone`; PEER_UNKNOWN where nobody knows the signer; COMMIT_FAILED, CLIENT_CLOSED
  */
 export async function verifyAndRemember(context: AgentContext, options: VerifySignatureOptions): Promise<SignatureCheck> {
   const { offline = false, ...common } = check<VerifySignatureOptions>(options, { ...COMMON, offline: isBoolean });
-  const { crypto, vault, commits, clock } = context;
+  const { crypto, vault, commits, clock, policy } = context;
   const given = readGiven(common, crypto);
   const { agentId, hash, head } = given.signature;
   const isOwn = equalBytes(agentId, context.log.agentId);
-  const isFresh = !offline && !isOwn && (await refreshed(context, given));
-  const log = isOwn ? context.log : vault.read((tx) => context.peers.get(tx, agentId))?.log;
+  const isFetched = !offline && !isOwn && (await refreshed(context, given));
+  const peer = isOwn ? undefined : vault.read((tx) => context.peers.get(tx, agentId));
+  const log = isOwn ? context.log : peer?.log;
   if (log === undefined) throw talosError("PEER_UNKNOWN");
   const known = { log, ...vault.read((tx) => recordOf(tx, given)) };
-  const result = judged(given, known, isFresh ? "directory" : "known", crypto);
+  const result = judged(given, known, isFetched ? "directory" : "known", crypto);
   if (result.verdict !== "valid" || known.seenAt !== undefined) return result;
   const seenAt = clock.now();
+  if (!isFetched && peer !== undefined && !isFresh(peer, policy.maxHeadAgeDays, seenAt)) return result;
   commits.now((tx) => tx.seenSignatures.note({ hash, agentId, headSeq: head.seq, seenAt }));
   return { ...result, seenAt };
 }
@@ -174,10 +179,11 @@ async function refreshed(context: AgentContext, given: Given): Promise<boolean> 
   }
 }
 
-function recordOf(tx: ReadTransaction, { signature }: Given): Pick<Known, "cutOff" | "seenAt"> {
+function recordOf(tx: ReadTransaction, { signature }: Given): Omit<Known, "log"> {
   return {
     cutOff: tx.cutOff.list(signature.agentId).map(({ wire }) => wire),
     seenAt: tx.seenSignatures.seenAt(signature.hash),
+    forkedFrom: tx.peerForks.undecided(signature.agentId)[0]?.seq,
   };
 }
 
@@ -230,8 +236,8 @@ async function eventsAt(environment: Environment, url: string, { signature }: Gi
 
 function judged(given: Given, known: Known, logFrom: SignatureCheck["logFrom"], crypto: Crypto): SignatureCheck {
   const { signature, proof } = given;
-  const { log, cutOff, seenAt } = known;
-  const judgement = judgeSignature({ signature, log, cutOff, proof, seenBefore: seenAt !== undefined }, crypto);
+  const { log, cutOff, seenAt, forkedFrom } = known;
+  const judgement = judgeSignature({ signature, log, cutOff, proof, seenBefore: seenAt !== undefined, forkedFrom }, crypto);
   const { agentId, namespace, digest, head } = signature;
   return {
     ...judgement,

@@ -24,7 +24,7 @@ const EXIT_NOT_GOOD = 5;
 const MEANINGS: Readonly<Record<SignatureVerdict, string>> = {
   valid: "made by the key that is in force",
   "valid-then-retired": "made by a former key, before its end",
-  unproved: "made by a former key, and anyone who has it by now could have made it",
+  unproved: "nothing shows that it was made by the signer, while the key was in force",
   disowned: "made by a key that its owner has disowned",
   "unknown-key": "it names an event that the signer's log does not have",
 };
@@ -32,9 +32,10 @@ const MEANINGS: Readonly<Record<SignatureVerdict, string>> = {
 const GROUNDS: Readonly<Partial<Record<SignatureGround, string>>> = {
   "on-record": "it was on record when the key ended",
   "seen-before": "this agent found it valid before the key ended",
-  "no-proof": "ask the signer for a proof: talos audit prove",
+  "no-proof": "made by a former key, and anyone who has it by now could have made it; ask the signer for a proof: talos audit prove",
   "proof-does-not-fit": "the proof is not of this signature",
   suspect: "on record, but from when its owner suspects the key on",
+  forked: "histories of the signer contend: ask the signer, then talos peers accept-history",
   "after-the-end": "it names an event after the key's end",
 };
 

@@ -98,6 +98,22 @@ test("a revocation ends the key too, and nobody honest signs after it", () => {
   assert.equal(judged({ signature: late, log: before }), "unknown-key: no-such-event", "for who does not know of it yet");
 });
 
+test("failure 28: while histories of the signer contend, a signature of one of them is unproved, and so is one that only its events prove", () => {
+  const { alice, signature, index } = story();
+  const proof = alice.prove(index);
+  alice.rotate({ reason: "planned" });
+  const contended = alice.sign("by whoever made event 1").signature;
+  const { log } = alice;
+  const first = { signature, log, proof };
+  assert.equal(judged({ ...first, forkedFrom: 1 }), "unproved: forked");
+  assert.equal(judged({ signature, log, forkedFrom: 1 }), "unproved: no-proof");
+  assert.equal(judged({ ...first, forkedFrom: 1, seenBefore: true }), "valid-then-retired: seen-before", "the verifier's own word");
+  assert.equal(judged({ ...first, forkedFrom: 2 }), "valid-then-retired: on-record", "what precedes the parting is nobody's but hers");
+  assert.equal(judged({ signature: contended, log, forkedFrom: 1 }), "unproved: forked");
+  assert.equal(judged({ signature: contended, log, forkedFrom: 1, seenBefore: true }), "unproved: forked");
+  assert.equal(judged({ signature: contended, log, forkedFrom: 2 }), "valid: in-force");
+});
+
 test("a key that only the thief's branch brought in is disowned; an event that nobody knows names no key", () => {
   const { alice, signature, index, before } = story();
   const size = alice.entries.length;

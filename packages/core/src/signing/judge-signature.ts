@@ -30,6 +30,8 @@ export type SignatureGround =
   | "suspect"
   /** It names an event after the key's end. */
   | "after-the-end"
+  /** It, or what proves it, is of one of several histories that contend. */
+  | "forked"
   | "cut-off"
   | "no-such-event";
 
@@ -47,6 +49,8 @@ export interface JudgementInput {
   readonly proof?: SignatureProof | undefined;
   /** The verifier found the same signature `valid`, and wrote that down, before it learned of the event that retired the key. */
   readonly seenBefore?: boolean;
+  /** Number of the first event in the log with which another one contends, as long as nobody has decided between them. */
+  readonly forkedFrom?: number | undefined;
 }
 
 interface InForce {
@@ -76,15 +80,21 @@ export function judgeSignature(input: JudgementInput, crypto: Pick<Crypto, "sha2
 }
 
 function judgeStanding(input: JudgementInput, state: LogState, crypto: Pick<Crypto, "sha256">): SignatureJudgement {
-  const { signature, log, proof, seenBefore = false } = input;
+  const { signature, log, proof, seenBefore = false, forkedFrom = log.states.length } = input;
   if (state.event === "revocation") return { verdict: "unproved", ground: "after-the-end" };
+  // Whose key that is, nobody knows.
+  if (state.head.seq >= forkedFrom) return { verdict: "unproved", ground: "forked" };
   const end = endOfKey(log, state);
   if (end === undefined) return { verdict: "valid", ground: "in-force" };
   if (seenBefore) return { verdict: "valid-then-retired", ground: "seen-before" };
   if (proof === undefined) return { verdict: "unproved", ground: "no-proof" };
-  const fits = end.auditHeads.some((head) => provesSignature(proof, signature, head, crypto));
-  if (!fits) return { verdict: "unproved", ground: "proof-does-not-fit" };
+  const proves = (head: AuditHead): boolean => provesSignature(proof, signature, head, crypto);
+  if (!end.auditHeads.some(proves)) return { verdict: "unproved", ground: "proof-does-not-fit" };
   if (proof.index >= end.suspectFrom) return { verdict: "unproved", ground: "suspect" };
+  // Who made an event that is contended may have laid any tree under it.
+  if (!auditHeadsOf(log.states.slice(state.head.seq + 1, Math.min(end.seq + 1, forkedFrom))).some(proves)) {
+    return { verdict: "unproved", ground: "forked" };
+  }
   return { verdict: "valid-then-retired", ground: "on-record" };
 }
 
@@ -103,9 +113,13 @@ export function endOfKey(log: IdentityLog, state: LogState): EndOfKey | undefine
   const later = log.states.slice(state.head.seq + 1);
   const ended = later.findIndex(({ event, identityKey }) => event === "revocation" || !samePublicKey(identityKey, state.identityKey));
   if (ended < 0) return undefined;
-  const auditHeads = later.slice(0, ended + 1).flatMap(({ auditHead }): AuditHead[] => (auditHead === undefined ? [] : [auditHead]));
+  const auditHeads = auditHeadsOf(later.slice(0, ended + 1));
   const suspectFrom = Math.min(...later.map((event) => event.suspectFrom ?? Number.POSITIVE_INFINITY));
   return { seq: state.head.seq + 1 + ended, auditHeads, suspectFrom };
+}
+
+function auditHeadsOf(states: readonly LogState[]): AuditHead[] {
+  return states.flatMap(({ auditHead }) => (auditHead === undefined ? [] : [auditHead]));
 }
 
 /** The key that the named event put in force, or left in force, where it is one of those that were cut off. */
