@@ -147,3 +147,15 @@ test("who comes back to a mailbox takes the event in it before the mail, however
     ["SESSION_NOT_FOUND"],
   );
 });
+
+test("who was not told that a peer has ended asks for its log as soon as a directory refuses what is for it", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await acquaint(alice, bob);
+  await bob.revokeIdentity({ notifyPeers: false });
+  const revoked = listen(alice, "peerRevoked");
+  const { messageId } = await alice.send(bob.did, "are you there?");
+  await until(() => alice.outbox(messageId)?.reason === "peer-revoked", "it says why it waits");
+  assert.deepEqual([alice.peers.show(bob.did).revoked, revoked.length], [true, 1]);
+});

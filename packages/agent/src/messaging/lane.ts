@@ -26,6 +26,7 @@ const READY_ROWS = 64;
 /** A row can say no better than this what is in its way. */
 const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
   AGENT_UNKNOWN: "peer-unknown",
+  PEER_LOG_TOO_LONG: "peer-unknown",
   BATCH_EXPIRED: "peer-prekeys-expired",
   BATCH_RETIRED: "peer-prekeys-expired",
   BATCH_VOID: "peer-prekeys-expired",
@@ -95,6 +96,7 @@ export class Lane {
         if (pause === undefined) break;
       } catch (error) {
         if (!standing.isActive) break;
+        if (isTalosError(error, "AGENT_REVOKED")) await this.#askForLog();
         pause = this.#fail(error);
       }
       if (pause === 0) continue;
@@ -290,6 +292,13 @@ export class Lane {
       if (equalBytes(id, expected)) return;
       throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { directory: url, reason: "envelope id" } });
     });
+  }
+
+  /** A directory says that the peer has ended. Its word alone ends nobody, and the event that does may not have been brought. */
+  async #askForLog(): Promise<void> {
+    const { vault, peers } = this.#context;
+    const known = vault.read((tx) => peers.get(tx, this.#peer));
+    await lookUpPeer(this.#context, this.#peer, directoriesOf(this.#context, known, undefined)).catch(() => undefined);
   }
 
   /** Notes why, and when to try again. @returns the pause */

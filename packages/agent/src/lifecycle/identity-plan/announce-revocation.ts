@@ -9,6 +9,9 @@ import { mailboxesOf } from "../../messaging/peer-lookup.ts";
 import type { IdentityPlan } from "./plan-record.ts";
 
 const PATIENCE_MILLISECONDS = 10_000;
+/** A connection that broke is no reason to be missed. */
+const ATTEMPTS = 2;
+const PAUSE_MILLISECONDS = 500;
 /** Peers that are told at the same time. */
 const AT_ONCE = 8;
 
@@ -21,7 +24,7 @@ export async function announceRevocation(context: AgentContext, plan: IdentityPl
   const isOver = new AbortController();
   const work = async (): Promise<void> => {
     for (let peer = waiting.shift(); peer !== undefined && !isOver.signal.aborted; peer = waiting.shift()) {
-      if (await leave(context, peer.agentId, plan.event)) told.push(peer.agentId);
+      if (await leave(context, peer.agentId, plan.event, isOver.signal)) told.push(peer.agentId);
     }
   };
   const all = Promise.all(Array.from({ length: AT_ONCE }, work));
@@ -30,19 +33,33 @@ export async function announceRevocation(context: AgentContext, plan: IdentityPl
   return [...told];
 }
 
-async function leave(context: AgentContext, peer: AgentId, event: Uint8Array): Promise<boolean> {
-  const { vault, peers, directories } = context;
+async function leave(context: AgentContext, peer: AgentId, event: Uint8Array, isOver: AbortSignal): Promise<boolean> {
+  const { vault, peers } = context;
   let isLeft = false;
   for (const url of mailboxesOf(
     vault.read((tx) => peers.get(tx, peer)),
     undefined,
   )) {
-    try {
-      await directories.call(url, async (directory) => directory.deposit(peer, "event", event));
-      isLeft = true;
-    } catch {
-      // Nobody waits for it: the agent ends all the same.
-    }
+    if (await leaveAt(context, url, { peer, event }, isOver)) isLeft = true;
   }
   return isLeft;
+}
+
+async function leaveAt(
+  { directories, clock }: AgentContext,
+  url: string,
+  { peer, event }: { readonly peer: AgentId; readonly event: Uint8Array },
+  isOver: AbortSignal,
+): Promise<boolean> {
+  for (let attempt = 1; !isOver.aborted; attempt++) {
+    try {
+      await directories.call(url, async (directory) => directory.deposit(peer, "event", event));
+      return true;
+    } catch {
+      // Nobody waits for it longer: the agent ends all the same.
+      if (attempt === ATTEMPTS) return false;
+      await clock.sleep(PAUSE_MILLISECONDS, isOver);
+    }
+  }
+  return false;
 }
