@@ -37,6 +37,7 @@ export async function look(world: World, operation: AgentOperation): Promise<Loo
   let client: TalosClient | undefined;
   try {
     await world.begin();
+    const hadLeft = sentEvents(world).size > world.facts.events;
     client = await openIfThere(world);
     if (client === undefined) state = NOTHING;
     else {
@@ -44,6 +45,7 @@ export async function look(world: World, operation: AgentOperation): Promise<Loo
       state = describeView(await viewOf(world));
     }
     if (client === undefined || !operation.isDone(await viewOf(world))) {
+      if (hadLeft) faults.push("its event had left, and the next opening does not complete it");
       client = await actOn(world, operation, client, 2);
       await settled(world, client);
       if (!operation.isDone(await viewOf(world))) faults.push("made again, it is not done either");
@@ -129,9 +131,12 @@ async function checkPeer(world: World, { keepsMail }: AgentOperation, alice: Tal
         () => arrived.includes(MAIL),
         () => "mail from before does not arrive",
       );
-    const { head, identityKey } = bob.peers.show(facts.did);
-    if (head.hash !== toHex(log.head.hash)) faults.push(`the peer has head ${head.seq}, not ${log.head.seq}`);
-    if (identityKey !== alice.identityKey) faults.push("the peer has another identity key");
+    // If nothing else tells it, the next frame does.
+    await until(
+      () => bob.peers.show(facts.did).head.hash === toHex(log.head.hash),
+      () => `the peer has head ${bob.peers.show(facts.did).head.seq}, not ${log.head.seq}`,
+    );
+    if (bob.peers.show(facts.did).identityKey !== alice.identityKey) faults.push("the peer has another identity key");
     if (arrived.filter((text) => text === MAIL).length > 1) faults.push("mail from before came twice");
     if (bob.status().evidence.length > 0) faults.push(`the peer has evidence: ${JSON.stringify(bob.status().evidence)}`);
   } finally {

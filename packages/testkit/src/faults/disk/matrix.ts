@@ -357,7 +357,7 @@ const MISSED_AT_MOST = 0.2;
 const POINTS_A_CHILD = 32;
 
 /** In memory where that can be: thousands of folders are written and synced, and none is kept. */
-function workPlace(): string {
+export function workPlace(): string {
   try {
     accessSync("/dev/shm", constants.W_OK);
     return "/dev/shm";
