@@ -43,6 +43,7 @@ export type { RescueReport } from "./lifecycle/rescue-agent.ts";
 export { Custody, custodyIn } from "./custody.ts";
 export { AuditApi, type AuditExportOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";
 export type { AuditCheck, AuditProblem, AuditProblemCode } from "./audit/check-audit.ts";
+export type { CheckExportAloneOptions, CheckExportOptions, ExportCheck } from "./audit/check-exported.ts";
 export type { ExportedAudit } from "./audit/export-audit.ts";
 export { AUDIT_THEMES, type AuditReview, type AuditTheme, type SignedUnder } from "./audit/review-audit.ts";
 export type { CheckSignatureOptions, SignatureCheck, VerifyAloneOptions, VerifySignatureOptions } from "./signing/check-signature.ts";

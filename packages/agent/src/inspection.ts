@@ -4,6 +4,7 @@
 import { agentIdToDid, nodeCrypto, toHex, type AuditEntry } from "@talos/core";
 import { checkListOptions, checkReviewOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";
 import { checkAudit, type AuditCheck } from "./audit/check-audit.ts";
+import { checkExportByRecord, type CheckExportOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { exportAudit, type ExportedAudit } from "./audit/export-audit.ts";
 import { reviewAudit, type AuditReview } from "./audit/review-audit.ts";
 import { readReport, type EmergencyReport } from "./lifecycle/identity-plan/emergency-report.ts";
@@ -88,6 +89,11 @@ export class Inspection implements Disposable, AsyncDisposable {
   /** Against the newest certificate and the agent's own events. */
   verifyAudit(): AuditCheck {
     return this.#vault.read((tx) => checkAudit(tx, this.#vault.agentId, nodeCrypto));
+  }
+
+  /** An export, by what the agent knows of whose it is; asks nobody. @throws TalosError as `TalosClient.verifyAuditExport`; PEER_UNKNOWN */
+  verifyAuditExport(options: CheckExportOptions): ExportCheck {
+    return this.#vault.read((tx) => checkExportByRecord(tx, this.#vault.agentId, options, nodeCrypto));
   }
 
   /** Everything that the newest certificate covers. @throws TalosError AUDIT_INVALID and others of a damaged vault */

@@ -3,6 +3,7 @@
  */
 import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8, zeroBytes, type MessageId } from "@talos/core";
 import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
+import { checkExportAlone, type CheckExportAloneOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { AuditApi } from "./audit-api.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
@@ -168,6 +169,17 @@ export class TalosClient implements AsyncDisposable {
    */
   static async verify(options: VerifyAloneOptions): Promise<SignatureCheck> {
     return await verifyAlone(systemEnvironment, options);
+  }
+
+  /**
+   * Checks an audit export, for somebody who is no agent: that it is whole, and by the agent's log, given or from a directory, that the key
+   * which certified it still counts. `comparedWith` in the result says which; with neither it is the log in the export itself.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; AUDIT_INVALID (`details.line`, `details.reason`); LOG_INVALID;
+   *   DIRECTORY_UNREACHABLE, AGENT_UNKNOWN and others of a directory
+   */
+  static async verifyAuditExport(options: CheckExportAloneOptions): Promise<ExportCheck> {
+    return await checkExportAlone(systemEnvironment, options);
   }
 
   /**

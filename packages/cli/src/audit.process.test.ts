@@ -31,6 +31,16 @@ test("an operator sees the audit, exports it, and anybody checks the export; a c
   const verified = await world.json<{ did: string; entries: number }>(["audit", "verify", file]);
   assert.equal(verified.did, did);
   assert.equal((await world.run(["audit", "verify", file, "--agent", did])).exitCode, 0);
+  assert.match((await world.run(["audit", "verify", file])).stdout, /by the log in the file, up to event 0; not compared with a directory/);
+  for (const [way, found] of [
+    [["--directory", world.url], /by the log at the directory, up to event 0/],
+    [["--log", `${dataDir}/metadata.json`], /by the log that was given, up to event 0/],
+    [["--known", ...inside], /by the log that this agent knows, up to event 0/],
+  ] as const) {
+    assert.match((await world.run(["audit", "verify", file, ...way])).stdout, found);
+  }
+  assert.equal((await world.run(["audit", "verify", file, "--known", "--directory", world.url, ...inside])).exitCode, 2);
+  assert.equal((await world.run(["audit", "verify", "--directory", world.url, ...inside])).exitCode, 2);
   const again = await world.run(["audit", "export", "--out", file, ...inside]);
   assert.match(again.stderr, /FILE_EXISTS/);
 

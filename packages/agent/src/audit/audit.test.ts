@@ -3,10 +3,11 @@ import assert from "node:assert/strict";
 import { DatabaseSync } from "node:sqlite";
 import { join } from "node:path";
 import { after, before, test } from "node:test";
-import { nodeCrypto, utf8, verifyAuditExport } from "@talos/core";
+import { isTalosError, nodeCrypto, utf8, verifyAuditExport } from "@talos/core";
 import { AgentWorld, hasCode, recordingCrypto, take, TEST_PASSWORD } from "@talos/testkit";
 import type { TalosClient } from "../talos-client.ts";
 import { TalosClient as Client } from "../talos-client.ts";
+import type { ExportCheck } from "./check-exported.ts";
 import type { AuditProblemCode } from "./check-audit.ts";
 
 let world: AgentWorld;
@@ -68,6 +69,42 @@ test("an export covers everything up to now, and is checked by anybody with publ
   assert.equal(inspection.exportAudit().text, text, "a look exports what was signed last");
   const again = await client.audit.export({ renew: false });
   assert.equal(again.text, text);
+});
+
+test("an export is compared with the log of a directory, with one that is given, or with what an agent knows, and it says so", async () => {
+  const [client, peer] = [await world.create("compared"), await world.create("comparer")];
+  await peer.peers.add(`${client.did}@${new URL(world.url).host}`);
+  const { text } = await client.audit.export();
+  const directory = world.url;
+  const { events } = verifyAuditExport(text, nodeCrypto).log;
+  using inspection = await Client.inspect({ dataDir: peer.dataDir });
+  using own = await Client.inspect({ dataDir: client.dataDir });
+  const found = async (check: Promise<ExportCheck> | ExportCheck): Promise<unknown[]> => {
+    const { did, comparedWith, seq, logSeq, earlierRecord } = await check;
+    assert.deepEqual([did, earlierRecord], [client.did, []]);
+    return [comparedWith, seq, logSeq];
+  };
+  assert.deepEqual(await found(Client.verifyAuditExport({ text, agent: client.did })), ["export", 0, 0]);
+  assert.deepEqual(await found(Client.verifyAuditExport({ text, directory })), ["directory", 0, 0]);
+  assert.deepEqual(await found(Client.verifyAuditExport({ text, log: events })), ["given", 0, 0]);
+  assert.deepEqual(await found(inspection.verifyAuditExport({ text })), ["known", 0, 0]);
+  assert.deepEqual(await found(own.verifyAuditExport({ text })), ["known", 0, 0]);
+  await assert.rejects(Client.verifyAuditExport({ text, agent: peer.did }), hasCode("AUDIT_INVALID"));
+  await assert.rejects(Client.verifyAuditExport({ text, log: events, directory }), hasCode("INVALID_ARGUMENT"));
+  await assert.rejects(Client.verifyAuditExport({ directory } as never), hasCode("INVALID_ARGUMENT"));
+  const strange = await world.create("stranger");
+  const { text: theirs } = await strange.audit.export();
+  assert.throws(() => inspection.verifyAuditExport({ text: theirs }), hasCode("PEER_UNKNOWN"));
+
+  await client.emergencyRotate({});
+  await assert.rejects(
+    Client.verifyAuditExport({ text, directory }),
+    (error) => isTalosError(error, "AUDIT_INVALID") && error.details["reason"] === "void-head",
+  );
+  assert.throws(() => own.verifyAuditExport({ text }), hasCode("AUDIT_INVALID"));
+  assert.deepEqual(await found(Client.verifyAuditExport({ text })), ["export", 0, 0]);
+  const renewed = await client.audit.export();
+  assert.deepEqual(await found(Client.verifyAuditExport({ text: renewed.text, directory })), ["directory", 1, 1]);
 });
 
 test("a review begins at that time and sorts what happened", async () => {

@@ -17,9 +17,9 @@ export function exportAudit(tx: ReadTransaction, agentId: AgentId, crypto: Crypt
   const events = tx.log.events().map(({ wire }) => wire);
   const { log } = verifyLog(undefined, events, 0, crypto, agentId);
   const wire = tx.log.certificate();
-  if (wire === undefined)
+  const certificate = wire === undefined ? undefined : verifyCertificate(log, wire, crypto);
+  if (certificate === undefined || certificate.auditHead.size === 0)
     throw talosError("AUDIT_INVALID", "Nothing signed covers the audit yet.", { details: { reason: "no-certificate" } });
-  const certificate = verifyCertificate(log, wire, crypto);
   const entries = tx.audit.stored(certificate.auditHead.size);
   const walk = new TreeWalk(crypto, [certificate.auditHead]);
   for (const entry of entries) walk.append(entry);

@@ -24,6 +24,7 @@ import {
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { parseDirectoryUrl, urlOfAuthority } from "../directory/directory-url.ts";
+import { logAt } from "../directory/log-at.ts";
 import type { Environment } from "../environment.ts";
 import { isFresh } from "../messaging/known-peer.ts";
 import { directoriesOf, lookUpPeer } from "../messaging/peer-lookup.ts";
@@ -118,7 +119,7 @@ export async function verifyAlone(environment: Environment, options: VerifyAlone
     });
   }
   const url = sourceOf(checked, given);
-  const events = checked.log ?? (await eventsAt(environment, url ?? "", given));
+  const events = checked.log ?? (await logAt(environment, url ?? "", given.signature.agentId));
   const { log } = verifyLog(undefined, events, environment.clock.now(), crypto, given.signature.agentId);
   return judged(given, { log, cutOff: checked.cutOff ?? [] }, checked.log === undefined ? "directory" : "given", crypto);
 }
@@ -219,19 +220,6 @@ function readProof(given: string | Uint8Array | undefined): SignatureProof | und
 function sourceOf({ directory }: VerifyAloneOptions, { signer }: Given): string | undefined {
   if (directory !== undefined) return parseDirectoryUrl(directory);
   return signer?.directory === undefined ? undefined : urlOfAuthority(signer.directory, []);
-}
-
-async function eventsAt(environment: Environment, url: string, { signature }: Given): Promise<readonly Uint8Array[]> {
-  const { crypto, clock } = environment;
-  const instance = (): never => {
-    throw talosError("INTERNAL", "Nobody signs the requests of who only looks.");
-  };
-  const directory = environment.openDirectory({ url, crypto, clock, instance });
-  try {
-    return (await directory.resolve(signature.agentId)).log;
-  } finally {
-    directory.close();
-  }
 }
 
 function judged(given: Given, known: Known, logFrom: SignatureCheck["logFrom"], crypto: Crypto): SignatureCheck {

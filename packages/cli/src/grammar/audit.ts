@@ -19,6 +19,9 @@ export function addAuditCommands(program: Command, dispatch: Dispatch): void {
       .description("whether it is what was signed: exit 0, or 5"),
   )
     .option("--agent <did>", "with a file: whose it has to be")
+    .option("--directory <url>", "with a file: a directory that has that agent's log, to see whether the key that signed still counts")
+    .option("--log <file>", "with a file: that log as you have it: a JSON list, a metadata.json or another export")
+    .option("--known", "with a file: that log as this agent knows it, its own or a peer's")
     .action(async (file: string | undefined, choices: CommonChoices) => {
       const { verifyAudit } = await import("../verbs/audit.ts");
       await dispatch(verifyAudit, { ...choices, file });

@@ -1,5 +1,5 @@
 /** The audit as text. Knows no vault. */
-import { AUDIT_THEMES, type AuditCheck, type AuditReview, type AuditTheme } from "@talos/agent";
+import { AUDIT_THEMES, type AuditCheck, type AuditReview, type AuditTheme, type ExportCheck } from "@talos/agent";
 import type { AuditEntry } from "@talos/core";
 import { formatTime } from "./moments.ts";
 import { formatTable, printable } from "./table.ts";
@@ -32,6 +32,24 @@ export function checkLines({ sound, entries, signed, notYetSigned, earlierRecord
     ...problems.map(({ code, message }) => `problem ${code}: ${printable(message)}`),
   ];
 }
+
+/** What was found of an export that somebody handed over. */
+export function exportLines({ did, entries, certifiedAt, earlierRecord, seq, comparedWith, logSeq }: ExportCheck): string[] {
+  const former = logSeq > seq ? `; the key of event ${seq} that signed is a former one, and not void` : "";
+  return [
+    `The export is whole: ${entries} entries of ${did}, certified ${formatTime(certifiedAt)}.`,
+    comparedWith === "export"
+      ? `by the log in the file, up to event ${seq}; not compared with a directory`
+      : `by the log ${LOG_SOURCES[comparedWith]}, up to event ${logSeq}${former}`,
+    ...(earlierRecord.length === 0
+      ? []
+      : [
+          `earlier events ${earlierRecord.join(", ")} name another record, lost before this one began if the time of its first entry is true`,
+        ]),
+  ];
+}
+
+const LOG_SOURCES = { directory: "at the directory", given: "that was given", known: "that this agent knows" } as const;
 
 /** What happened, by theme; entries of one kind beyond some are counted. */
 export function reviewLines(review: AuditReview, heading: (text: string) => string = (text) => text): string[] {

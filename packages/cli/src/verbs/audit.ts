@@ -1,11 +1,12 @@
 /** `talos audit show|verify|export|review|prove`: reads only and works beside a running agent; only `export --renew` opens it. */
 import { writeFile } from "node:fs/promises";
-import type { ExportedAudit } from "@talos/agent";
-import { agentIdToDid, decodeUtf8, didToAgentId, nodeCrypto, talosError, verifyAuditExport } from "@talos/core";
+import { TalosClient, type ExportCheck, type ExportedAudit } from "@talos/agent";
+import { decodeUtf8, talosError } from "@talos/core";
 import { inspectAgent, openAgent } from "../agent-access.ts";
 import type { CommandContext, CommonChoices } from "../command-context.ts";
 import { readInputFile, readTextFile } from "../input-bytes.ts";
-import { checkLines, entryLines, reviewLines } from "../output/audit-report.ts";
+import { readLogFile } from "../log-file.ts";
+import { checkLines, entryLines, exportLines, reviewLines } from "../output/audit-report.ts";
 import { formatTime, parseMoment } from "../output/moments.ts";
 
 export interface ShowAuditChoices extends CommonChoices {
@@ -16,6 +17,9 @@ export interface ShowAuditChoices extends CommonChoices {
 export interface VerifyAuditChoices extends CommonChoices {
   readonly file?: string | undefined;
   readonly agent?: string;
+  readonly log?: string;
+  readonly directory?: string;
+  readonly known?: boolean;
 }
 
 export interface ExportAuditChoices extends CommonChoices {
@@ -48,8 +52,9 @@ export async function showAudit(choices: ShowAuditChoices, context: CommandConte
 
 export async function verifyAudit(choices: VerifyAuditChoices, context: CommandContext): Promise<number> {
   if (choices.file !== undefined) return await verifyFile(choices.file, choices, context);
-  if (choices.agent !== undefined) {
-    throw talosError("INVALID_ARGUMENT", "--agent goes with a file.", { hint: "Name the exported file, or leave --agent out." });
+  for (const name of ["agent", "log", "directory", "known"] as const) {
+    if (choices[name] === undefined) continue;
+    throw talosError("INVALID_ARGUMENT", `--${name} goes with a file.`, { hint: `Name the exported file, or leave --${name} out.` });
   }
   const { output } = context;
   await using agent = await inspectAgent(choices, context);
@@ -59,17 +64,33 @@ export async function verifyAudit(choices: VerifyAuditChoices, context: CommandC
   return check.sound ? 0 : EXIT_UNSOUND;
 }
 
-/** Needs no agent, no directory and no secret. */
-async function verifyFile(file: string, { agent }: VerifyAuditChoices, { output }: CommandContext): Promise<number> {
+/** Needs no agent and no secret, but with --known. */
+async function verifyFile(file: string, choices: VerifyAuditChoices, context: CommandContext): Promise<number> {
+  const { output } = context;
   const text = decodeUtf8(await readInputFile(file));
-  const expected = agent === undefined ? {} : { agentId: didToAgentId(agent) };
-  const { log, certificate, entries, earlierRecord } = verifyAuditExport(text, nodeCrypto, expected);
-  const did = agentIdToDid(log.agentId);
-  const { seq } = log.head;
-  output.document({ did, entries: entries.length, seq, generation: certificate.generation, certifiedAt: certificate.from, earlierRecord });
-  output.line(`The export is whole: ${entries.length} entries of ${did}, certified ${formatTime(certificate.from)}.`);
-  if (agent === undefined) output.remark("Whose it has to be is yours to know: --agent DID refuses any other.");
+  const check = await checkedBy(text, choices, context);
+  output.document(check);
+  for (const line of exportLines(check)) output.line(line);
+  if (check.comparedWith === "export") output.remark("--directory URL or --log FILE tells whether the key that signed it still counts.");
+  if (choices.agent === undefined) output.remark("Whose it has to be is yours to know: --agent DID refuses any other.");
   return 0;
+}
+
+async function checkedBy(text: string, choices: VerifyAuditChoices, context: CommandContext): Promise<ExportCheck> {
+  const { agent, log, directory, known = false } = choices;
+  if ([log !== undefined, directory !== undefined, known].filter(Boolean).length > 1) {
+    throw talosError("INVALID_ARGUMENT", "The agent's log comes from one place: --directory, --log or --known.");
+  }
+  const options = { text, ...(agent === undefined ? {} : { agent }) };
+  if (known) {
+    await using inspection = await inspectAgent(choices, context);
+    return inspection.verifyAuditExport(options);
+  }
+  return await TalosClient.verifyAuditExport({
+    ...options,
+    ...(log === undefined ? {} : { log: await readLogFile(log) }),
+    ...(directory === undefined ? {} : { directory }),
+  });
 }
 
 export async function exportAudit(choices: ExportAuditChoices, context: CommandContext): Promise<void> {

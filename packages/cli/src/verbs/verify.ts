@@ -3,10 +3,11 @@
  * needs no agent; else by what this agent knows of the signer, reading only, or with --remember by opening it.
  */
 import { TalosClient, type CheckSignatureOptions, type SignatureCheck } from "@talos/agent";
-import { fromBase64Url, talosError, type SignatureGround, type SignatureVerdict } from "@talos/core";
+import { talosError, type SignatureGround, type SignatureVerdict } from "@talos/core";
 import { inspectAgent, openAgent } from "../agent-access.ts";
 import type { CommandContext, CommonChoices } from "../command-context.ts";
 import { readInput, readTextFile } from "../input-bytes.ts";
+import { readLogFile } from "../log-file.ts";
 
 export interface VerifyChoices extends CommonChoices {
   readonly namespace: string;
@@ -59,7 +60,7 @@ async function checkedBy(choices: VerifyChoices, context: CommandContext): Promi
     throw talosError("INVALID_ARGUMENT", "--remember is the agent's own record, and goes without --log and --directory.");
   }
   if (isAlone) {
-    const source = { ...(log === undefined ? {} : { log: await readLog(log) }), ...(directory === undefined ? {} : { directory }) };
+    const source = { ...(log === undefined ? {} : { log: await readLogFile(log) }), ...(directory === undefined ? {} : { directory }) };
     return await TalosClient.verify({ ...options, ...source });
   }
   if (!remember) {
@@ -78,24 +79,4 @@ async function optionsOf({ namespace, signature, file, proof, signer }: VerifyCh
     ...(proof === undefined ? {} : { proof: await readTextFile(proof) }),
     ...(signer === undefined ? {} : { signer }),
   };
-}
-
-/** A JSON list of events in base64url, or an object that has it as `log`: metadata.json, and the first line of an audit's export. */
-async function readLog(path: string): Promise<readonly Uint8Array[]> {
-  const text = await readTextFile(path);
-  try {
-    const json = parseWholeOrFirst(text);
-    const events: unknown = Array.isArray(json) ? json : (json as { log?: unknown }).log;
-    return (events as readonly string[]).map((event) => fromBase64Url(event));
-  } catch (cause) {
-    throw talosError("MALFORMED", "The file of --log holds no identity log.", { cause });
-  }
-}
-
-function parseWholeOrFirst(text: string): unknown {
-  try {
-    return JSON.parse(text);
-  } catch {
-    return JSON.parse(text.split("\n", 1)[0] ?? "");
-  }
 }

@@ -3,13 +3,16 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { STORY_START } from "../../../testkit/src/vectors/cast.ts";
 import { assertRefused } from "../../../testkit/src/vectors/refusals.ts";
+import { encodeStruct } from "../codec/struct.ts";
 import { isTalosError } from "../errors/talos-error.ts";
 import { nodeCrypto } from "../primitives/node-crypto.ts";
 import { SigningStory, unlocked } from "../signing/signing-story.test.ts";
 import { AUDIT_KINDS, decodeAuditEntry, encodeAuditEntry, type NewAuditEntry } from "./entry.ts";
 import { auditExportLines, verifyAuditExport, type ExportExpectation } from "./export.ts";
 
-const name = fc.string({ minLength: 1, maxLength: 20 }).filter((text) => text.isWellFormed() && text !== "__proto__");
+const name = fc
+  .string({ minLength: 1, maxLength: 20 })
+  .filter((text) => text.isWellFormed() && text !== "__proto__" && !/^[0-9]/.test(text));
 const detail = fc.oneof(
   fc.string({ maxLength: 40 }).filter((text) => text.isWellFormed()),
   fc.maxSafeNat(),
@@ -28,9 +31,27 @@ test("every entry goes through its encoding and back; what could not be read aga
   );
   const entry: NewAuditEntry = { kind: "unlocked", at: 1, details: {} };
   const long = Object.fromEntries(Array.from({ length: 33 }, (_, i) => [`n${i}`, i]));
-  for (const details of [long, { a: "x".repeat(1025) }, { a: -1 }, { a: 1.5 }]) {
+  for (const details of [long, { a: "x".repeat(1025) }, { a: -1 }, { a: 1.5 }, { 10: "x" }, { "0": 1 }, { "1a": 1 }]) {
     assertRefused(() => encodeAuditEntry({ ...entry, details }, 1), JSON.stringify(details).slice(0, 30));
   }
+});
+
+test("an entry whose details have a number for a name is not read: its export would say them in another order than it has them", () => {
+  const body = encodeStruct(
+    new Map<number, string | number | ReadonlyMap<string, string>>([
+      [2, "unlocked"],
+      [3, 1],
+      [4, 1],
+      [
+        5,
+        new Map([
+          ["a", "first"],
+          ["10", "second"],
+        ]),
+      ],
+    ]),
+  );
+  assertRefused(() => decodeAuditEntry(body, 1), "a name that is a number", "MALFORMED");
 });
 
 function exportOf(story: SigningStory): string {
@@ -58,7 +79,7 @@ function assertInvalid(action: () => unknown, reason: string, line?: number): vo
 }
 
 test("an export verifies with public keys only and gives the entries back, through rotations, of any size", () => {
-  for (const size of [0, 1, 2, 7, 8, 9]) {
+  for (const size of [1, 2, 7, 8, 9]) {
     const alice = grown(size);
     const { entries, log, certificate, earlierRecord } = verify(exportOf(alice));
     assert.deepEqual(
@@ -154,6 +175,43 @@ test("another agent's export, and one that is older than what is known, are told
   verify(exportOf(alice), { atLeast: newer });
   alice.record(unlocked(STORY_START + 10));
   verify(exportOf(alice), { atLeast: newer });
+});
+
+test("an export without an entry is none, and hides no events that carry heads", () => {
+  assertInvalid(() => verify(exportOf(grown(0))), "empty", 1);
+  const alice = grown(3);
+  alice.rotate({ reason: "planned" });
+  alice.entries.length = 0;
+  assertInvalid(() => verify(exportOf(alice)), "empty", 1);
+});
+
+test("failure 25: a former key's export is whole in itself, and void by a log that knows of the key's end", () => {
+  const alice = grown(3);
+  const thief = new SigningStory();
+  thief.record(unlocked(STORY_START + 66));
+  const forged = exportOf(thief);
+  verify(forged, { agentId: alice.log.agentId, log: alice.log });
+  alice.rotate({ reason: "compromise", authority: "recovery" });
+  verify(forged, { agentId: alice.log.agentId });
+  assertInvalid(() => verify(forged, { log: alice.log }), "void-head", 1);
+  alice.record(unlocked(STORY_START + 70));
+  verify(exportOf(alice), { log: alice.log });
+
+  // A branch that was cut off, a log that is behind, another agent's, one that is revoked.
+  const [before, theirs] = [thief.log, thief];
+  theirs.rotate({ reason: "planned" });
+  assertInvalid(() => verify(exportOf(theirs), { log: alice.log }), "unknown-head");
+  assertInvalid(() => verify(exportOf(theirs), { log: before }), "unknown-head");
+  assertInvalid(() => verify(forged, { log: new SigningStory("bob").log }), "other-agent");
+  for (const reason of ["planned", "lost"] as const) {
+    const bob = new SigningStory("bob");
+    bob.record(unlocked(STORY_START));
+    const old = exportOf(bob);
+    bob.rotate({ reason });
+    verify(old, { log: bob.log });
+    bob.revoke();
+    assertInvalid(() => verify(old, { log: bob.log }), "void-head");
+  }
 });
 
 test("an event's audit head has to fit the entries, unless it is from before this record began", () => {

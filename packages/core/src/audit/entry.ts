@@ -1,5 +1,6 @@
 // Audit entries to bytes and back, and their place in the agent's audit tree: one RFC 6962 tree over all entries, in their order.
 // Must not know where entries are kept or what follows from one. Source: docs/protocol/audit.md.
+import { malformedField } from "../codec/fields.ts";
 import { encodeStruct, StructReader } from "../codec/struct.ts";
 import { leafHash, type TreeHash } from "../merkle/hashes.ts";
 
@@ -44,7 +45,7 @@ export interface NewAuditEntry {
   readonly kind: AuditKind;
   /** By the owner's clock, milliseconds since 1970. */
   readonly at: number;
-  /** At most 32; names and texts of at most 1,024 bytes, numbers unsigned. */
+  /** At most 32; names and texts of at most 1,024 bytes, numbers unsigned. No name begins with a digit. */
   readonly details: AuditDetails;
 }
 
@@ -88,6 +89,8 @@ export function decodeAuditEntry(entry: Uint8Array, order: number): AuditEntry {
     details: Object.fromEntries(reader.textMap(5, DETAILS)),
   };
   reader.finish();
+  // An object of JavaScript puts names that are numbers first, in whatever order they came: an export would say it in another order.
+  if (Object.keys(fields.details).some((name) => /^[0-9]/.test(name))) throw malformedField(reader.place(5), "a name begins with a digit");
   return fields;
 }
 

@@ -6,6 +6,7 @@ import { equalBytes } from "../bytes/bytes.ts";
 import { toHex } from "../bytes/hex.ts";
 import { talosError, type TalosError } from "../errors/talos-error.ts";
 import type { IdentityLog } from "../identity/log.ts";
+import { standingOf } from "../identity/standing.ts";
 import { verifyLog } from "../identity/verify-log.ts";
 import { verifyCertificate, type Certificate } from "../instance/certificate.ts";
 import { agentIdToDid, type AgentId } from "../keys/agent-id.ts";
@@ -13,6 +14,14 @@ import { sameHead, type AuditHead } from "../keys/heads.ts";
 import { appendLeaf, EMPTY_EDGE, edgeRoot, type TreeEdge } from "../merkle/edge.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { auditLeaf, decodeAuditEntry, type AuditEntry } from "./entry.ts";
+
+/** Where nothing in the file is wrong by itself. */
+const MESSAGES: Readonly<Record<string, string>> = {
+  "other-agent": "The export is another agent's.",
+  "older-than-expected": "The export ends before entries that are known to be on record.",
+  "unknown-head": "The export names an event that the agent's log has not: it was cut off, or that log is older.",
+  "void-head": "The key that certified the export was rotated away for compromise, or its agent is revoked: it proves nothing any more.",
+};
 
 type Verifying = Pick<Crypto, "sha256" | "verifySignature">;
 
@@ -31,6 +40,8 @@ export interface ExportExpectation {
   readonly agentId?: AgentId | undefined;
   /** Has to be in the export: from a newer certificate, so that an older export is not taken for all there is. */
   readonly atLeast?: AuditHead | undefined;
+  /** The agent's log as the verifier has it, from elsewhere: the key that certified the export has to count by it. */
+  readonly log?: IdentityLog | undefined;
 }
 
 /** The lines of an export, each with its end. @param entries as they are stored, as many as the certificate's audit head covers */
@@ -49,7 +60,10 @@ export function verifyAuditExport(text: string, crypto: Verifying, expected: Exp
   const [header, ...rest] = lines;
   const { log, certificate } = at(1, "header", () => readHeader(header ?? "", crypto));
   if (expected.agentId !== undefined && !equalBytes(expected.agentId, log.agentId)) throw invalid(1, "other-agent");
+  if (expected.log !== undefined) requireExportUnder({ certificate }, expected.log);
   const { size, root } = certificate.auditHead;
+  // Writing the first entry makes the agent: an empty record is one that was taken away.
+  if (size === 0) throw invalid(1, "empty");
   const entries: AuditEntry[] = [];
   const walk = new TreeWalk(crypto, [...eventHeads(log), ...(expected.atLeast === undefined ? [] : [expected.atLeast])]);
   for (const [index, line] of rest.entries()) {
@@ -65,6 +79,21 @@ export function verifyAuditExport(text: string, crypto: Verifying, expected: Exp
   const strange = log.states.filter(({ auditHead }) => auditHead !== undefined && !walk.holds(auditHead));
   if (strange.some(({ time }) => time >= began)) throw invalid(1, "event-audit-head");
   return { log, certificate, entries, earlierRecord: strange.map(({ head }) => head.seq) };
+}
+
+/**
+ * That the key which certified an export still counts by a log from elsewhere. The log in the export ends where its maker liked: whoever has a
+ * former key writes any record with it, under the events of before its end.
+ *
+ * @throws TalosError AUDIT_INVALID with `details.reason`: other-agent; unknown-head: that log does not have the event, since it was cut off, or
+ *   the log is older than the export; void-head: the key was rotated away for compromise since, or the agent revoked
+ */
+export function requireExportUnder({ certificate }: Pick<AuditExport, "certificate">, log: IdentityLog): void {
+  const { agentId, head } = certificate;
+  if (!equalBytes(agentId, log.agentId)) throw invalid(1, "other-agent");
+  // Only migrations depend on a clock, and they make nothing void.
+  const standing = at(1, "unknown-head", () => standingOf(log, head, { seenAt: () => 0, now: 0 }));
+  if (standing === "void") throw invalid(1, "void-head");
 }
 
 /** A tree that grows leaf by leaf, and what roots it had at the sizes that somebody asks about. */
@@ -164,5 +193,5 @@ function at<T>(number: number, reason: string, read: () => T): T {
 }
 
 function invalid(number: number, reason: string, cause?: unknown): TalosError {
-  return talosError("AUDIT_INVALID", undefined, { details: { line: number, reason }, cause });
+  return talosError("AUDIT_INVALID", MESSAGES[reason], { details: { line: number, reason }, cause });
 }
