@@ -14,7 +14,8 @@ import {
 } from "@talos/core";
 import type { AgentContext } from "./context.ts";
 import { urlOfAuthority } from "./directory/directory-url.ts";
-import { directoriesOf, lookUpPeer } from "./messaging/peer-lookup.ts";
+import { directoriesOf, findPeer } from "./messaging/peer-lookup.ts";
+import { answerUnwanted } from "./messaging/unreadable.ts";
 import {
   acceptPeerHistory,
   blockPeer,
@@ -122,10 +123,16 @@ export class PeersApi {
     }
     const urls = [target.address, ...directoriesOf(this.#context, known, undefined)].filter((url) => url !== undefined);
     try {
-      await lookUpPeer(this.#context, target.peer, [...new Set(urls)], petname);
+      const facts = await findPeer(this.#context, target.peer, [...new Set(urls)], true);
+      const { commits, peers, clock } = this.#context;
+      commits.now((tx) => {
+        peers.learn(tx, { ...facts, petname }, clock.now());
+        answerUnwanted(this.#context, tx, target.peer);
+      });
     } catch (error) {
       throw isTalosError(error, "AGENT_UNKNOWN") ? talosError("PEER_UNKNOWN", undefined, { cause: error }) : error;
     }
+    this.#listener.retry(target.peer);
     return this.show(agentIdToDid(target.peer));
   }
 

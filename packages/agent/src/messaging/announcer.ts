@@ -33,6 +33,8 @@ const GIVE_UP_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 const NOTICE_MILLISECONDS: number = 30 * DAY_MILLISECONDS;
 /** Peers that are told at the same time. */
 const AT_ONCE = 8;
+/** Of an agent to which no notice is worth the trouble. */
+const UNREACHABLE: readonly ErrorCode[] = ["AGENT_UNKNOWN", "AGENT_REVOKED", "PEER_LOG_TOO_LONG"];
 /** A clock that was ahead when a pause was noted does not silence the agent for good. */
 const LONGEST_REST_MILLISECONDS = 3_600_000;
 
@@ -137,7 +139,7 @@ export class Announcer {
     } catch (error) {
       this.#context.standing.requireActive();
       // Nobody is there whom it could reach.
-      if (isTalosError(error, "AGENT_UNKNOWN") || isTalosError(error, "AGENT_REVOKED")) {
+      if (isTalosError(error) && UNREACHABLE.includes(error.code)) {
         return this.#commit((tx) => tx.notices.remove(row.order));
       }
       this.#commit((tx) => tx.notices.failed(row.order, clock.now() + this.#pause(row.attempts + 1, RETRY)));

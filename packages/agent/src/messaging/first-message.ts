@@ -10,6 +10,7 @@ import {
   logAt,
   prekeyKeyId,
   talosError,
+  type AgentId,
   type FirstEnvelopeHeader,
   type HandshakeHeader,
   type IdentityLog,
@@ -19,9 +20,11 @@ import {
 import type { AgentContext } from "../context.ts";
 import { loadPrekey } from "../lifecycle/prekey-secrets.ts";
 import type { InventoryEntry, OwnBatch, StoredKeyKind } from "../vault/index.ts";
+import type { FailedStrangers } from "./failed-strangers.ts";
 import type { KnownPeer, PeerFacts } from "./known-peer.ts";
 import { directoriesOf, findPeer, lookUpPeer } from "./peer-lookup.ts";
 import { requireHandshake, requireHead } from "./peer-standing.ts";
+import { isTransient } from "./transient.ts";
 
 export interface FirstMessage {
   /** Good only while the private parts are: inside `use`. */
@@ -34,10 +37,17 @@ export interface FirstMessage {
   readonly used: readonly InventoryEntry[];
 }
 
+/** How the envelope came. */
+export interface Arrival {
+  readonly mailbox: string;
+  readonly depositor: AgentId | undefined;
+  readonly strangers: FailedStrangers;
+}
+
 /**
  * @param envelope that brings the handshake header
  * @param use synchronous; what it returns is returned
- * @throws TalosError HANDSHAKE_REFUSED for a batch that is not this agent's; PREKEY_NOT_FOUND; PREKEY_REUSED for a one-time
+ * @throws TalosError HANDSHAKE_REFUSED for a batch that is not this agent's, and for a stranger whose messages failed lately; PREKEY_NOT_FOUND; PREKEY_REUSED for a one-time
  *   prekey that was used before; PEER_BLOCKED, PEER_UNVERIFIED, PEER_REVOKED, PEER_FORKED; CERTIFICATE_VOID, CERTIFICATE_RETIRED for a handshake of an
  *   identity that has moved on; HEAD_UNKNOWN; what the look-up of the sender, the backend, `acceptSession`
  *   and `use` throw
@@ -45,19 +55,49 @@ export interface FirstMessage {
 export async function acceptFirstMessage<T>(
   context: AgentContext,
   envelope: FirstEnvelopeHeader,
-  mailbox: string,
+  { mailbox, depositor, strangers }: Arrival,
   use: (first: FirstMessage) => T,
 ): Promise<T> {
-  const { vault, log, crypto, identity } = context;
+  const { vault, peers, clock } = context;
   const header = decodeHandshakeHeader(envelope.handshakeHeader);
-  const own = vault.read((tx) => {
+  const { initiator } = header;
+  const own = findOwn(context, header);
+  const isStranger = vault.read((tx) => peers.get(tx, initiator)) === undefined;
+  if (isStranger) strangers.requireAttempt(initiator, depositor, clock.now());
+  try {
+    return await acceptWith(context, envelope, header, own, await findSender(context, header, mailbox), use);
+  } catch (error) {
+    if (isStranger && !isTransient(error)) strangers.failed(initiator, depositor, clock.now());
+    throw error;
+  }
+}
+
+/** What the header names on this side. */
+interface OwnSide {
+  readonly batch: OwnBatch;
+  readonly signed: InventoryEntry;
+  readonly oneTime: InventoryEntry | undefined;
+}
+
+function findOwn({ vault }: AgentContext, header: HandshakeHeader): OwnSide {
+  return vault.read((tx) => {
     const batch = tx.batches.byRoot(header.batchRoot);
     if (batch === undefined) throw refused("another agent's batch, or one long ended");
     const find = (kind: StoredKeyKind, id: Uint8Array): InventoryEntry => prekeyOf(batch, kind, id, tx.inventory.get(prekeyKeyId(id)));
     const oneTime = header.oneTimePrekeyId && find("one-time-prekey", header.oneTimePrekeyId);
     return { batch, signed: find("signed-prekey", header.signedPrekeyId), oneTime };
   });
-  const peer = await findSender(context, header, mailbox);
+}
+
+async function acceptWith<T>(
+  context: AgentContext,
+  envelope: FirstEnvelopeHeader,
+  header: HandshakeHeader,
+  own: OwnSide,
+  peer: PeerFacts,
+  use: (first: FirstMessage) => T,
+): Promise<T> {
+  const { vault, log, crypto, identity } = context;
   // Of the identity that made the batch: it may have rotated since, and its private part is kept for that.
   const encryptionKey = await identity.encryptionKeyAt(own.batch.head);
   const dhLongTerm = await encryptionKey.deriveSharedSecret(header.ephemeralKey);

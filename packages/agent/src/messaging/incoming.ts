@@ -33,11 +33,13 @@ import { noteFirstUse } from "../lifecycle/audit-entries.ts";
 import type { OpenedPlace, ReadTransaction, Transaction } from "../vault/index.ts";
 import { takeEvent } from "./arriving-event.ts";
 import { takeNotice } from "./arriving-notice.ts";
+import { FailedStrangers } from "./failed-strangers.ts";
 import { acceptFirstMessage, type FirstMessage } from "./first-message.ts";
 import type { LiveSession } from "./live-sessions.ts";
 import type { PeerFacts } from "./known-peer.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { requireSender, requireTrust } from "./peer-standing.ts";
+import { isTransient } from "./transient.ts";
 import { answerUnreadable } from "./unreadable.ts";
 
 /** `later`: something outside the item failed, so it stays in the mailbox. */
@@ -53,21 +55,10 @@ export interface IncomingEvents {
   answer(): void;
 }
 
-/** Failures that say nothing about the item. */
-const TRANSIENT: readonly ErrorCode[] = [
-  "BACKEND_FAILED",
-  "COMMIT_FAILED",
-  "DIRECTORY_BUSY",
-  "DIRECTORY_INTERNAL",
-  "DIRECTORY_MISBEHAVED",
-  "DIRECTORY_UNREACHABLE",
-  "RATE_LIMITED",
-  "STORAGE_FAILED",
-];
-
 export class Incoming {
   readonly #context: AgentContext;
   readonly #events: IncomingEvents;
+  readonly #strangers: FailedStrangers = new FailedStrangers();
 
   constructor(context: AgentContext, events: IncomingEvents) {
     this.#context = context;
@@ -91,7 +82,7 @@ export class Incoming {
       return "done";
     } catch (error) {
       this.#context.standing.requireActive();
-      if (isTalosError(error) && TRANSIENT.includes(error.code)) return "later";
+      if (isTransient(error)) return "later";
       return this.#keep(item, isTalosError(error) ? error.code : "INTERNAL", mailbox);
     }
   }
@@ -125,7 +116,8 @@ export class Incoming {
     if (live !== undefined) return await this.#ofSession(live, envelope, item.envelopeId);
     if (envelope.type === "message") throw talosError("SESSION_NOT_FOUND");
     try {
-      await acceptFirstMessage(this.#context, envelope, mailbox, (first) => this.#firstOf(first, envelope, item.envelopeId));
+      const from = { mailbox, depositor: item.depositor, strangers: this.#strangers };
+      await acceptFirstMessage(this.#context, envelope, from, (first) => this.#firstOf(first, envelope, item.envelopeId));
     } catch (error) {
       // Another mailbox may have brought the same handshake meanwhile; then there is a session.
       const begun = this.#context.vault.read((tx) => this.#findSession(tx, envelope));

@@ -35,6 +35,8 @@ const ANSWERED: Partial<Record<ErrorCode, NoticeReason>> = {
 
 /** What a person may decide otherwise. */
 const REFUSED: readonly ErrorCode[] = ["PEER_FORKED", "PEER_UNVERIFIED"];
+/** What a person decides otherwise by adding the peer. */
+const UNWANTED: readonly ErrorCode[] = ["PEER_LOG_TOO_LONG"];
 
 /** In the transaction that keeps the item. @returns true if there is an answer to send now */
 export function answerUnreadable(context: AgentContext, tx: Transaction, item: MailboxItem, code: ErrorCode, mailbox: string): boolean {
@@ -54,10 +56,19 @@ export function answerUnreadable(context: AgentContext, tx: Transaction, item: M
  * transaction of the decision.
  */
 export function answerRefused(context: AgentContext, tx: Transaction, peer: AgentId): void {
+  answerKept(context, tx, peer, REFUSED);
+}
+
+/** The same for what came from an agent with whom nobody here wanted to have to do until now. */
+export function answerUnwanted(context: AgentContext, tx: Transaction, peer: AgentId): void {
+  answerKept(context, tx, peer, UNWANTED);
+}
+
+function answerKept(context: AgentContext, tx: Transaction, peer: AgentId, codes: readonly ErrorCode[]): void {
   const { clock, home } = context;
   const known = context.peers.get(tx, peer);
   if (home === undefined || known === undefined) return;
-  for (const { envelopeId } of REFUSED.flatMap((code) => tx.kept.ofDepositor(peer, code, ANSWERS_AN_HOUR))) {
+  for (const { envelopeId } of codes.flatMap((code) => tx.kept.ofDepositor(peer, code, ANSWERS_AN_HOUR))) {
     tx.notices.add({ peer, foundAt: home, about: envelopeId, reason: "unspecified", createdAt: clock.now() });
   }
 }

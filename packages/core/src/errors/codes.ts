@@ -365,6 +365,11 @@ export const ERROR_CODES = {
     message: "What is known of the peer's identity is too old to send under.",
     hint: "It is fetched again by itself once the directory has a fresh certificate.",
   },
+  PEER_LOG_TOO_LONG: {
+    exitCode: 5,
+    message: "An agent that is not known here has a longer log than is verified for a stranger.",
+    hint: "If you want to hear from it, add it with talos peers add; what it sent comes again.",
+  },
   PEER_REVOKED: {
     exitCode: 5,
     message: "The peer has ended its identity.",
