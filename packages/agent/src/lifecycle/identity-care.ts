@@ -3,6 +3,7 @@
  * directory has is compared with the one here. Knows no event and no key.
  */
 import type { AgentContext } from "../context.ts";
+import { RETRY_BACKOFF } from "./backoff.ts";
 import { noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
 import { lookAbroad } from "./identity-plan/own-log-abroad.ts";
 import type { IdentityPlan } from "./identity-plan/plan-record.ts";
@@ -13,6 +14,8 @@ const LOOK_MILLISECONDS = 6 * 3_600_000;
 const LOOK_AGAIN_MILLISECONDS = 600_000;
 /** Between two looks, however often somebody gives reason for one. */
 const DOUBT_MILLISECONDS = 2_000;
+/** A next attempt later than this was written down by a clock that went wrong: it is due. */
+const LONGEST_PAUSE_MILLISECONDS: number = RETRY_BACKOFF.maxMilliseconds;
 
 export class IdentityCare {
   readonly #context: AgentContext;
@@ -75,12 +78,13 @@ export class IdentityCare {
     try {
       const plan = readOpenPlan(this.#context);
       const wait = plan === undefined ? 0 : plan.nextAttemptAt - clock.now();
-      if (wait > 0) return wait;
+      if (wait > 0 && wait <= LONGEST_PAUSE_MILLISECONDS) return wait;
       if (plan !== undefined) await this.resume();
       else if (home !== undefined) await this.#look(home);
       else return LOOK_MILLISECONDS;
       const left = readOpenPlan(this.#context);
-      return left === undefined ? LOOK_MILLISECONDS : Math.max(1, left.nextAttemptAt - clock.now());
+      if (left === undefined) return LOOK_MILLISECONDS;
+      return Math.max(1, Math.min(LONGEST_PAUSE_MILLISECONDS, left.nextAttemptAt - clock.now()));
     } catch {
       return LOOK_AGAIN_MILLISECONDS;
     }

@@ -65,6 +65,8 @@ export interface MaintenanceParts {
   readonly sender: Sender;
   readonly progress: Progress;
   readonly publisher: Publisher;
+  /** The mailbox was read to its end, or there is none. */
+  readonly isMailRead: () => boolean;
   /** A planned rotation of the identity. */
   readonly rotateIdentity?: (() => Promise<unknown>) | undefined;
 }
@@ -277,14 +279,16 @@ export class Maintenance {
   }
 
   #endAndTidy(round: Round): void {
-    const { sender, progress, context } = this.#parts;
+    const { sender, progress, context, isMailRead } = this.#parts;
     const { commits, clock, vault } = context;
     const now = clock.now();
     const { tidied, ended } = commits.now((tx) => {
+      // It may have leapt while the round waited for a directory.
+      noteClock(tx, now);
       const inventory = this.#inventory(tx);
       const [task] = due(inventory, this.#policy, now).filter(({ kind }) => kind === "end-retired");
       const believed = inventory.clock === undefined ? now : believedUntil(inventory.clock, now);
-      return { ended: endKeys(tx, task, now), tidied: tidy(tx, now, believed) };
+      return { ended: endKeys(tx, task, now), tidied: tidy(tx, { now, believed, isMailRead: isMailRead() }) };
     });
     for (const { messageId } of tidied.expired) progress.reached(messageId, "expired");
     for (const { peer } of tidied.again) sender.wake(peer);

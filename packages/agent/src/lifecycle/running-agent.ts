@@ -67,6 +67,7 @@ export class RunningAgent {
       sender: this.sender,
       progress: this.progress,
       publisher: this.publisher,
+      isMailRead: () => this.context.home === undefined || this.receiver.isUpToDate,
       rotateIdentity: async () => await this.identity.operate((context) => rotateIdentity(context)),
     });
     this.identity = new IdentityCare(this.context, async () => this.#identityChanged());

@@ -22,9 +22,20 @@ export interface Tidied {
   readonly listening: ReturnType<Transaction["sessions"]["turnsDue"]>;
 }
 
-/** @param believed until when what has run out may be destroyed; not later than `now` */
-export function tidy(tx: Transaction, now: number, believed: number): Tidied {
-  const expired = tx.outbox.unfinishedBefore(now - EXPIRE_AFTER_MILLISECONDS);
+export interface TidyFacts {
+  readonly now: number;
+  /** Until when what has run out may be destroyed; not later than `now`. */
+  readonly believed: number;
+  /** The mailbox was read to its end: what acknowledges a deposited message may lie there. */
+  readonly isMailRead: boolean;
+}
+
+export function tidy(tx: Transaction, { now, believed, isMailRead }: TidyFacts): Tidied {
+  const latest = believed - EXPIRE_AFTER_MILLISECONDS;
+  const expired = tx.outbox
+    .unfinishedBefore(latest)
+    // Later than that no mailbox has its acknowledgement any more.
+    .filter(({ depositedAt, createdAt }) => isMailRead || depositedAt === undefined || createdAt < latest - DELIVERY_HORIZON_MILLISECONDS);
   for (const row of expired) tx.outbox.expire(row.order, now);
   const again = tx.outbox.depositedBefore(now - RESEND_AFTER_MILLISECONDS);
   for (const row of again) tx.outbox.againToReady(row.order, now);

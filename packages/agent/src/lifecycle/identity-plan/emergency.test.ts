@@ -239,6 +239,7 @@ test("bad options of an emergency change nothing", async () => {
   for (const options of [
     { reason: "" },
     { suspectedSince: "yesterday" },
+    { suspectedSince: 8_640_000_000_000_001 },
     { recoveryKit: { path: "x" } },
     { recoveryKit: { ...recoveryKit, more: 1 } },
   ]) {

@@ -46,10 +46,12 @@ const MAX_MIGRATION_DAYS = 30;
 const DEFAULT_MIGRATION_DAYS = 7;
 const DAY_SECONDS = 86_400;
 const MAX_REASON_CHARACTERS = 200;
+/** What a `Date` can say. */
+const MAX_TIME = 8_640_000_000_000_000;
 
 const isTime: Check = (value) => {
   const time = value instanceof Date ? value.getTime() : value;
-  return typeof time === "number" && Number.isSafeInteger(time) && time >= 0;
+  return typeof time === "number" && Number.isInteger(time) && time >= 0 && time <= MAX_TIME;
 };
 export const isKit: Check = (value) => {
   if (typeof value !== "object" || value === null) return false;

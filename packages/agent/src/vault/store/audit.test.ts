@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeStruct, isTalosError, nodeCrypto } from "@talos/core";
+import { encodeAuditEntry, encodeStruct, isTalosError, nodeCrypto } from "@talos/core";
 import { openParts } from "../open.ts";
 import { FLOOR_KDF, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "../vault-fixture.test.ts";
 import { Vault } from "../vault.ts";
@@ -77,4 +77,22 @@ test("an entry with a field too many, or a kind without end, is damaged", () => 
         error.cause.details["structure"] === "audit entry",
     );
   }
+});
+
+test("failure 26: in doubt since a time is also what was written under a clock that had been set back by then", () => {
+  const since = (times: readonly number[], at: number): number => {
+    using store = openStore();
+    for (const [index, time] of times.entries()) {
+      const entry = encodeAuditEntry({ kind: "slot-added", at: time, details: {} }, 1);
+      store.store.run("INSERT INTO audit (ord, entry) VALUES (?, ?)", index + 1, entry);
+    }
+    return store.tx.audit.indexSince(at);
+  };
+  assert.equal(since([], 150), 0);
+  assert.equal(since([100, 110, 200], 150), 2);
+  assert.equal(since([100, 50, 200], 150), 1, "right before the first that says so");
+  assert.equal(since([100, 50, 60], 150), 1, "and where none says so");
+  assert.equal(since([100, 50, 120, 200], 150), 3, "the clock was right again in time");
+  assert.equal(since([100, 200, 50, 210], 150), 1, "the first decides");
+  assert.equal(since([100, 110], 150), 2);
 });

@@ -81,15 +81,25 @@ export class AuditReader {
 
   /**
    * From which index of the tree on entries are of that time or later, by the owner's clock: the first such entry decides, also where the
-   * clock went back after it. The size of the tree where there is none.
+   * clock went back after it, and with it those right before it that were written while the clock was behind what it had said: whoever set it
+   * back may have done so later than that time. A clock that has caught up by then is not told from one that was right. The size of the tree
+   * where there is none.
    *
    * @param at milliseconds since 1970
    * @throws TalosError VAULT_CORRUPT
    */
   indexSince(at: number): number {
     const entries = this.list();
-    const index = entries.findIndex((entry) => entry.at >= at);
-    return index < 0 ? entries.length : index;
+    const found = entries.findIndex((entry) => entry.at >= at);
+    const end = found < 0 ? entries.length : found;
+    let newest = 0;
+    let index = 0;
+    for (const [place, entry] of entries.slice(0, end).entries()) {
+      if (entry.at < newest) continue;
+      newest = entry.at;
+      index = place + 1;
+    }
+    return index;
   }
 
   /** As it is kept; undefined where it is damaged, and in a vault of format 1 until its first append. */
