@@ -5,6 +5,7 @@ import { describe, it } from "node:test";
 import { Refusal } from "./index.ts";
 import { readVectorFile, vectorNames } from "./vector-file.ts";
 import { EXCHANGES } from "./vector-exchanges.ts";
+import { RECORDS } from "./vector-records.ts";
 import { VIEWERS, type Viewer } from "./vector-views.ts";
 
 /** Absent and null are one here: the protocol has no optional field whose null means something else. */
@@ -16,7 +17,7 @@ describe("the independent decoder reads vectors/", () => {
   for (const name of vectorNames()) {
     it(`${name}.json`, () => {
       const file = readVectorFile(name);
-      const view: Viewer | undefined = { ...VIEWERS, ...EXCHANGES }[file.structure];
+      const view: Viewer | undefined = { ...VIEWERS, ...EXCHANGES, ...RECORDS }[file.structure];
       assert.ok(view !== undefined, `no reader for ${file.structure}`);
       for (const vector of file.cases) {
         const label = `${name}: ${vector.name}`;

@@ -1,4 +1,5 @@
 // An independent decoder of the protocol, written from docs/protocol alone. It shares no code with the packages that it checks.
+export * from "./audit.ts";
 export * from "./bodies.ts";
 export * from "./bytes.ts";
 export * from "./cbor.ts";
@@ -19,3 +20,4 @@ export * from "./refusal.ts";
 export * from "./request-signature.ts";
 export * from "./signed.ts";
 export * from "./structure.ts";
+export * from "./user-signature.ts";

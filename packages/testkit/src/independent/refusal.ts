@@ -13,6 +13,7 @@ export type RefusalClass =
   | "request-expired"
   | "log-invalid"
   | "agent-revoked"
+  | "audit-invalid"
   | "head-unknown"
   | "certificate-invalid"
   | "certificate-expired"

@@ -123,7 +123,7 @@ export function asBytes(value: CborValue | undefined, length?: number): Uint8Arr
   return value;
 }
 
-function asText(value: CborValue | undefined, most: number): string {
+export function asText(value: CborValue | undefined, most: number): string {
   demand(typeof value === "string" && Buffer.byteLength(value) <= most, `text of at most ${most} bytes`);
   return value;
 }

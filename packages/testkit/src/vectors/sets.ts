@@ -1,5 +1,6 @@
 // All vector files, and how a file is written.
 import { addressVectors, keyVectors, seedVectors } from "./agent-id.ts";
+import { auditEntryVectors, auditExportVectors } from "./audit.ts";
 import { certificateVectors } from "./certificate.ts";
 import { bodyVectors, errorVectors, pageVectors } from "./directory.ts";
 import type { VectorFile, VectorSet } from "./format.ts";
@@ -17,6 +18,7 @@ import { ratchetHeaderVectors } from "./ratchet-header.ts";
 import { ratchetVectors } from "./ratchet.ts";
 import { sessionVectors } from "./session.ts";
 import { requestVectors } from "./signed-requests.ts";
+import { signatureProofVectors, userSignatureVectors } from "./user-signature.ts";
 
 /** By file name without its ending. */
 export const VECTOR_SETS: readonly VectorSet[] = [
@@ -45,6 +47,10 @@ export const VECTOR_SETS: readonly VectorSet[] = [
   handshakeVectors,
   ratchetVectors,
   sessionVectors,
+  auditEntryVectors,
+  auditExportVectors,
+  userSignatureVectors,
+  signatureProofVectors,
 ];
 
 /** `vectors/<structure>.json`, as text. The same in every run. */
