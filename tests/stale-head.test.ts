@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import { agentIdToDid, didToAgentId, toHex, type AgentId } from "@talos/core";
-import { AgentWorld, intercepting, ManualClock, take, type DirectoryHooks } from "@talos/testkit";
+import { AgentWorld, intercepting, ManualClock, take, until, type DirectoryHooks } from "@talos/testkit";
 
 const DAY = 86_400_000;
 
@@ -60,4 +60,27 @@ test("failure 48: a directory that withholds a rotation gets no message once the
     ],
   );
   assert.equal(alice.peers.show(bob.did).head.seq, 1);
+});
+
+test("a message under a head that no directory shows is asked about once, and then kept by name", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const hooks: DirectoryHooks = {};
+  const bob = await world.create("bob", {}, intercepting(world.environment, hooks));
+  await alice.send(bob.did, "hello", { waitFor: "deposited" });
+  await take(bob, 1);
+  await bob.send(alice.did, "hello to you", { waitFor: "deposited" });
+  await take(alice, 1);
+  let lookUps = 0;
+  hooks.resolve = (answer, id) => {
+    if (agentIdToDid(id) !== alice.did) return answer;
+    lookUps += 1;
+    return { log: [], certificate: undefined };
+  };
+  hooks.fetch = (page) => ({ ...page, items: page.items.filter(({ kind }) => kind === "message") });
+  await alice.rotateIdentity();
+  await alice.send(bob.did, "under the new head", { waitFor: "deposited" });
+  await until(() => bob.status().kept.length > 0, "kept");
+  await bob.flush({ timeoutSeconds: 1 });
+  assert.deepEqual([bob.status().kept.map(({ code }) => code), lookUps], [["HEAD_UNKNOWN"], 1]);
 });

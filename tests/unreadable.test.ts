@@ -1,7 +1,7 @@
 // Messages that their recipient cannot open, and what the notice about them can and cannot do.
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import type { TalosClient } from "@talos/agent";
+import { systemClock, type TalosClient } from "@talos/agent";
 import {
   assembleNotice,
   envelopeId,
@@ -301,4 +301,34 @@ test("whoever leaves garbage gets ten answers an hour at most", async () => {
   assert.ok(notices > 0 && notices <= 10, `${notices} answers`);
   assert.equal(replaced(alice), 0, "alice has sent none of it");
   assert.equal((await take(bob, 1))[0]?.text(), "honest");
+});
+
+test("a notice from the future changes nothing", async () => {
+  await using world = await AgentWorld.start();
+  let behind = 0;
+  let taken = 0;
+  const hooks: DirectoryHooks = {
+    acknowledge: (ids) => {
+      taken += ids.length;
+    },
+  };
+  const clock = { ...systemClock, now: () => systemClock.now() - behind };
+  const alice = await world.create("alice", {}, { ...intercepting(world.environment, hooks), clock });
+  const before = await world.create("bob");
+  await acquaint(alice, before);
+  const isBehind = Promise.withResolvers<void>();
+  const held: DirectoryHooks = {
+    deposit: async (item) => {
+      await isBehind.promise;
+      return item;
+    },
+  };
+  const bob = await loseSessions(world, "bob", before, intercepting(world.environment, held));
+  const { messageId } = await alice.send(bob.did, "one", { waitFor: "deposited" });
+  await until(() => bob.status().kept.length === 1, "bob cannot read it");
+  taken = 0;
+  behind = HOUR / 3;
+  isBehind.resolve();
+  await until(() => taken > 0, "the notice has come");
+  assert.deepEqual([replaced(alice), alice.outbox(messageId)?.state], [0, "deposited"]);
 });

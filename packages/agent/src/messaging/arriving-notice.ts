@@ -4,6 +4,7 @@
  * under the same ids. Anything else about a notice changes nothing.
  */
 import {
+  CLOCK_SLACK_MILLISECONDS,
   decodeNotice,
   DELIVERY_HORIZON_MILLISECONDS,
   equalBytes,
@@ -32,7 +33,8 @@ export async function takeNotice(context: AgentContext, { item }: MailboxItem): 
   const heard = decodeNotice(item);
   if (!equalBytes(heard.recipient, log.agentId)) return undefined;
   // Its time lies in its certificate's, by its sender's word alone: by this clock too, or an instance key of long ago would serve for ever.
-  if (clock.now() - heard.time > DELIVERY_HORIZON_MILLISECONDS) return undefined;
+  const age = clock.now() - heard.time;
+  if (age > DELIVERY_HORIZON_MILLISECONDS || age < -CLOCK_SLACK_MILLISECONDS) return undefined;
   const { known, row } = vault.read((tx) => ({ known: peers.get(tx, heard.sender), row: outstanding(tx, heard) }));
   if (row === undefined || known === undefined || known.peer.trust === "blocked") return undefined;
   try {
