@@ -41,7 +41,7 @@ for (const name of readdirSync(PAGES).filter((file) => file.endsWith(".md"))) {
         // The operator's own, in which everything a page talks about is at home.
         "talos directory serve --listen 127.0.0.1:0 --json > directory.json &",
         "DIRECTORY_PROCESS=$!; trap 'kill $DIRECTORY_PROCESS' EXIT",
-        'until grep -q \'"url"\' directory.json; do sleep 0.05; done',
+        "until grep -q '\"url\"' directory.json; do sleep 0.05; done",
         `export DIRECTORY=$(sed -n 's/.*"url": *"\\([^"]*\\)".*/\\1/p' directory.json)`,
         "head -c 24 /dev/urandom | base64 > alice.password",
         "talos init alice --data-dir ./alice --password-file alice.password --quiet > /dev/null",

@@ -36,14 +36,14 @@ async function refused(args: readonly string[], code: string, exitCode: number):
 }
 
 test("a rotation of the identity says what it did, and a peer hears of it with its next look at the mailbox", async () => {
-  const before = await world.json<{ identityKey: string }>(["whoami", "--data-dir", alice.dataDir]);
+  const earlier = await world.json<{ identityKey: string }>(["whoami", "--data-dir", alice.dataDir]);
   const rotated = await world.json<{ before: string; identityKey: string; seq: number; publication: string; pending: string[] }>([
     "rotate",
     "identity",
     ...as(alice),
   ]);
-  assert.equal(rotated.before, before.identityKey);
-  assert.notEqual(rotated.identityKey, before.identityKey);
+  assert.equal(rotated.before, earlier.identityKey);
+  assert.notEqual(rotated.identityKey, earlier.identityKey);
   assert.deepEqual([rotated.seq, rotated.publication], [1, "published"]);
   assert.deepEqual(rotated.pending, [bob.did]);
   await world.run(["receive", "--wait", "2", ...as(bob)]);
@@ -69,10 +69,10 @@ test("the digits are the same on both sides; only they verify, and blocking and 
   ];
   assert.equal(mine.fingerprint, theirs.fingerprint);
   assert.match(mine.fingerprint, /^(\d{5} ){11}\d{5}$/);
-  const before = snapshotFolder(alice.dataDir);
+  const files = snapshotFolder(alice.dataDir);
   const wrong = mine.fingerprint.replace(/^\d/, (digit) => String((Number(digit) + 1) % 10));
   await refused(["peers", "verify", bob.did, ...wrong.split(" "), ...as(alice)], "FINGERPRINT_MISMATCH", 5);
-  assert.deepEqual(Object.keys(snapshotFolder(alice.dataDir)), Object.keys(before));
+  assert.deepEqual(Object.keys(snapshotFolder(alice.dataDir)), Object.keys(files));
   type Trust = { trust: string };
   const trustOf = async (): Promise<string> => (await world.json<Trust>(["peers", "show", bob.did, "--data-dir", alice.dataDir])).trust;
   assert.equal(await trustOf(), "unverified");
@@ -89,7 +89,7 @@ test("the digits are the same on both sides; only they verify, and blocking and 
 
 test("what is not meant is refused by name and changes nothing", async () => {
   const whoami = async (): Promise<unknown> => await world.json(["whoami", "--data-dir", alice.dataDir]);
-  const before = await whoami();
+  const same = await whoami();
   await refused(["rotate", "identity", "--migration-days", "31", ...as(alice)], "INVALID_ARGUMENT", 2);
   assert.equal((await world.run(["rotate", "identity", "--migration-days", "soon", ...as(alice)])).exitCode, 2);
   await refused(["rotate", "one-time-prekeys", "--count", "0", ...as(alice)], "INVALID_ARGUMENT", 2);
@@ -103,7 +103,7 @@ test("what is not meant is refused by name and changes nothing", async () => {
   await refused(["emergency-rotate", "--report", "--data-dir", alice.dataDir], "REPORT_NOT_FOUND", 4);
   await refused(["revoke", "--yes-end", "alicia", ...as(alice)], "CONFIRMATION_REQUIRED", 2);
   await refused(["takeover", "--data-dir", world.path("nowhere"), "--password-file", right], "VAULT_NOT_FOUND", 4);
-  assert.deepEqual(await whoami(), before);
+  assert.deepEqual(await whoami(), same);
 });
 
 test("without a kit an emergency rotation says that it can be contested before it acts; its report is told again", async () => {

@@ -4,7 +4,7 @@ import { talosError, type ErrorCode } from "@talos/core";
 import { hasCode } from "@talos/testkit";
 import { whileBusy } from "./patience.ts";
 
-function answering(...answers: readonly (ErrorCode | "answer")[]): { ask(): Promise<string>; asked(): number } {
+function answering(...answers: readonly (ErrorCode | "answer")[]): { readonly ask: () => Promise<string>; readonly asked: () => number } {
   let count = 0;
   return {
     asked: () => count,

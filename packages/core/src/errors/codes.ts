@@ -102,7 +102,8 @@ export const ERROR_CODES = {
   },
   CERTIFICATE_VOID: {
     exitCode: 5,
-    message: "The instance certificate was made under an identity key that its agent has declared compromised, or after which it was revoked.",
+    message:
+      "The instance certificate was made under an identity key that its agent has declared compromised, or after which it was revoked.",
     hint: "Nothing made under that key counts any more; fetch the agent's newest certificate.",
   },
   CLIENT_CLOSED: {
@@ -179,11 +180,6 @@ export const ERROR_CODES = {
     exitCode: 7,
     message: "The directory cannot be reached.",
     hint: "Check its address and that it runs; what is in the outbox is kept.",
-  },
-  EVENT_KEPT: {
-    exitCode: 1,
-    message: "An identity event came by mail and was kept; this release does not act on it.",
-    hint: "Nothing needs to be done; a newer version of Talos Keys takes it up.",
   },
   FILE_EXISTS: {
     exitCode: 1,
@@ -295,20 +291,10 @@ export const ERROR_CODES = {
     message: "The data does not have the form that it must have.",
     hint: "It is damaged or made by something else; nothing was changed.",
   },
-  MESSAGE_NOT_FOUND: {
-    exitCode: 4,
-    message: "There is no message with this id.",
-    hint: "It may have been acknowledged already.",
-  },
   MESSAGE_TOO_LARGE: {
     exitCode: 2,
     message: "The message is larger than 10,000,000 bytes.",
     hint: "Split it, or send a reference to it.",
-  },
-  NOTICE_KEPT: {
-    exitCode: 1,
-    message: "A notice came by mail and was kept; this release does not act on it.",
-    hint: "Nothing needs to be done; a newer version of Talos Keys takes it up.",
   },
   NOT_YOURS: {
     exitCode: 5,
@@ -394,11 +380,6 @@ export const ERROR_CODES = {
     exitCode: 1,
     message: "An earlier operation on the identity is not finished yet.",
     hint: "See talos status; it resumes by itself at the next open.",
-  },
-  PREKEY_EXHAUSTED: {
-    exitCode: 5,
-    message: "The peer has no prekeys left to start a session with.",
-    hint: "The message waits until the peer has published new ones.",
   },
   PREKEY_ID_REUSED: {
     exitCode: 5,
