@@ -10,7 +10,7 @@ export const DAY: number = 24 * HOUR;
 const STEPS_A_DAY = 4;
 /** Between two steps; shorter than a third of a certificate's life, which is left when it is due. */
 export const LONGEST_STEP: number = 7 * HOUR;
-export const ABSENCE_DAYS = 60;
+const ABSENCE_DAYS = 60;
 
 export const NAMES = ["alice", "bob", "carol"] as const;
 export type Name = (typeof NAMES)[number];

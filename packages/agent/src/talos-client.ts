@@ -109,7 +109,7 @@ export class TalosClient implements AsyncDisposable {
    * when the agent is durable; where a directory is given, after the first attempt to publish there: a directory that is
    * down fails nothing, `status()` says `unpublished` and it goes on by itself.
    *
-   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, OPTION_NOT_AVAILABLE, PASSWORD_REQUIRED, WRONG_PASSWORD, WEAK_PASSWORD;
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT, PASSWORD_REQUIRED, WRONG_PASSWORD, WEAK_PASSWORD;
    *   WRONG_UNLOCK_KEY, FILE_NOT_FOUND, CREDENTIAL_NOT_FOUND and others of a key file or credential;
    *   VAULT_NOT_FOUND (`ifMissing: "fail"`, or `expectAgentId` and no agent), VAULT_FOREIGN (another agent or name),
    *   VAULT_LOCKED, VAULT_CORRUPT, BACKEND_NOT_AVAILABLE, and those of a data directory that is not as it must be

@@ -98,7 +98,7 @@ export function eventOf({ agentId, petname }: Peer, change: PeerChange, outcome:
 }
 
 /** Number of the first event that a chain does not share with a log. */
-export function partingOf({ states, events }: IdentityLog, chain: readonly Uint8Array[], crypto: Pick<Crypto, "sha256">): number {
+function partingOf({ states, events }: IdentityLog, chain: readonly Uint8Array[], crypto: Pick<Crypto, "sha256">): number {
   return states.findIndex(({ head }, seq) => {
     const [mine, theirs] = [events[seq], chain[seq]];
     if (mine === undefined || theirs === undefined) return true;

@@ -11,7 +11,7 @@ import type { KnownPeer, PeerFacts } from "./known-peer.ts";
  * Events in the log of an agent that is not known here. Verifying one takes a tenth of a millisecond or more in which nothing else runs, anybody
  * can have ten thousand of them, and nothing is kept of a log whose owner turns out to have nothing to say. `peers add` takes any.
  */
-export const MAX_UNKNOWN_LOG_EVENTS = 200;
+const MAX_UNKNOWN_LOG_EVENTS = 200;
 
 /** Where a peer may be known, best first: where it says itself, where it was found, where the sender said, at home. */
 export function directoriesOf({ home }: AgentContext, known: KnownPeer | undefined, address: string | undefined): readonly string[] {

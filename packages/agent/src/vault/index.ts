@@ -12,7 +12,6 @@ export * from "./store/peers.ts";
 export type { PeerFork } from "./store/peer-forks.ts";
 export type { OwedNotice } from "./store/notices.ts";
 export type { Notification } from "./store/notifications.ts";
-export { MAX_CUT_OFF_EVENTS, type CutOffEvent } from "./store/cut-off.ts";
 export * from "./store/sessions.ts";
 export * from "./store/outbox.ts";
 export * from "./store/inbox.ts";

@@ -306,11 +306,6 @@ export const ERROR_CODES = {
     message: "The directory has no valid prekeys of this agent.",
     hint: "The message waits until the peer has published new ones.",
   },
-  OPTION_NOT_AVAILABLE: {
-    exitCode: 2,
-    message: "This option is not available in this release.",
-    hint: "Leave it out, or use a newer version of Talos Keys.",
-  },
   OWNER_FOREIGN: {
     exitCode: 5,
     message: "A file of the data directory belongs to another user.",
