@@ -37,6 +37,8 @@ export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
     );
   }
   for (const { kind, step, lastError } of tx.plans.open()) {
+    // What became of it the event above says.
+    if (step === "set-aside") continue;
     findings.push(
       finding("UNFINISHED", {
         message: `The operation ${kind} stands at step ${step}${lastError === undefined ? "" : ` (${lastError})`}.`,

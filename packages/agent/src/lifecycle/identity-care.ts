@@ -56,7 +56,9 @@ export class IdentityCare {
   async #mayGoOn({ kind, step, event }: IdentityPlan): Promise<boolean> {
     const { standing, home } = this.#context;
     if (!standing.isSuperseded || kind !== "rotate" || step === "commit") return true;
-    return home !== undefined && (await lookAbroad(this.#context, home, event)).kind === "same";
+    if (home === undefined) return false;
+    const abroad = await lookAbroad(this.#context, home, event);
+    return abroad.kind === "same" || (abroad.kind === "moved" && abroad.hasOurs);
   }
 
   /** Runs until the agent may not act any more. */

@@ -158,7 +158,7 @@ export class Maintenance {
       return look === undefined ? next : [...next, look];
     });
     const waits = times.filter((at) => at > began).map((at) => at - now);
-    return Math.max(1, Math.min(TICK_MILLISECONDS, ...waits));
+    return Math.max(0, Math.min(TICK_MILLISECONDS, ...waits));
   }
 
   /** One at a time. */

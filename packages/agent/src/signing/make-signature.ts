@@ -17,9 +17,9 @@ import {
   type UserSignature,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
+import { isUnderWay } from "../lifecycle/identity-plan/plan-record.ts";
 import { turnsTaken } from "../lifecycle/identity-plan/run-plan.ts";
 import { standstillOf } from "../lifecycle/identity-plan/standstill.ts";
-import type { PlanKind } from "../vault/index.ts";
 
 export interface MadeSignature {
   /** The signer's. */
@@ -34,9 +34,6 @@ export interface MadeSignature {
   /** The same as text, base64url. */
   readonly text: string;
 }
-
-/** Operations that end with an event. */
-const CHANGING: readonly PlanKind[] = ["rotate", "emergency", "recover", "revoke"];
 
 /** The head of the log rarely moves while a key signs, and never twice in a row. */
 const ATTEMPTS = 3;
@@ -65,7 +62,7 @@ export async function makeSignature(context: AgentContext, namespace: string, me
 function putOnRecord(context: AgentContext, signature: UserSignature): boolean {
   const { commits, clock } = context;
   return commits.now((tx) => {
-    const isSteady = standstillOf(context) === undefined && tx.plans.open().every(({ kind }) => !CHANGING.includes(kind));
+    const isSteady = standstillOf(context) === undefined && !tx.plans.open().some(isUnderWay);
     if (!isSteady || !sameHead(context.log.head, signature.head)) return false;
     tx.audit.append(signatureAuditEntry(signature, clock.now()));
     return true;

@@ -13,7 +13,7 @@ import { prepareBatch, stageBatch, type BatchWish } from "../new-batch.ts";
 import type { OwnKeys } from "../own-identity.ts";
 import { clearSuperseded } from "../supersession.ts";
 import { storeReport } from "./emergency-report.ts";
-import type { IdentityPlan } from "./plan-record.ts";
+import { setAsidePlans, type IdentityPlan } from "./plan-record.ts";
 import { replaceAllSessions } from "./replace-sessions.ts";
 import { keyIdOf } from "./stage-keys.ts";
 
@@ -70,6 +70,7 @@ async function commitRotation(
     if (plan.kind === "emergency") tx.audit.append({ kind: "emergency", at: now, details: emergencyDetails(plan, event) });
     if (plan.notifyPeers) notify(tx, plan, now);
     finish(tx, plan, now);
+    endSetAside(tx, context, now);
     if (endsSessions || isOneOfTwo) replaceAllSessions(context, tx, now);
   });
   // One turn with the commit: nobody sees the one without the other.
@@ -203,6 +204,15 @@ function notify(tx: Transaction, { head }: IdentityPlan, now: number): void {
 
 function emergencyDetails({ head }: IdentityPlan, { authority, suspectFrom, reason }: SuccessorEvent): AuditDetails {
   return { seq: head.seq, authority, reason, ...(suspectFrom === undefined ? {} : { suspectFrom }) };
+}
+
+/** With this event in force theirs stand nowhere and never will: the keys that were made for them end. */
+function endSetAside(tx: Transaction, { crypto }: AgentContext, now: number): void {
+  for (const { id, staged } of setAsidePlans(tx, crypto)) {
+    for (const keyId of [staged?.identity, staged?.next, staged?.encryption])
+      if (keyId !== undefined) tx.inventory.setState(keyId, "ended", now);
+    tx.plans.done(id, now);
+  }
 }
 
 function finish(tx: Transaction, plan: IdentityPlan, now: number): void {

@@ -1,7 +1,8 @@
 /**
  * The identity is replaced at once: by the recovery key where the owner brings it, and then whatever a thief did before falls away; else by
  * the next key. The vault key goes first, so that no new key is ever sealed under the one that may be in other hands. The event is a durable
- * plan; until it is stored nothing has happened but that, and the call is simply made again.
+ * plan; until it is stored nothing has happened but that, and the call is simply made again. Made again later, it goes on with the same event;
+ * with the recovery key it takes the place of any event of the online key that no directory has accepted.
  */
 import { isTalosError, talosError, toHex, type SecretBytes } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
@@ -12,7 +13,9 @@ import { headOf, movedError, noteForeignEvents } from "../foreign-events.ts";
 import { readReport, signedSince, slotFacts, type EmergencyFacts, type EmergencyReport } from "./emergency-report.ts";
 import { checkEmergencyRotateOptions, timeOf, type EmergencyRotateOptions } from "./identity-options.ts";
 import { makeRotation, type MadeEvent } from "./make-event.ts";
+import { settleFormerPlan } from "./former-plan.ts";
 import { lookAbroad } from "./own-log-abroad.ts";
+import { rewritePlan, type IdentityPlan } from "./plan-record.ts";
 import { openAuthority, type OpenedAuthority } from "./recovery-authority.ts";
 import { notConfigured, resultAt, type RotationResult } from "./rotate.ts";
 import { abandonPlan, inTurn, readOpenPlan, runIdentityPlan, storePlan } from "./run-plan.ts";
@@ -46,75 +49,104 @@ export async function emergencyRotate(context: AgentContext, options: EmergencyR
   return await inTurn(context, async () => {
     context.standing.requireActiveOrSuperseded();
     using authority = checked.recoveryKit && (await openAuthority(checked.recoveryKit, context.log, context.crypto));
-    if (!(await settleFormerPlan(context, checked, authority))) {
-      const cutOff = await findForeign(context, checked, authority);
-      const change = replaceVaultKey(context, authority, newPassword);
-      await atStandstill(context, async () =>
-        startEmergency(context, checked, { authority, cutOff, change, passwordReplaced: newPassword !== undefined }),
-      );
-      await runIdentityPlan(context);
+    const { same, replaced } = await settleFormerPlan(context, { kind: "emergency", offline: checked.offline === true, authority });
+    // One of the former ones may have been a revocation.
+    context.standing.requireActiveOrSuperseded();
+    let before = factsOf(replaced);
+    if (same !== undefined) {
+      before = adjustPlan(context, same, checked, newPassword);
+      if (await wentOn(context, authority)) return outcome(context);
     }
+    const cutOff = await findForeign(context, checked, { authority, replaced });
+    const change = replaceVaultKey(context, authority, newPassword, before);
+    await atStandstill(context, async () => startEmergency(context, checked, { authority, cutOff, change, replaced }));
+    await runIdentityPlan(context);
     return outcome(context);
   });
 }
 
-/** @returns true where an emergency that was begun before is done now: the same call, made again */
-async function settleFormerPlan(
-  context: AgentContext,
-  { offline = false }: EmergencyRotateOptions,
-  authority: OpenedAuthority | undefined,
-): Promise<boolean> {
-  const plan = readOpenPlan(context);
-  if (plan === undefined) return false;
-  if (plan.kind === "emergency") {
-    try {
-      await runIdentityPlan(context);
-      return true;
-    } catch (error) {
-      // Somebody else's event stands in its place: now it takes the recovery key.
-      if (authority === undefined || !isTalosError(error, "IDENTITY_MOVED") || readOpenPlan(context) !== undefined) throw error;
-      return false;
-    }
+/** @returns false where somebody else's event stands in its place: now it takes the recovery key */
+async function wentOn(context: AgentContext, authority: OpenedAuthority | undefined): Promise<boolean> {
+  try {
+    await runIdentityPlan(context);
+    return true;
+  } catch (error) {
+    if (authority === undefined || !isTalosError(error, "IDENTITY_MOVED") || readOpenPlan(context) !== undefined) throw error;
+    return false;
   }
-  if (plan.kind === "revoke") throw talosError("PLAN_BLOCKED", undefined, { details: { kind: plan.kind } });
-  // A planned rotation under way: it stands, or it never will.
-  const { home } = context;
-  const abroad = offline || home === undefined || plan.step === "commit" ? undefined : await lookAbroad(context, home, plan.event);
-  if (plan.step === "commit" || abroad?.kind === "same") await runIdentityPlan(context);
-  else context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));
-  return false;
+}
+
+/**
+ * The call that is made again may say what it did not say before, as far as that does not stand in the event.
+ *
+ * @returns the facts of the report as they are now
+ * @throws TalosError PLAN_BLOCKED, with the name of the option; as `emergencyRotate` for the new password. Then nothing has changed
+ */
+function adjustPlan(
+  context: AgentContext,
+  plan: IdentityPlan,
+  options: EmergencyRotateOptions,
+  newPassword: SecretBytes | undefined,
+): EmergencyFacts | undefined {
+  const facts = factsOf(plan);
+  if (facts === undefined) return undefined;
+  const { revokeOld, suspectedSince, offline = plan.offline, notifyPeers = plan.notifyPeers, reason = facts.reason } = options;
+  if (revokeOld !== undefined && revokeOld !== (facts.kind === "compromise")) throw signedAlready("revokeOld");
+  if (suspectedSince !== undefined && timeOf(suspectedSince) !== facts.suspectedSince) throw signedAlready("suspectedSince");
+  const change = newPassword === undefined ? facts : replaceVaultKey(context, undefined, newPassword, facts);
+  const adjusted: EmergencyFacts = { ...facts, ...change, reason, notifyPeers };
+  context.commits.evenSuperseded((tx) => {
+    rewritePlan(tx, { ...plan, offline: plan.offline || offline, notifyPeers, report: JSON.stringify(adjusted) }, context.clock.now());
+    tx.settings.set(BEGUN, undefined);
+  });
+  return adjusted;
+}
+
+function signedAlready(option: keyof EmergencyRotateOptions): Error {
+  return talosError("PLAN_BLOCKED", `An emergency rotation is under way, and its event is signed: ${option} cannot be changed any more.`, {
+    hint: "Make the same call without it. With the recovery key (recoveryKit) a new event takes the place of one that no directory has accepted.",
+    details: { kind: "emergency", option },
+  });
+}
+
+function factsOf(plan: IdentityPlan | undefined): EmergencyFacts | undefined {
+  return plan?.kind !== "emergency" || plan.report === undefined ? undefined : (JSON.parse(plan.report) as EmergencyFacts);
 }
 
 /**
  * With a new password, once: the call that is made again after a crash finds the vault key and the password replaced already. Whoever knew a
  * password before that knows it still, so one that was a way in then is refused.
+ *
+ * @param facts of an operation that was begun before, and is gone on with or replaced
  */
 function replaceVaultKey(
   context: AgentContext,
   authority: OpenedAuthority | undefined,
   newPassword: SecretBytes | undefined,
-): SlotsToAddAgain {
+  facts: EmergencyFacts | undefined,
+): ReplacedVaultKey {
   const { vault, commits } = context;
-  if (newPassword === undefined) return makeVaultKey(context, authority, undefined);
+  const { passwordReplaced: wasReplaced = false, slotsToAddAgain: ended = [] } = facts ?? {};
+  if (newPassword === undefined) {
+    const { toAddAgain } = makeVaultKey(context, authority, undefined);
+    return { passwordReplaced: wasReplaced, slotsToAddAgain: [...ended, ...slotFacts(toAddAgain)] };
+  }
   const before = vault.read((tx) => tx.settings.get(BEGUN));
-  const isReplaced = before !== undefined && Number(before) < vault.vaultKeyNumber;
+  const isReplaced = wasReplaced || (before !== undefined && Number(before) < vault.vaultKeyNumber);
   const isKnown = vault.opensWith({ kind: "password", secret: newPassword });
-  if (isKnown && isReplaced) return { toAddAgain: [] };
+  if (isKnown && isReplaced) return { passwordReplaced: true, slotsToAddAgain: ended };
   if (!isKnown) commits.evenSuperseded((tx) => tx.settings.set(BEGUN, `${vault.vaultKeyNumber}`));
-  return makeVaultKey(context, authority, newPassword);
+  const { toAddAgain } = makeVaultKey(context, authority, newPassword);
+  return { passwordReplaced: true, slotsToAddAgain: [...ended, ...slotFacts(toAddAgain)] };
 }
 
-type SlotsToAddAgain = Pick<PasswordChange, "toAddAgain">;
+type ReplacedVaultKey = Pick<EmergencyFacts, "passwordReplaced" | "slotsToAddAgain">;
 
 /**
  * No vault key is replaced while the file of the next identity key is lost: put back later, it must still open. The recovery key needs it no
  * more.
  */
-function makeVaultKey(
-  context: AgentContext,
-  authority: OpenedAuthority | undefined,
-  newPassword: SecretBytes | undefined,
-): SlotsToAddAgain {
+function makeVaultKey(context: AgentContext, authority: OpenedAuthority | undefined, newPassword: SecretBytes | undefined): PasswordChange {
   const { vault, commits, clock } = context;
   try {
     return vault.replaceVaultKey(clock.now(), newPassword);
@@ -136,12 +168,12 @@ type CutOffEvents = EmergencyFacts["cutOffEvents"];
 async function findForeign(
   context: AgentContext,
   { offline = false }: EmergencyRotateOptions,
-  authority: OpenedAuthority | undefined,
+  { authority, replaced }: Pick<Begun, "authority" | "replaced">,
 ): Promise<CutOffEvents> {
   const { home, crypto } = context;
   if (offline) return [];
   if (home === undefined) throw notConfigured();
-  const abroad = await lookAbroad(context, home);
+  const abroad = await lookAbroad(context, home, replaced?.event);
   if (abroad.kind !== "moved") return [];
   noteForeignEvents(context, abroad.foreign);
   if (authority === undefined) throw movedError(abroad.log.head);
@@ -163,8 +195,9 @@ async function findForeign(
 interface Begun {
   readonly authority: OpenedAuthority | undefined;
   readonly cutOff: CutOffEvents;
-  readonly change: SlotsToAddAgain;
-  readonly passwordReplaced: boolean;
+  readonly change: ReplacedVaultKey;
+  /** An event of the online key that no directory is known to have accepted. */
+  readonly replaced: IdentityPlan | undefined;
 }
 
 async function startEmergency(context: AgentContext, options: EmergencyRotateOptions, begun: Begun): Promise<void> {
@@ -188,13 +221,13 @@ async function startEmergency(context: AgentContext, options: EmergencyRotateOpt
     ...(suspectFrom === undefined ? {} : { suspectFrom }),
     cutOffEvents: begun.cutOff,
     ...vault.read((tx) => signedSince(tx, suspectFrom ?? 0)),
-    passwordReplaced: begun.passwordReplaced,
-    slotsToAddAgain: slotFacts(begun.change.toAddAgain),
+    ...begun.change,
     notifyPeers,
   };
-  storePlan(context, made, { kind: "emergency", notifyPeers, offline, report: JSON.stringify(facts) }, (tx) =>
-    tx.settings.set(BEGUN, undefined),
-  );
+  storePlan(context, made, { kind: "emergency", notifyPeers, offline, report: JSON.stringify(facts) }, (tx) => {
+    tx.settings.set(BEGUN, undefined);
+    if (begun.replaced !== undefined) abandonPlan(tx, begun.replaced, clock.now());
+  });
 }
 
 function outcome(context: AgentContext): EmergencyResult {

@@ -2,16 +2,20 @@
  * The agent's own log as its home directory has it, judged against the one here. It is asked without a certificate, so also when this
  * instance was superseded or the directory has dropped its certificate.
  */
-import { chainWith, equalBytes, isTalosError, talosError, verifyLog, type IdentityLog, type LogHead } from "@talos/core";
+import { chainWith, isTalosError, sameHead, talosError, verifyLog, type IdentityLog, type LogHead } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
 import type { Resolution } from "../../directory/directory.ts";
+import { movedError } from "../foreign-events.ts";
 
 export type LogAbroad =
   /** The directory has no such agent, or only a part of the log that is here. */
   | { readonly kind: "behind" }
   | { readonly kind: "same" }
-  /** It has events that were not made here; verified, or at least so far as a contender is. */
-  | { readonly kind: "moved"; readonly foreign: readonly Uint8Array[]; readonly log: IdentityLog };
+  /**
+   * It has events that were not made here; verified, or at least so far as a contender is. `hasOurs`: they stand above the event that was
+   * asked about.
+   */
+  | { readonly kind: "moved"; readonly foreign: readonly Uint8Array[]; readonly log: IdentityLog; readonly hasOurs: boolean };
 
 /**
  * @param ours an event of this agent that is not in its log yet: where it stands there, the answer is `same`
@@ -34,10 +38,11 @@ export async function lookAbroad(context: AgentContext, home: string, ours?: Uin
     case "unchanged":
       return { kind: "same" };
     case "extended":
+      return { kind: "moved", foreign: verdict.added, log: verdict.log, hasOurs: ours !== undefined };
     case "replaced":
-      return { kind: "moved", foreign: verdict.added, log: verdict.log };
+      return { kind: "moved", foreign: verdict.added, log: verdict.log, hasOurs: false };
     case "forked":
-      return { kind: "moved", foreign: [verdict.contender], log: expected };
+      return { kind: "moved", foreign: [verdict.contender], log: expected, hasOurs: false };
     case "refused":
       // A branch that an event made here has cut off: the directory has not heard of it.
       return { kind: "behind" };
@@ -47,20 +52,29 @@ export async function lookAbroad(context: AgentContext, home: string, ours?: Uin
 /**
  * Has the directory accept the event, or find it there already.
  *
+ * @returns events that were not made here and stand above it
  * @throws TalosError IDENTITY_MOVED where it has another event in that place; of the directory
  */
-export async function publishOwnEvent(context: AgentContext, home: string, event: Uint8Array, head: LogHead): Promise<void> {
+export async function publishOwnEvent(
+  context: AgentContext,
+  home: string,
+  event: Uint8Array,
+  head: LogHead,
+): Promise<readonly Uint8Array[]> {
   const { log } = context;
   try {
-    checkHead(await publish(context, home, [event]), head);
+    if (sameHead(await publish(context, home, [event]), head)) return [];
   } catch (error) {
-    // A directory that lost what it had, or never had it, takes the whole log.
     if (!isTalosError(error, "AGENT_UNKNOWN") && !isTalosError(error, "IDENTITY_MOVED")) throw error;
-    const abroad = await lookAbroad(context, home, event);
-    if (abroad.kind === "same") return;
-    if (abroad.kind === "moved") throw error;
-    checkHead(await publish(context, home, [...log.events, event]), head);
   }
+  // Another head than expected, or none: there may be more above it, or something else in its place.
+  const abroad = await lookAbroad(context, home, event);
+  if (abroad.kind === "same") return [];
+  if (abroad.kind === "moved" && abroad.hasOurs) return abroad.foreign;
+  if (abroad.kind === "moved") throw movedError(abroad.log.head);
+  // A directory that lost what it had, or never had it, takes the whole log.
+  if (sameHead(await publish(context, home, [...log.events, event]), head)) return [];
+  throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { reason: "another head" } });
 }
 
 async function publish({ log, unsigned }: AgentContext, home: string, events: readonly Uint8Array[]): Promise<LogHead> {
@@ -74,9 +88,4 @@ async function resolveOwn({ log, unsigned }: AgentContext, home: string): Promis
     if (isTalosError(error, "AGENT_UNKNOWN")) return undefined;
     throw error;
   }
-}
-
-function checkHead(answered: LogHead, expected: LogHead): void {
-  if (answered.seq === expected.seq && equalBytes(answered.hash, expected.hash)) return;
-  throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { reason: "another head" } });
 }

@@ -3,13 +3,17 @@
  * asked for. There is one at a time. Knows how nothing is done.
  */
 import { encodeCbor, decodeEvent, readCborArray, toHex, type Crypto, type KeyId, type LogHead } from "@talos/core";
-import type { Plan, PlanKind, ReadTransaction } from "../../vault/index.ts";
+import type { Plan, PlanInfo, PlanKind, ReadTransaction, Transaction } from "../../vault/index.ts";
 
 export type IdentityPlanKind = Extract<PlanKind, "rotate" | "emergency" | "revoke">;
 const KINDS: readonly IdentityPlanKind[] = ["rotate", "emergency", "revoke"];
 
-/** `event`: no directory has said yes; `commit`: it has, and the event is to be put in force here. */
-export type IdentityPlanStep = "event" | "commit";
+/**
+ * `event`: no directory has said yes; `announced`: nor to this revocation, but peers have it; `commit`: one has, and the event is to be put in
+ * force here. `set-aside`: another event may have taken the place; what was staged stays until one that is put in force here settles that.
+ */
+export type IdentityPlanStep = "event" | "announced" | "commit" | "set-aside";
+const STEPS: readonly IdentityPlanStep[] = ["event", "announced", "commit", "set-aside"];
 
 /** Keys that were made for an event; of a revocation none. */
 export interface StagedIds {
@@ -44,18 +48,44 @@ const MAX_REPORT_BYTES = 1_000_000;
 const KEY_ID_TEXT = { maxBytes: 16 } as const;
 
 export function planRow(plan: NewIdentityPlan, now: number): Plan {
-  const { kind, event, head, staged, notifyPeers, offline, report } = plan;
-  const ids = [staged?.identity ?? "", staged?.next ?? "", staged?.encryption ?? ""];
-  const payload = encodeCbor([event, ids, notifyPeers, offline, report ?? ""]);
+  const { kind, head } = plan;
   const id = `identity-${head.seq}-${toHex(head.hash).slice(0, ID_CHARACTERS)}`;
-  return { id, kind, step: "event", payload, createdAt: now, updatedAt: now, attempts: 0, nextAttemptAt: now };
+  return { id, kind, step: "event", payload: payloadOf(plan), createdAt: now, updatedAt: now, attempts: 0, nextAttemptAt: now };
 }
 
-/** The one that is not finished. */
+/** What may still change when its owner asks once more: not the event. */
+export function rewritePlan(tx: Transaction, plan: IdentityPlan, now: number): void {
+  const row = tx.plans.get(plan.id);
+  if (row !== undefined) tx.plans.put({ ...row, payload: payloadOf(plan), updatedAt: now });
+}
+
+/** The one that is under way. */
 export function openIdentityPlan(tx: ReadTransaction, crypto: Pick<Crypto, "sha256">): IdentityPlan | undefined {
-  const [info] = tx.plans.open().filter(({ kind }) => isIdentityPlan(kind));
+  const info = tx.plans.open().find(isUnderWay);
   const row = info && tx.plans.get(info.id);
   return row && readPlan(row, crypto);
+}
+
+/** Those that another event may have taken the place of. */
+export function setAsidePlans(tx: ReadTransaction, crypto: Pick<Crypto, "sha256">): readonly IdentityPlan[] {
+  const infos = tx.plans.open().filter(({ kind, step }) => isIdentityPlan(kind) && step === "set-aside");
+  return infos.flatMap(({ id }) => tx.plans.get(id) ?? []).map((row) => readPlan(row, crypto));
+}
+
+/** The identity is about to change by it. */
+export function isUnderWay({ kind, step }: Pick<PlanInfo, "kind" | "step">): boolean {
+  return isIdentityPlan(kind) && step !== "set-aside";
+}
+
+/** Its event was signed by the recovery key. */
+export function isByRecovery({ event: wire }: IdentityPlan, crypto: Pick<Crypto, "sha256">): boolean {
+  const { event } = decodeEvent(wire, crypto);
+  return event.kind !== "inception" && event.authority === "recovery";
+}
+
+function payloadOf({ event, staged, notifyPeers, offline, report }: NewIdentityPlan): Uint8Array {
+  const ids = [staged?.identity ?? "", staged?.next ?? "", staged?.encryption ?? ""];
+  return encodeCbor([event, ids, notifyPeers, offline, report ?? ""]);
 }
 
 function isIdentityPlan(kind: PlanKind): kind is IdentityPlanKind {
@@ -74,7 +104,7 @@ function readPlan({ id, kind, step, attempts, nextAttemptAt, payload }: Plan, cr
   return {
     id,
     kind: isIdentityPlan(kind) ? kind : "rotate",
-    step: step === "commit" ? "commit" : "event",
+    step: STEPS.find((name) => name === step) ?? "event",
     attempts,
     nextAttemptAt,
     event,

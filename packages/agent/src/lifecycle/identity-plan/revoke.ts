@@ -1,13 +1,15 @@
 /** The end of an agent: after it nothing follows, and nothing is accepted from it. Terminal here in any case. */
-import { talosError } from "@talos/core";
+import { decodeEvent, talosError } from "@talos/core";
 import type { AgentContext } from "../../context.ts";
 import { checkRevokeIdentityOptions, timeOf, type RevokeIdentityOptions } from "./identity-options.ts";
 import { movedError, noteForeignEvents } from "../foreign-events.ts";
+import { settleFormerPlan } from "./former-plan.ts";
 import { makeRevocation } from "./make-event.ts";
 import { lookAbroad } from "./own-log-abroad.ts";
+import { rewritePlan, type IdentityPlan } from "./plan-record.ts";
 import { openAuthority } from "./recovery-authority.ts";
 import { notConfigured, notifiedOf } from "./rotate.ts";
-import { inTurn, readOpenPlan, runIdentityPlan, storePlan } from "./run-plan.ts";
+import { abandonPlan, inTurn, runIdentityPlan, storePlan } from "./run-plan.ts";
 import { atStandstill } from "./standstill.ts";
 
 export interface RevocationResult {
@@ -32,15 +34,18 @@ export async function revokeIdentity(context: AgentContext, options: RevokeIdent
     standing.requireActiveOrSuperseded();
     using recovery = recoveryKit && (await openAuthority(recoveryKit, context.log, context.crypto));
     if (recovery === undefined) standing.requireActive();
-    const before = readOpenPlan(context);
-    if (before !== undefined && before.kind !== "revoke") throw talosError("PLAN_BLOCKED", undefined, { details: { kind: before.kind } });
-    if (before === undefined) {
-      await requireOwnHead(context, offline, recovery !== undefined);
-      const since = timeOf(checked.suspectedSince);
-      const suspectFrom = since === undefined ? undefined : context.vault.read((tx) => tx.audit.indexSince(since));
+    const { same, replaced } = await settleFormerPlan(context, { kind: "revoke", offline, authority: recovery });
+    standing.requireActiveOrSuperseded();
+    const since = timeOf(checked.suspectedSince);
+    const suspectFrom = since === undefined ? undefined : context.vault.read((tx) => tx.audit.indexSince(since));
+    if (same !== undefined) adjustPlan(context, same, { ...checked, suspectFrom });
+    else {
+      await requireOwnHead(context, offline, { byRecovery: recovery !== undefined, replaced });
       await atStandstill(context, async () => {
         const made = await makeRevocation(context, { reason, suspectFrom, recovery });
-        storePlan(context, made, { kind: "revoke", notifyPeers, offline, report: undefined });
+        storePlan(context, made, { kind: "revoke", notifyPeers, offline, report: undefined }, (tx) => {
+          if (replaced !== undefined) abandonPlan(tx, replaced, context.clock.now());
+        });
       });
     }
     await runIdentityPlan(context);
@@ -48,10 +53,36 @@ export async function revokeIdentity(context: AgentContext, options: RevokeIdent
   });
 }
 
-async function requireOwnHead(context: AgentContext, offline: boolean, byRecovery: boolean): Promise<void> {
+/** As for an emergency rotation: what stands in the event cannot be changed. @throws TalosError PLAN_BLOCKED, with the name of the option */
+function adjustPlan(
+  context: AgentContext,
+  plan: IdentityPlan,
+  options: RevokeIdentityOptions & { readonly suspectFrom: number | undefined },
+): void {
+  const { crypto, commits, clock } = context;
+  const { event } = decodeEvent(plan.event, crypto);
+  const signed = event.kind === "revocation" ? event : undefined;
+  const { offline = false, notifyPeers = plan.notifyPeers, reason, suspectFrom } = options;
+  if (reason !== undefined && reason !== signed?.reason) throw signedAlready("reason");
+  if (suspectFrom !== undefined && suspectFrom !== signed?.suspectFrom) throw signedAlready("suspectedSince");
+  commits.evenSuperseded((tx) => rewritePlan(tx, { ...plan, offline: plan.offline || offline, notifyPeers }, clock.now()));
+}
+
+function signedAlready(option: keyof RevokeIdentityOptions): Error {
+  return talosError("PLAN_BLOCKED", `A revocation is under way, and its event is signed: ${option} cannot be changed any more.`, {
+    hint: "Make the same call without it.",
+    details: { kind: "revoke", option },
+  });
+}
+
+async function requireOwnHead(
+  context: AgentContext,
+  offline: boolean,
+  { byRecovery, replaced }: { readonly byRecovery: boolean; readonly replaced: IdentityPlan | undefined },
+): Promise<void> {
   if (offline) return;
   if (context.home === undefined) throw notConfigured();
-  const abroad = await lookAbroad(context, context.home);
+  const abroad = await lookAbroad(context, context.home, replaced?.event);
   if (abroad.kind !== "moved") return;
   noteForeignEvents(context, abroad.foreign);
   if (!byRecovery) throw movedError(abroad.log.head);

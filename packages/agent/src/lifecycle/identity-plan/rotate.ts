@@ -6,6 +6,7 @@ import { agentIdToDid, decodeEvent, sameHead, talosError, toHex, type LogHead } 
 import type { AgentContext } from "../../context.ts";
 import type { ReadTransaction, Vault } from "../../vault/index.ts";
 import { movedError, noteForeignEvents, requireUnmoved } from "../foreign-events.ts";
+import { putInForceOffline } from "./former-plan.ts";
 import { checkRotateIdentityOptions, migrationSecondsOf, type RotateIdentityOptions } from "./identity-options.ts";
 import { makeRotation } from "./make-event.ts";
 import { lookAbroad } from "./own-log-abroad.ts";
@@ -83,6 +84,7 @@ async function plannedRotation(context: AgentContext, input: PlannedRotationInpu
     requireUnmoved(context);
     const before = readOpenPlan(context);
     if (before !== undefined && before.kind !== "rotate") throw talosError("PLAN_BLOCKED", undefined, { details: { kind: before.kind } });
+    if (before !== undefined && input.offline) putInForceOffline(context, before);
     if (before !== undefined) await runIdentityPlan(context);
     if (before !== undefined && input.recoveryCommitment === undefined) return resultAt(context, before.head);
     await startRotation(context, input);

@@ -6,8 +6,8 @@ import { isTalosError, talosError, type AgentId, type ErrorCode } from "@talos/c
 import type { AgentContext } from "../../context.ts";
 import type { Transaction, Vault } from "../../vault/index.ts";
 import { backoffMilliseconds } from "../backoff.ts";
-import { movedError, noteForeignEvents } from "../foreign-events.ts";
-import { announceRevocation } from "./announce-revocation.ts";
+import { headOf, movedError, noteForeignEvents } from "../foreign-events.ts";
+import { announceAfter, announceBefore } from "./announce-revocation.ts";
 import { commitPlan } from "./commit.ts";
 import type { MadeEvent } from "./make-event.ts";
 import { lookAbroad, publishOwnEvent } from "./own-log-abroad.ts";
@@ -50,16 +50,19 @@ export function storePlan(
  * In turn with others. Returns when nothing is left to do.
  *
  * @throws TalosError of the directory, of the backend, COMMIT_FAILED: then the plan stays and goes on later; IDENTITY_MOVED where another
- *   event took the place: then the plan is given up, and its keys have ended
+ *   event took the place: then the plan is set aside, but for a revocation that peers have already; or where one stands above it: then it is
+ *   in force here
  */
 export async function runIdentityPlan(context: AgentContext): Promise<void> {
   const plan = readOpenPlan(context);
   if (plan === undefined) return;
+  let foreign: readonly Uint8Array[] = [];
   try {
     let told: readonly AgentId[] = [];
-    if (plan.step === "event") {
-      if (plan.kind === "revoke") told = await announceRevocation(context, plan);
-      await acceptEvent(context, plan);
+    if (plan.step !== "commit") {
+      if (plan.kind === "revoke") told = await announceBefore(context, plan);
+      foreign = await acceptEvent(context, plan);
+      if (plan.kind === "revoke") told = [...told, ...(await announceAfter(context, plan))];
       context.commits.evenSuperseded((tx) => tx.plans.advance(plan.id, "commit", context.clock.now()));
     }
     await commitPlan(context, plan, told);
@@ -67,28 +70,30 @@ export async function runIdentityPlan(context: AgentContext): Promise<void> {
     noteFailure(context, plan, isTalosError(error) ? error.code : "INTERNAL");
     throw error;
   }
+  const newest = foreign.at(-1);
+  if (newest === undefined) return;
+  noteForeignEvents(context, foreign);
+  throw movedError(headOf(newest, context.crypto));
 }
 
 export function readOpenPlan({ vault, crypto }: Pick<AgentContext, "vault" | "crypto">): IdentityPlan | undefined {
   return vault.read((tx) => openIdentityPlan(tx, crypto));
 }
 
-async function acceptEvent(context: AgentContext, plan: IdentityPlan): Promise<void> {
+/** @returns as `publishOwnEvent` */
+async function acceptEvent(context: AgentContext, plan: IdentityPlan): Promise<readonly Uint8Array[]> {
   const { home } = context;
-  if (plan.offline) return;
+  if (plan.offline) return [];
   if (home === undefined) throw talosError("DIRECTORY_NOT_CONFIGURED");
   try {
-    await publishOwnEvent(context, home, plan.event, plan.head);
+    return await publishOwnEvent(context, home, plan.event, plan.head);
   } catch (error) {
     if (!isTalosError(error, "IDENTITY_MOVED")) throw error;
     throw await loseRace(context, home, plan);
   }
 }
 
-/**
- * Another event may have taken the place. The staged keys end only once that is proved; until then they stay, since the event may yet turn
- * out to have been accepted.
- */
+/** Another event may have taken the place. Where the directory shows it, the plan is set aside; until then it is tried again. */
 async function loseRace(context: AgentContext, home: string, plan: IdentityPlan): Promise<unknown> {
   const abroad = await lookAbroad(context, home, plan.event).catch(() => undefined);
   if (abroad?.kind !== "moved") {
@@ -98,16 +103,16 @@ async function loseRace(context: AgentContext, home: string, plan: IdentityPlan)
     });
   }
   noteForeignEvents(context, abroad.foreign);
-  context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));
+  // Peers may have ended the agent by it: it is not for this side to forget that. The recovery key can.
+  const isAnnounced = readOpenPlan(context)?.step === "announced";
+  if (!isAnnounced) context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));
   return movedError(abroad.log.head);
 }
 
-/** Its event stands nowhere and never will: the keys that were made for it end. */
-export function abandonPlan(tx: Transaction, { id, staged }: IdentityPlan, now: number): void {
-  for (const keyId of [staged?.identity, staged?.next, staged?.encryption])
-    if (keyId !== undefined) tx.inventory.setState(keyId, "ended", now);
+/** It is not gone on with. What was made for it stays: its event may yet turn out to have been accepted somewhere. */
+export function abandonPlan(tx: Transaction, { id }: IdentityPlan, now: number): void {
+  tx.plans.advance(id, "set-aside", now);
   tx.plans.noteFailure(id, "IDENTITY_MOVED", now, now);
-  tx.plans.done(id, now);
 }
 
 function noteFailure({ commits, clock, crypto }: AgentContext, plan: IdentityPlan, code: ErrorCode): void {
