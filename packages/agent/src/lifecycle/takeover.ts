@@ -15,9 +15,16 @@ import { prepareBatch, stageBatch } from "./new-batch.ts";
 import { clearSuperseded, rankOf, supersededBefore } from "./supersession.ts";
 
 /**
+ * Each opening takes one more, and there are 2^53 - 1: who has the identity key could name one so high that after a takeover no opening were
+ * left, and the keys locked in for ever. Above this an event of the identity is what outranks it.
+ */
+const OPENINGS_LEFT = 2 ** 32;
+const HIGHEST_TAKEN: number = Number.MAX_SAFE_INTEGER - OPENINGS_LEFT;
+
+/**
  * Before the agent's loops begin.
  *
- * @throws TalosError GENERATION_EXHAUSTED where none is above the other copy's; IDENTITY_MOVED where the other copy has another log; AGENT_REVOKED;
+ * @throws TalosError GENERATION_EXHAUSTED where too few are above the other copy's; IDENTITY_MOVED where the other copy has another log; AGENT_REVOKED;
  *   of the backend; COMMIT_FAILED. Then nothing has changed
  */
 export async function takeOver(context: AgentContext): Promise<void> {
@@ -27,7 +34,7 @@ export async function takeOver(context: AgentContext): Promise<void> {
     requireUnmoved(context);
     const others = await generationsElsewhere(context);
     const generation = Math.max(vault.generation, ...others) + 1;
-    if (!Number.isSafeInteger(generation)) throw talosError("GENERATION_EXHAUSTED");
+    if (generation > HIGHEST_TAKEN) throw talosError("GENERATION_EXHAUSTED");
     const now = clock.now();
     const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: policy.rotation.oneTimePrekeyTarget } as const;
     const batch = await prepareBatch(context, wish);

@@ -173,11 +173,20 @@ export function writeFirst(database: DatabaseSync, facts: StoredFacts, slots: re
   for (const { number: slot, record } of slots) database.prepare("INSERT INTO slots (slot, record) VALUES (?, ?)").run(slot, record);
 }
 
-/** Durably one more; returns the new generation. @param also in the same transaction, after it was raised */
+/**
+ * Durably one more; returns the new generation.
+ *
+ * @param also in the same transaction, after it was raised
+ * @throws TalosError GENERATION_EXHAUSTED, VAULT_CORRUPT
+ */
 export function raiseGeneration(database: DatabaseSync, also?: () => void): number {
   return atomically(database, () => {
-    const row = database.prepare("UPDATE vault SET generation = generation + 1 WHERE id = 1 RETURNING generation").get();
-    if (row === undefined) throw talosError("VAULT_CORRUPT");
+    const row = database
+      .prepare(`UPDATE vault SET generation = generation + 1 WHERE id = 1 AND generation < ${Number.MAX_SAFE_INTEGER} RETURNING generation`)
+      .get();
+    if (row === undefined) {
+      throw talosError(database.prepare("SELECT id FROM vault").get() === undefined ? "VAULT_CORRUPT" : "GENERATION_EXHAUSTED");
+    }
     also?.();
     return number(row, "generation");
   });
