@@ -1,6 +1,7 @@
 /**
- * Whether the matrix would notice. Staging, commit, placing and clearing have an order; in copies of the packages two neighbours are
- * swapped, and the matrix must then fail. Each swap is a patch of the text that must fit exactly.
+ * Whether the matrix would notice. Staging, commit, placing and clearing have an order, and so have event, commit and publication of an agent;
+ * in copies of the packages two neighbours are swapped, and the matrix must then fail. Each swap is a patch of the text that must fit
+ * exactly.
  */
 import { spawnSync } from "node:child_process";
 import { cpSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, writeFileSync } from "node:fs";
@@ -13,12 +14,14 @@ interface Patch {
   readonly to: string;
 }
 
-interface Mutation {
+export interface Mutation {
   readonly name: string;
   readonly patches: readonly Patch[];
   /** Of the matrix, and only every so many-th point. */
   readonly operations: readonly string[];
   readonly every: number;
+  /** And every so many-th request of it lost. Default: none. */
+  readonly requests?: number;
 }
 
 export interface MutationResult {
@@ -28,11 +31,19 @@ export interface MutationResult {
 }
 
 const ROOT: string = resolve(import.meta.dirname, "../..");
-const COPIED: readonly string[] = ["packages/core", "packages/agent", "packages/testkit", "tests/faults", "package.json"];
+const COPIED: readonly string[] = [
+  "packages/core",
+  "packages/agent",
+  "packages/directory",
+  "packages/testkit",
+  "tests/faults",
+  "package.json",
+];
 const VAULT = "packages/agent/src/vault";
+const LIFECYCLE = "packages/agent/src/lifecycle";
 const SHOWN = 3;
 
-const MUTATIONS: readonly Mutation[] = [
+export const VAULT_SWAPS: readonly Mutation[] = [
   { name: "nothing swapped", patches: [], operations: ["add-prekeys", "remove-prekeys"], every: 6 },
   {
     name: "commit before stage",
@@ -90,28 +101,126 @@ const MUTATIONS: readonly Mutation[] = [
   },
 ];
 
-/** Runs them all, one after the other. @throws Error where a patch does not fit any more */
-export function runMutations(): MutationResult[] {
-  return MUTATIONS.map((mutation) => ({ name: mutation.name, noticed: matrixOf(mutation) }));
-}
+const AGENT_SWAPS: readonly Mutation[] = [
+  {
+    name: "the event leaves before it is stored",
+    operations: ["rotate"],
+    every: 8,
+    patches: [
+      {
+        file: `${LIFECYCLE}/identity-plan/rotate.ts`,
+        from: '    storePlan(context, made, { kind: "rotate",',
+        to: '    await publishOwnEvent(context, context.home ?? "", made.event, made.head);\n    storePlan(context, made, { kind: "rotate",',
+      },
+      {
+        file: `${LIFECYCLE}/identity-plan/rotate.ts`,
+        from: 'import { lookAbroad } from "./own-log-abroad.ts";\n',
+        to: 'import { lookAbroad, publishOwnEvent } from "./own-log-abroad.ts";\n',
+      },
+    ],
+  },
+  {
+    name: "staged keys before their plan",
+    operations: ["rotate"],
+    every: 8,
+    patches: [
+      {
+        file: `${LIFECYCLE}/identity-plan/run-plan.ts`,
+        from: "    for (const entry of made.entries) tx.inventory.put(entry);\n",
+        to: "    for (const entry of made.entries) tx.inventory.put(entry);\n  });\n  context.commits.evenSuperseded((tx) => {\n",
+      },
+    ],
+  },
+  {
+    name: "the old key ends before the new one is in force",
+    operations: ["rotate"],
+    every: 8,
+    patches: [
+      {
+        file: `${LIFECYCLE}/identity-plan/commit.ts`,
+        from: "  commits.evenSuperseded((tx) => {\n    putEvent(tx, plan, event, now);\n    switchKeys(",
+        to:
+          '  commits.evenSuperseded((tx) => endAll(tx, [tx.inventory.live("identity", "current")], now));\n' +
+          "  commits.evenSuperseded((tx) => {\n    putEvent(tx, plan, event, now);\n    switchKeys(",
+      },
+    ],
+  },
+  {
+    name: "commit before the event is accepted",
+    operations: ["revoke"],
+    every: 3,
+    patches: [
+      {
+        file: `${LIFECYCLE}/identity-plan/run-plan.ts`,
+        from: "      foreign = await acceptEvent(context, plan);\n",
+        to: "      await commitPlan(context, plan, told);\n      foreign = await acceptEvent(context, plan);\n      return;\n",
+      },
+    ],
+  },
+  {
+    name: "an event whose answer was lost is made anew",
+    operations: ["rotate"],
+    every: 1000,
+    requests: 1,
+    patches: [
+      {
+        file: `${LIFECYCLE}/identity-plan/run-plan.ts`,
+        from: '    if (!isTalosError(error, "IDENTITY_MOVED")) throw error;\n',
+        to:
+          '    if (!isTalosError(error, "IDENTITY_MOVED")) {\n' +
+          "      context.commits.evenSuperseded((tx) => abandonPlan(tx, plan, context.clock.now()));\n      throw error;\n    }\n",
+      },
+    ],
+  },
+  {
+    name: "the living copy before its prekeys",
+    operations: ["takeover"],
+    every: 6,
+    patches: [
+      {
+        file: `${LIFECYCLE}/takeover.ts`,
+        from: "    commits.atGeneration(generation, (tx) => {\n",
+        to: "    commits.evenSuperseded((tx) => clearSuperseded(tx));\n    commits.atGeneration(generation, (tx) => {\n",
+      },
+    ],
+  },
+];
 
-/** Nothing where nothing was swapped, and something wherever two were. */
-export function unnoticed(results: readonly MutationResult[]): string[] {
-  return results.filter(({ noticed }, index) => noticed.length > 0 !== (MUTATIONS[index]?.patches.length ?? 0) > 0).map(({ name }) => name);
-}
+/** Those that the quick run tries. */
+export const SAMPLED_AGENT_SWAPS: readonly Mutation[] = AGENT_SWAPS.filter(({ name }) =>
+  ["the event leaves before it is stored", "the old key ends before the new one is in force"].includes(name),
+);
+export const ALL_SWAPS: readonly Mutation[] = [...VAULT_SWAPS, ...AGENT_SWAPS];
 
-function matrixOf({ name, patches, operations, every }: Mutation): string[] {
+/** Runs them all, one after the other, in one copy: what is compiled once is not compiled again. @throws Error where a patch does not fit any more */
+export function runMutations(mutations: readonly Mutation[]): MutationResult[] {
   const folder = mkdtempSync(join(tmpdir(), "talos-mutation-"));
   try {
     copyCheckout(folder);
+    return mutations.map((mutation) => ({ name: mutation.name, noticed: matrixOf(folder, mutation) }));
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+}
+
+/** Nothing where nothing was swapped, and something wherever two were. */
+export function unnoticed(mutations: readonly Mutation[], results: readonly MutationResult[]): string[] {
+  return results.filter(({ noticed }, index) => noticed.length > 0 !== (mutations[index]?.patches.length ?? 0) > 0).map(({ name }) => name);
+}
+
+function matrixOf(folder: string, { name, patches, operations, every, requests = 0 }: Mutation): string[] {
+  const before = new Map(patches.map(({ file }) => [file, readFileSync(join(folder, file), "utf8")]));
+  try {
     for (const patch of patches) apply(folder, patch);
     const program = join(folder, "tests/faults/whole.ts");
-    const { status, stdout, stderr } = spawnSync(process.execPath, [program, "--every", `${every}`, ...operations], { encoding: "utf8" });
+    const options = ["--every", `${every}`, "--requests", `${requests}`, "--until-bad"];
+    const env = { ...process.env, NODE_COMPILE_CACHE: join(folder, "node_modules/.cache/talos") };
+    const { status, stdout, stderr } = spawnSync(process.execPath, [program, ...options, ...operations], { encoding: "utf8", env });
     const bad = stdout.split("\n").filter((line) => line.startsWith("BAD "));
     if ((status === 0) !== (bad.length === 0)) throw new Error(`${name}: the matrix itself failed: ${stderr}`);
     return bad.slice(0, SHOWN);
   } finally {
-    rmSync(folder, { recursive: true, force: true });
+    for (const [file, text] of before) writeFileSync(join(folder, file), text);
   }
 }
 
@@ -126,7 +235,7 @@ function copyCheckout(folder: string): void {
   for (const entry of readdirSync(join(ROOT, "node_modules"))) {
     if (entry !== "@talos") symlinkSync(join(ROOT, "node_modules", entry), join(modules, entry));
   }
-  for (const name of ["core", "agent", "testkit"]) symlinkSync(join(folder, "packages", name), join(modules, "@talos", name));
+  for (const name of ["core", "agent", "directory", "testkit"]) symlinkSync(join(folder, "packages", name), join(modules, "@talos", name));
 }
 
 function apply(folder: string, { file, from, to }: Patch): void {

@@ -98,6 +98,17 @@ async function obey(order: DirectoryOrder): Promise<unknown> {
   }
 }
 
+async function obeyRequest(incoming: IncomingMessage, answer: ServerResponse): Promise<void> {
+  try {
+    const body = await read(incoming);
+    const done = await obey(JSON.parse(body.toString("utf8")) as DirectoryOrder);
+    answer.end(JSON.stringify(done));
+  } catch (error) {
+    answer.statusCode = 500;
+    answer.end(JSON.stringify({ error: error instanceof Error ? error.stack : String(error) }));
+  }
+}
+
 async function end(): Promise<void> {
   const last = serving;
   serving = undefined;
@@ -107,15 +118,7 @@ async function end(): Promise<void> {
   last.agent.destroy();
 }
 
-const control = createServer((incoming, answer) => {
-  void read(incoming)
-    .then((body) => obey(JSON.parse(body.toString("utf8")) as DirectoryOrder))
-    .then((done) => answer.end(JSON.stringify(done)))
-    .catch((error: unknown) => {
-      answer.statusCode = 500;
-      answer.end(JSON.stringify({ error: error instanceof Error ? error.stack : String(error) }));
-    });
-});
+const control = createServer((incoming, answer) => void obeyRequest(incoming, answer));
 const controlPort = await listen(control);
 process.stdout.write(`${JSON.stringify({ url: `http://127.0.0.1:${relayPort}`, controlPort })}\n`);
 process.stdin.on("end", () => process.exit(0)).resume();

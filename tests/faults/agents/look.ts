@@ -8,9 +8,9 @@ import { doctorIn, HttpDirectory, openIn, TalosClient, Vault } from "@talos/agen
 import { decodeEvent, didToAgentId, fromBase64Url, keyCommitment, toHex, verifyLog, type IdentityLog } from "@talos/core";
 import type { Look } from "@talos/testkit/disk-faults";
 import { wrongFiles } from "../vault-subject.ts";
+import { actOn, openIfThere, settled } from "./acting.ts";
 import { EVENTS_FILE, type SentEvents } from "./directory-orders.ts";
 import type { AgentOperation } from "./operations.ts";
-import { actOn, openIfThere, settled } from "./subject.ts";
 import { describeView, viewOf } from "./view.ts";
 import {
   BOBS_PASSWORD,

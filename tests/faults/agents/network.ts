@@ -23,7 +23,7 @@ export interface NetworkResult {
 
 export interface NetworkOptions {
   readonly operations?: readonly string[];
-  /** Only every k-th request, and one of the losses in turn. Default: all of both. */
+  /** Only every k-th request or answer, one at least. Default: all. */
   readonly every?: number;
 }
 
@@ -47,19 +47,22 @@ async function loseOf(operation: AgentOperation, every: number, index: number): 
     const { requests, faults: without } = await attempt(tried, undefined);
     const bad = without.map((fault) => `undisturbed: ${fault}`);
     let lost = 0;
-    for (const at of requests.keys()) {
-      if ((at + index) % every !== 0) continue;
-      for (const [which, kind] of KINDS.entries()) {
-        if (every !== 1 && ((at + index) / every) % KINDS.length !== which) continue;
-        lost += 1;
-        for (const fault of (await attempt(tried, { kind, at: at + 1 })).faults)
-          bad.push(`${kind} ${at + 1} (${requests[at]}) lost, ${fault}`);
-      }
+    for (const { at, kind } of sampled(requests.length, every, index)) {
+      lost += 1;
+      for (const fault of (await attempt(tried, { kind, at: at + 1 })).faults)
+        bad.push(`${kind} ${at + 1} (${requests[at]}) lost, ${fault}`);
     }
     return { operation: operation.name, requests, lost, bad };
   } finally {
     rmSync(work, { recursive: true, force: true });
   }
+}
+
+/** Both losses of each request in turn, from another one for each operation; one at least. */
+function sampled(requests: number, every: number, offset: number): { readonly at: number; readonly kind: LossKind }[] {
+  const all = Array.from({ length: requests }, (_, at) => KINDS.map((kind) => ({ at, kind }))).flat();
+  const some = all.filter((_, index) => (index + offset) % every === 0);
+  return some.length > 0 ? some : all.slice(offset % all.length).slice(0, 1);
 }
 
 interface Tried {
@@ -84,8 +87,8 @@ async function attempt(
   await tell(controlPort, { order: "lose", kind: "request", at: 0 });
   faults.push(...(await caught("going on", () => running.goOn(), false)));
   faults.push(...(await caught("closing", () => running.close(), false)));
-  faults.push(...(await look(world, operation)).faults.map((fault) => `then gone on with: ${fault}`));
   if (loss === undefined) return { requests: seen, faults };
+  faults.push(...(await look(world, operation)).faults.map((fault) => `then gone on with: ${fault}`));
   await tell(controlPort, { order: "end" });
   writeImage(world.folder, died);
   faults.push(...(await look(world, operation)).faults.map((fault) => `then died: ${fault}`));

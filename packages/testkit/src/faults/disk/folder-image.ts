@@ -1,6 +1,7 @@
 /** A folder in memory: what is in it, and how it is put on a disk. Knows nothing of what the files mean. */
 import { createHash } from "node:crypto";
-import { chmodSync, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { accessSync, chmodSync, constants, mkdirSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { tmpdir } from "node:os";
 import { dirname, join } from "node:path";
 
 /** By path relative to the folder, which itself is no entry; parents before their children. A folder has no content. */
@@ -60,4 +61,22 @@ export function imageBelow(image: FolderImage, folder: string): FolderImage | un
 export function parentOf(path: string): string {
   const parent = dirname(path);
   return parent === "." ? "" : parent;
+}
+
+/** With that folder's content in place of what the image has of it. */
+export function withFolder(image: FolderImage, folder: string | undefined, content: FolderImage | undefined): FolderImage {
+  if (folder === undefined || content === undefined) return image;
+  const others = [...image].filter(([path]) => path !== folder && !path.startsWith(`${folder}/`));
+  const inside = [...content].map(([path, entry]) => [`${folder}/${path}`, entry] as const);
+  return new Map([...others, [folder, { mode: 0o700 }], ...inside]);
+}
+
+/** In memory where that can be: thousands of folders are written and synced, and none is kept. */
+export function workPlace(): string {
+  try {
+    accessSync("/dev/shm", constants.W_OK);
+    return "/dev/shm";
+  } catch {
+    return tmpdir();
+  }
 }

@@ -1,7 +1,7 @@
 /** Faults of a disk, for whoever has a store to prove. Apart from the rest of testkit, so that its many processes start quickly. */
 export { runFaultChild, type FaultPoint } from "./child.ts";
-export { imageKey, readImage, writeImage, type FolderImage } from "./folder-image.ts";
-export { runMatrix, workPlace, type BadState, type MatrixOptions, type OperationResult } from "./matrix.ts";
+export { imageKey, readImage, workPlace, writeImage, type FolderImage } from "./folder-image.ts";
+export { runMatrix, type BadState, type MatrixOptions, type OperationResult } from "./matrix.ts";
 export { absentDiskFaults, diskFaultEnvironment } from "./shim.ts";
 export { markOutside, outsideCopy } from "./orders.ts";
 export { parseTrace } from "./trace.ts";

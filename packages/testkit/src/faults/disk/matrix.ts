@@ -4,31 +4,28 @@
  * vault: what a state is, is the subject's to say.
  */
 import { spawn } from "node:child_process";
-import { accessSync, constants, mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
-import { tmpdir } from "node:os";
+import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import type { ChildTask, FailReport, FaultPoint, KillReport, TraceReport } from "./child.ts";
-import { type FolderImage, imageBelow, imageKey, readImage, writeImage } from "./folder-image.ts";
-import { outsideCopy, outsideNumber, type FaultMode } from "./orders.ts";
+import { type FolderImage, imageBelow, imageKey, readImage, withFolder, workPlace, writeImage } from "./folder-image.ts";
+import { outsideCopy, outsideNumber } from "./orders.ts";
+import { failPoints, killPoints, range, Sampler, type SamplingOptions } from "./points.ts";
 import { LOSSES, PowerLossModel } from "./power-loss.ts";
 import { seededRandom } from "./random.ts";
 import { diskFaultEnvironment } from "./shim.ts";
 import type { DiskOperation, DiskSubject, Look } from "./subject.ts";
 import { parseTrace, type TraceRecord } from "./trace.ts";
 
-export interface MatrixOptions {
+export interface MatrixOptions extends SamplingOptions {
   readonly subject: DiskSubject;
   /** The program that calls `runFaultChild` with the same subject. */
   readonly child: string;
   /** Default: all. */
   readonly operations?: readonly string[];
-  /** Of the points of each kind only every k-th, beginning anywhere; and one mode of failing a point, in turn. Default: all of everything. */
-  readonly every?: number;
-  /** At each point one mode of failing it, in turn, instead of all. Default: where not every point is tried. */
-  readonly inTurn?: boolean;
   /** Drawn states for each cut, besides the four corners. Default 4. */
   readonly draws?: number;
-  readonly seed?: number;
+  /** An operation ends at the first bad state that it is found in. */
+  readonly untilBad?: boolean;
   /** Operations at a time. Default 1. */
   readonly atOnce?: number;
   readonly progress?: (result: OperationResult) => void;
@@ -56,8 +53,6 @@ export interface BadState {
   readonly faults: readonly string[];
 }
 
-const FAILING_ONCE: readonly FaultMode[] = ["ENOSPC", "EIO", "EACCES", "EROFS"];
-const FAILING_ON: readonly FaultMode[] = ["ENOSPC-on", "EIO-on", "EROFS-on"];
 const DATA = "data";
 
 export async function runMatrix(options: MatrixOptions): Promise<OperationResult[]> {
@@ -84,6 +79,7 @@ class OperationRun implements Disposable {
   readonly #options: MatrixOptions;
   readonly #index: number;
   readonly #work: string;
+  readonly #sampler: Sampler;
   readonly #started: number = performance.now();
   readonly #bad: BadState[] = [];
   #prepared: FolderImage = new Map();
@@ -97,6 +93,7 @@ class OperationRun implements Disposable {
     this.#operation = operation;
     this.#options = options;
     this.#index = index;
+    this.#sampler = new Sampler(options, index);
     this.#work = realpathSync(mkdtempSync(join(workPlace(), "talos-faults-")));
   }
 
@@ -110,7 +107,7 @@ class OperationRun implements Disposable {
     const killed = await this.#kill(counts.changes, kinds);
     const failed = await this.#fail(counts.changes, counts.opens, kinds);
     const cuts = await this.#losePower(trace);
-    if (this.#missed > (killed + failed) * MISSED_AT_MOST)
+    if (!this.#isOver && this.#missed > (killed + failed) * MISSED_AT_MOST)
       this.#note("all points", [`${this.#missed} of ${killed + failed} were never come to: its calls vary too much`]);
     const seconds = (performance.now() - this.#started) / 1000;
     const { changes, opens } = counts;
@@ -146,11 +143,7 @@ class OperationRun implements Disposable {
 
   /** A process for each call, which kills itself before it, or in the middle of what it writes. */
   async #kill(changes: number, kinds: ReadonlyMap<number, string>): Promise<number> {
-    const writes = range(changes).filter((n) => kinds.get(n) === "write");
-    const points = [
-      ...this.#sample(range(changes).map((n): FaultPoint => ({ mode: "kill", n }))),
-      ...this.#sample(writes.map((n): FaultPoint => ({ mode: "torn", n }))),
-    ];
+    const points = killPoints(changes, kinds, this.#sampler);
     await this.#atPoints("kill", points, kinds, async (where, _, line, dataDir) => {
       const { ended } = line as KillReport;
       if (ended === "code 0" && this.#operation.varies === true) this.#missed++;
@@ -162,26 +155,7 @@ class OperationRun implements Disposable {
 
   /** One process fails call after call, each on a fresh copy of the prepared folder. */
   async #fail(changes: number, opens: number, kinds: ReadonlyMap<number, string>): Promise<number> {
-    const atChanges = range(changes);
-    const all = (modes: readonly FaultMode[], calls: readonly number[], lasts: readonly boolean[] = [false]): FaultPoint[] =>
-      calls.flatMap((n) =>
-        this.#inTurn(
-          modes.flatMap((mode) => lasts.map((last): FaultPoint => ({ mode, n, ...(last ? { lasts: last } : {}) }))),
-          n,
-        ),
-      );
-    const points = [
-      ...this.#sample(all(FAILING_ONCE, atChanges)),
-      ...this.#sample(all(FAILING_ON, atChanges, [false, true])),
-      ...this.#sample(
-        all(
-          ["short"],
-          atChanges.filter((n) => kinds.get(n) === "write"),
-        ),
-      ),
-      ...this.#sample(all(["EMFILE"], range(opens))),
-      ...this.#sample(all(["EMFILE-on"], range(opens), [false, true])),
-    ];
+    const points = failPoints({ changes, opens }, kinds, this.#sampler);
     await this.#atPoints("fail", points, kinds, async (where, point, line, dataDir) => {
       await this.#judgeFailure(where, point, line as FailReport, dataDir);
     });
@@ -196,13 +170,14 @@ class OperationRun implements Disposable {
   ): Promise<void> {
     const prepared = join(this.#work, "prepared");
     writeImage(prepared, this.#prepared);
-    for (let first = 0; first < points.length; first += POINTS_A_CHILD) {
+    for (let first = 0; first < points.length && !this.#isOver; first += POINTS_A_CHILD) {
       const some = points.slice(first, first + POINTS_A_CHILD);
       const work = join(this.#work, task);
       rmSync(work, { recursive: true, force: true });
       mkdirSync(work);
       const lines = await this.#child({ task, operation: this.#operation.name, prepared, work, points: some });
       for (const [index, point] of some.entries()) {
+        if (this.#isOver) return;
         const call = point.mode.startsWith("EMFILE") ? "opening" : (kinds.get(point.n) ?? "?");
         await judge(
           `${point.mode}${point.lasts === true ? " lasting" : ""} at ${point.n} (${call})`,
@@ -257,10 +232,10 @@ class OperationRun implements Disposable {
     );
     const begin = trace.findIndex(({ kind, path }) => kind === "mark" && path === "begin");
     const end = trace.findIndex(({ kind, path }) => kind === "mark" && path === "end");
-    const cuts = new Set(this.#sample(range(end - begin + 1).map((n) => begin + n - 1)));
+    const cuts = new Set(this.#sampler.sample(range(end - begin + 1).map((n) => begin + n - 1)));
     const tried = new Set<string>();
     for (const [at, record] of trace.entries()) {
-      if (at > end) break;
+      if (at > end || this.#isOver) break;
       if (cuts.has(at) || at === end) {
         for (const loss of [...LOSSES.slice(0, -1), ...Array<"drawn">(draws).fill("drawn")]) {
           const image = withFolder(imageBelow(model.state(loss, random), DATA) ?? new Map(), outside, outsideNow);
@@ -297,6 +272,10 @@ class OperationRun implements Disposable {
     return seconds < HUNG_SECONDS ? look : { ...look, faults: [...look.faults, `to open it took ${seconds.toFixed(0)} s`] };
   }
 
+  get #isOver(): boolean {
+    return this.#options.untilBad === true && this.#bad.length > 0;
+  }
+
   #onTheWay(): readonly string[] {
     const between = this.#operation.between?.(this.#before, this.#after) ?? [];
     return [this.#before, ...between, this.#after];
@@ -309,19 +288,6 @@ class OperationRun implements Disposable {
 
   #note(where: string, faults: readonly string[]): void {
     this.#bad.push({ operation: this.#operation.name, where, faults });
-  }
-
-  /** Every k-th, from another one for each operation, and one at least. */
-  #sample<T>(points: readonly T[]): T[] {
-    const { every = 1, seed = 1 } = this.#options;
-    const offset = seed + this.#index;
-    const some = points.filter((_, index) => (index + offset) % every === 0);
-    return some.length > 0 ? some : points.slice(offset % points.length, (offset % points.length) + 1);
-  }
-
-  #inTurn(points: readonly FaultPoint[], n: number): readonly FaultPoint[] {
-    const { every = 1, inTurn = every !== 1 } = this.#options;
-    return inTurn ? points.slice(n % points.length, (n % points.length) + 1) : points;
   }
 
   async #child(task: ChildTask, traceFile?: string): Promise<unknown[]> {
@@ -356,24 +322,6 @@ const MISSED_AT_MOST = 0.2;
 /** Each has its folder, and copies of it, until its child has ended. */
 const POINTS_A_CHILD = 32;
 
-/** In memory where that can be: thousands of folders are written and synced, and none is kept. */
-export function workPlace(): string {
-  try {
-    accessSync("/dev/shm", constants.W_OK);
-    return "/dev/shm";
-  } catch {
-    return tmpdir();
-  }
-}
-
-/** With that folder's content in place of what the image has of it. */
-function withFolder(image: FolderImage, folder: string | undefined, content: FolderImage | undefined): FolderImage {
-  if (folder === undefined || content === undefined) return image;
-  const others = [...image].filter(([path]) => path !== folder && !path.startsWith(`${folder}/`));
-  const inside = [...content].map(([path, entry]) => [`${folder}/${path}`, entry] as const);
-  return new Map([...others, [folder, { mode: 0o700 }], ...inside]);
-}
-
 /** The first lines in which a state is another than it should be. */
 function difference(expected: string, state: string): string {
   const known = new Set(expected.split("\n"));
@@ -382,10 +330,6 @@ function difference(expected: string, state: string): string {
     .slice(0, 6)
     .map((line) => line.trim())
     .join(" ");
-}
-
-function range(length: number): number[] {
-  return Array.from({ length }, (_, index) => index + 1);
 }
 
 function kindsOfCalls(trace: readonly TraceRecord[]): Map<number, string> {
