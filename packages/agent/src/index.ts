@@ -38,7 +38,7 @@ export type {
 export type { RevocationResult } from "./lifecycle/identity-plan/revoke.ts";
 export type { RotationResult } from "./lifecycle/identity-plan/rotate.ts";
 export { recoveryOutlook, type OutlookEvent, type RecoveryOutlook } from "./lifecycle/recover-identity.ts";
-export type { OutlookOptions, RecoverIdentityOptions } from "./lifecycle/recover-options.ts";
+export type { CutAfter, OutlookOptions, RecoverIdentityOptions } from "./lifecycle/recover-options.ts";
 export type { RescueReport } from "./lifecycle/rescue-agent.ts";
 export { Custody, custodyIn } from "./custody.ts";
 export { AuditApi, type AuditExportOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";

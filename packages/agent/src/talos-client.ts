@@ -196,7 +196,8 @@ export class TalosClient implements AsyncDisposable {
    * Gives an agent of which only the recovery kit is left a new life in an empty data directory: new keys, and an event by the recovery key
    * that cuts off what stands after `cutAfter`. Peers, sessions and mail are not brought back.
    *
-   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; VAULT_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD; of the recovery kit; AGENT_UNKNOWN,
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also where `cutAfter` is needed: several events stand since the last recovery event);
+   *   IDENTITY_MOVED where the directory has another event in that place by now; VAULT_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD; of the recovery kit; AGENT_UNKNOWN,
    *   DIRECTORY_UNREACHABLE and others of the directory; AGENT_REVOKED where the recovery key itself has revoked it; of a data directory
    */
   static async recoverIdentity(options: RecoverIdentityOptions): Promise<TalosClient> {

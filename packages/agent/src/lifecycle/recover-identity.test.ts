@@ -1,10 +1,12 @@
 import assert from "node:assert/strict";
-import { rmSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { nodeCrypto, verifyAuditExport } from "@talos/core";
 import { recoverIdentityIn } from "../talos-client.ts";
 import { recoveryOutlook } from "./recover-identity.ts";
-import { AgentWorld, hasCode, take, TEST_PASSWORD, until } from "@talos/testkit";
+import type { RecoverIdentityOptions } from "./recover-options.ts";
+import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
 
 const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
 
@@ -76,15 +78,26 @@ test("what a thief did is cut off where the owner says, and the kit serves once 
       [3, "revocation"],
     ],
   );
-  assert.deepEqual([outlook.cutAfter, outlook.revoked], [2, { final: false }]);
+  assert.deepEqual([outlook.cutAfter, outlook.revoked], [undefined, { final: false }]);
   const common = { recoveryKit, directory: world.url, newPassword: TEST_PASSWORD };
-  for (const cutAfter of [3, 4]) {
+  for (const cutAfter of [3, 4, undefined]) {
     await assert.rejects(
-      recoverIdentityIn(world.environment, { ...common, name: "none", dataDir: world.dataDir("none"), cutAfter }),
+      recoverIdentityIn(world.environment, {
+        ...common,
+        name: "none",
+        dataDir: world.dataDir("none"),
+        ...(cutAfter === undefined ? {} : { cutAfter }),
+      }),
       hasCode("INVALID_ARGUMENT"),
     );
   }
-  const first = await recoverIdentityIn(world.environment, { ...common, name: "alice", dataDir: world.dataDir("life-2"), cutAfter: 1 });
+  const { hash = "" } = outlook.events[1] ?? {};
+  const first = await recoverIdentityIn(world.environment, {
+    ...common,
+    name: "alice",
+    dataDir: world.dataDir("life-2"),
+    cutAfter: { seq: 1, hash },
+  });
   await until(() => first.status().publication === "published", "the first recovery is published");
   await first.close();
   const second = await recoverIdentityIn(world.environment, { ...common, name: "alice", dataDir: world.dataDir("life-3") });
@@ -106,4 +119,66 @@ test("a kit that is made later comes into force with one event, and is published
   await until(() => alice.status().publication === "published", "the new certificate and batch");
   const { report } = await alice.emergencyRotate({ recoveryKit });
   assert.deepEqual([report.authority, report.seq], ["recovery", 2]);
+});
+
+test("failure 28: a directory that shows one branch and then another gets no recovery event after an event that nobody chose", async () => {
+  await using world = await AgentWorld.start();
+  const hooks: DirectoryHooks = {};
+  const recoveryKit = { path: join(world.folder, "kit.txt"), password: KIT_PASSWORD };
+  const alice = await world.create("alice", { recoveryKit });
+  await until(() => alice.status().publication === "published", "published");
+  const { did } = alice;
+  await alice.close();
+  world.copyDataDir("alice", "stolen");
+  await world.stopDirectory();
+  const thief = await world.open("stolen");
+  await thief.rotateIdentity({ offline: true });
+  const stolen = verifyAuditExport((await thief.audit.export()).text, nodeCrypto).log;
+  await thief.close();
+  await world.startDirectory();
+  // He never reached the directory; its operator has his event.
+  const [, thiefs = new Uint8Array()] = stolen.events;
+  assert.equal(stolen.head.seq, 1);
+  const lying = intercepting(world.environment, hooks);
+  const shown = await recoveryOutlook(lying, { did, directory: world.url });
+  assert.equal(shown.cutAfter, 0);
+  hooks.resolve = ({ log, ...answer }) => ({ ...answer, log: [...log.slice(0, 1), thiefs] });
+  const common = { recoveryKit, directory: world.url, newPassword: TEST_PASSWORD, dataDir: world.dataDir("life-2") };
+  await assert.rejects(recoverIdentityIn(lying, common), hasCode("INVALID_ARGUMENT"), "now there is a choice");
+  const cutAfter = { seq: 1, hash: "00".repeat(32) };
+  await assert.rejects(recoverIdentityIn(lying, { ...common, cutAfter }), hasCode("IDENTITY_MOVED"));
+  for (const bad of [{ seq: 1 }, { seq: 1, hash: "00" }, { ...cutAfter, more: 1 }, "1", -1]) {
+    await assert.rejects(recoverIdentityIn(lying, { ...common, cutAfter: bad as number }), hasCode("INVALID_ARGUMENT"));
+  }
+  assert.equal(existsSync(common.dataDir), false);
+});
+
+test("failure 26: a recovery without any record puts in doubt what was signed since the first event that it keeps, unless its owner says otherwise", async () => {
+  await using world = await AgentWorld.start();
+  const recoveryKit = { path: join(world.folder, "kit.txt"), password: KIT_PASSWORD };
+  const alice = await world.create("alice", { recoveryKit });
+  await until(() => alice.status().publication === "published", "published");
+  await alice.rotateIdentity();
+  await alice.rotateIdentity();
+  await until(() => alice.status().publication === "published", "published");
+  const { log } = verifyAuditExport((await alice.audit.export()).text, nodeCrypto);
+  const sizes = log.states.map(({ auditHead }) => auditHead?.size);
+  await alice.close();
+  const common = { recoveryKit, directory: world.url, newPassword: TEST_PASSWORD, cutAfter: 2 };
+  const suspectFrom = async (life: string, options: Partial<RecoverIdentityOptions>): Promise<number | undefined> => {
+    const client = await recoverIdentityIn(world.environment, { ...common, ...options, dataDir: world.dataDir(life) });
+    try {
+      return verifyAuditExport((await client.audit.export()).text, nodeCrypto).log.states.at(-1)?.suspectFrom;
+    } finally {
+      await client.close();
+    }
+  };
+  await assert.rejects(suspectFrom("none", { reason: "lost", suspectFrom: 7 }), hasCode("INVALID_ARGUMENT"));
+  assert.ok((sizes[1] ?? 0) > 0 && (sizes[2] ?? 0) > (sizes[1] ?? 0));
+  assert.equal(await suspectFrom("life-2", {}), sizes[1]);
+  assert.equal(
+    await suspectFrom("life-3", { cutAfter: 3, suspectFrom: 7 }),
+    7,
+    "of the life before, which keeps no more record than this one",
+  );
 });

@@ -18,6 +18,7 @@ import {
   type Crypto,
   type IdentityLog,
   type LogState,
+  type TalosError,
 } from "@talos/core";
 import { openBackend, type BackendName } from "../backends/index.ts";
 import { parseDirectoryUrl } from "../directory/directory-url.ts";
@@ -31,7 +32,13 @@ import { batchSigned, eventSigned, keyEntries } from "./audit-entries.ts";
 import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
 import { openAuthority, type OpenedAuthority } from "./identity-plan/recovery-authority.ts";
 import { publishPlan } from "./publish-plan.ts";
-import { checkOutlookOptions, checkRecoverIdentityOptions, type OutlookOptions, type RecoverIdentityOptions } from "./recover-options.ts";
+import {
+  checkOutlookOptions,
+  checkRecoverIdentityOptions,
+  type CutAfter,
+  type OutlookOptions,
+  type RecoverIdentityOptions,
+} from "./recover-options.ts";
 import { signBatch } from "./sign-batch.ts";
 
 /** One event of the log, for the person who decides after which one to cut. Times are in milliseconds since 1970, by the clock of whoever made it. */
@@ -52,8 +59,8 @@ export interface RecoveryOutlook {
   readonly head: number;
   /** What a recovery event may follow: from the last recovery event on (else the inception), oldest first. */
   readonly events: readonly OutlookEvent[];
-  /** Which it follows unless somebody decides otherwise. */
-  readonly cutAfter: number;
+  /** Which it follows where there is no choice. With more than one that it may follow, whoever holds the keys may have made the later ones. */
+  readonly cutAfter?: number;
   /** Set where the agent is revoked; `final`: nothing can bring it back. */
   readonly revoked?: { readonly final: boolean };
 }
@@ -77,7 +84,7 @@ export async function recoveryOutlook(environment: Environment, options: Outlook
  * @throws TalosError as `TalosClient.recoverIdentity`; then no agent was made
  */
 export async function recoverIdentityVault(environment: Environment, options: RecoverIdentityOptions): Promise<Vault> {
-  const { recoveryKit, did, directory, cutAfter, reason = "compromise", ...rest } = checkRecoverIdentityOptions(options);
+  const { recoveryKit, did, directory, cutAfter, reason = "compromise", suspectFrom, ...rest } = checkRecoverIdentityOptions(options);
   const { crypto, clock, kdf } = environment;
   const inKit = readKitFacts(readKitText(recoveryKit.path), crypto);
   const name = checkName(rest.name ?? inKit.agentName);
@@ -100,7 +107,16 @@ export async function recoverIdentityVault(environment: Environment, options: Re
     now: clock.now(),
     ...(kdf === undefined ? {} : { kdf }),
     build: async (files) =>
-      await buildNewLife(files, { environment, base, log, authority, reason, home, keyBackend: rest.keyBackend ?? "software" }),
+      await buildNewLife(files, {
+        environment,
+        base,
+        log,
+        authority,
+        reason,
+        suspectFrom: reason === "compromise" ? (suspectFrom ?? recordedBefore(base)) : undefined,
+        home,
+        keyBackend: rest.keyBackend ?? "software",
+      }),
   });
 }
 
@@ -112,13 +128,15 @@ interface NewLife {
   readonly log: IdentityLog;
   readonly authority: OpenedAuthority;
   readonly reason: "compromise" | "lost";
+  /** Index into the audit tree of the life before. */
+  readonly suspectFrom: number | undefined;
   readonly home: string;
   readonly keyBackend: BackendName;
 }
 
 async function buildNewLife(
   files: KeyFileStore,
-  { environment, base, log, authority, reason, home, keyBackend }: NewLife,
+  { environment, base, log, authority, reason, suspectFrom, home, keyBackend }: NewLife,
 ): Promise<FirstContent> {
   const { crypto, clock } = environment;
   const now = clock.now();
@@ -139,6 +157,7 @@ async function buildNewLife(
     next: { online: keyCommitment(next.publicKey, crypto), recovery: authority.nextCommitment },
     reason,
     migrationSeconds: 0,
+    ...(suspectFrom === undefined ? {} : { suspectFrom }),
   });
   const signatures = await Promise.all(
     toSign.map(async ({ role, bytes }) => ({
@@ -193,30 +212,69 @@ async function fetchLog(environment: Environment, id: AgentId, url: string): Pro
   }
 }
 
-function baseOf(log: IdentityLog, cutAfter: number | undefined, crypto: Crypto, now: number): IdentityLog {
+/** @throws TalosError INVALID_ARGUMENT; IDENTITY_MOVED where the directory has another event in that place; AGENT_REVOKED */
+function baseOf(log: IdentityLog, cutAfter: CutAfter | number | undefined, crypto: Crypto, now: number): IdentityLog {
   const outlook = outlookOf(log);
   if (outlook.revoked?.final === true) throw talosError("AGENT_REVOKED");
-  const seq = cutAfter ?? outlook.cutAfter;
-  if (!outlook.events.some((event) => event.seq === seq && event.event !== "revocation")) {
+  const chosen = typeof cutAfter === "object" ? cutAfter : { seq: cutAfter ?? outlook.cutAfter, hash: undefined };
+  if (chosen.seq === undefined) throw choiceNeeded(outlook);
+  const base = outlook.events.find(({ seq, event }) => seq === chosen.seq && event !== "revocation");
+  if (base === undefined) {
     throw talosError("INVALID_ARGUMENT", "A recovery event may follow an event since the last recovery event, and no revocation.", {
       hint: "talos recover lists the events that it may follow.",
       details: { option: "cutAfter", from: outlook.events[0]?.seq ?? 0, to: outlook.head },
     });
   }
-  return verifyLog(undefined, log.events.slice(0, seq + 1), now, crypto, log.agentId).log;
+  if (chosen.hash !== undefined && chosen.hash !== base.hash) {
+    throw talosError("IDENTITY_MOVED", "The directory has another event in that place than the one that was chosen.", {
+      hint: "Look again (talos recover --list), at another directory too: one of the two branches may be a thief's.",
+      details: { seq: base.seq, hash: base.hash },
+    });
+  }
+  return verifyLog(undefined, log.events.slice(0, base.seq + 1), now, crypto, log.agentId).log;
+}
+
+const MAX_HINTED_EVENTS = 8;
+
+function choiceNeeded({ events, head }: RecoveryOutlook): TalosError {
+  const newest = events.slice(-MAX_HINTED_EVENTS).map(({ seq, event, reason, hash }) => {
+    const kind = reason === undefined ? event : `${event} (${reason})`;
+    return `${seq}:${hash.slice(0, 16)} ${kind}`;
+  });
+  return talosError(
+    "INVALID_ARGUMENT",
+    "Several events stand since the last recovery event: the last one that is the owner's own is needed.",
+    {
+      hint: `Whoever holds the keys may have made the later ones, and what the recovery follows is final. Name it as cutAfter (--cut-after EVENT:HASH): ${newest.join(", ")}`,
+      details: { option: "cutAfter", from: events[0]?.seq ?? 0, to: head },
+    },
+  );
+}
+
+/** What the first of the events that may be somebody else's says of the record before it. */
+function recordedBefore(base: IdentityLog): number | undefined {
+  return base.states.slice(lastRecoveryOf(base)).find(({ auditHead }) => auditHead !== undefined)?.auditHead?.size;
 }
 
 function outlookOf(log: IdentityLog): RecoveryOutlook {
-  const last = log.states.findLastIndex(({ authority, event }) => authority === "recovery" && event === "rotation");
-  const events = log.states.slice(Math.max(0, last)).map(toOutlookEvent);
+  const events = log.states.slice(lastRecoveryOf(log)).map(toOutlookEvent);
+  const [only, ...others] = events.filter(({ event }) => event !== "revocation");
   const { revoked, head } = log;
   return {
     did: agentIdToDid(log.agentId),
     head: head.seq,
     events,
-    cutAfter: revoked === undefined ? head.seq : head.seq - 1,
+    ...(only === undefined || others.length > 0 ? {} : { cutAfter: only.seq }),
     ...(revoked === undefined ? {} : { revoked: { final: revoked.authority === "recovery" } }),
   };
+}
+
+/** Else the inception. */
+function lastRecoveryOf({ states }: IdentityLog): number {
+  return Math.max(
+    0,
+    states.findLastIndex(({ authority, event }) => authority === "recovery" && event === "rotation"),
+  );
 }
 
 function toOutlookEvent({ head, time, event, authority, reason, identityKey }: LogState): OutlookEvent {

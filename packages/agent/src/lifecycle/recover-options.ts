@@ -18,13 +18,27 @@ export interface RecoverIdentityOptions {
   readonly newPassword?: PasswordSource;
   readonly keyFile?: string;
   readonly credential?: string;
-  /** The last event that is the owner's own, by its number; what stands after it is cut off. Default: the head. */
-  readonly cutAfter?: number;
+  /**
+   * The last event that is the owner's own; what stands after it is cut off. With the hash from `recoveryOutlook` it is that event and no
+   * other; by its number alone it is the one that the directory has in that place now. Needed where there is a choice.
+   */
+  readonly cutAfter?: CutAfter | number;
+  /**
+   * With reason `compromise`: index into the audit tree of the life before, from which on what stands on record is in doubt. Default: where the
+   * first of the events since the last recovery event says that the record stood; of the record itself nothing is left.
+   */
+  readonly suspectFrom?: number;
   /** `compromise`: nothing made with the former keys counts any more; `lost`: sessions of peers go on. Default `compromise`. */
   readonly reason?: "compromise" | "lost";
   readonly keyBackend?: BackendName;
   /** As in `CreateOptions`. */
   readonly allowWeakPassword?: boolean;
+}
+
+export interface CutAfter {
+  readonly seq: number;
+  /** 64 hexadecimal digits, as in `RecoveryOutlook`. */
+  readonly hash: string;
 }
 
 /** One of kit and DID is needed. */
@@ -38,6 +52,14 @@ export interface OutlookOptions {
 
 const MAX_SEQ = 9_999;
 
+const MAX_AUDIT_INDEX = 2 ** 32;
+
+const isSeq: Check = wholeNumber(0, MAX_SEQ);
+const isCutAfter: Check = (value) => {
+  if (typeof value !== "object" || value === null) return isSeq(value);
+  const { seq, hash, ...others } = value as Record<string, unknown>;
+  return isSeq(seq) && typeof hash === "string" && /^[0-9a-f]{64}$/.test(hash) && Object.keys(others).length === 0;
+};
 const isReason: Check = (value) => value === "compromise" || value === "lost";
 const isBackend: Check = (value) => typeof value === "string" && ["software", "hsm", "tpm", "sgx", "nitro"].includes(value);
 const isPath: Check = (value) => typeof value === "object" && value !== null && isText((value as Record<string, unknown>)["path"]);
@@ -51,7 +73,8 @@ const RECOVER: Checks<RecoverIdentityOptions> = {
   newPassword: isPassword,
   keyFile: isText,
   credential: isText,
-  cutAfter: wholeNumber(0, MAX_SEQ),
+  cutAfter: isCutAfter,
+  suspectFrom: wholeNumber(0, MAX_AUDIT_INDEX),
   reason: isReason,
   keyBackend: isBackend,
   allowWeakPassword: isBoolean,
@@ -60,7 +83,11 @@ const OUTLOOK: Checks<OutlookOptions> = { recoveryKit: isPath, did: isText, dire
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkRecoverIdentityOptions(options: unknown): RecoverIdentityOptions {
-  return requireGiven(check<RecoverIdentityOptions>(options, RECOVER), ["recoveryKit", "directory"]);
+  const checked = requireGiven(check<RecoverIdentityOptions>(options, RECOVER), ["recoveryKit", "directory"]);
+  if (checked.suspectFrom === undefined || checked.reason !== "lost") return checked;
+  throw talosError("INVALID_ARGUMENT", "Nothing is in doubt of keys that are lost: suspectFrom goes with the reason compromise.", {
+    details: { option: "suspectFrom" },
+  });
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */

@@ -4,6 +4,7 @@
  */
 import { TalosClient, type RecoverIdentityOptions, type RecoveryOutlook } from "@talos/agent";
 import { talosError } from "@talos/core";
+import { eventName, parseChosenEvent, type ChosenEvent } from "../chosen-event.ts";
 import type { CommandContext, CommonChoices } from "../command-context.ts";
 import { dataDirectoryOf } from "../data-directory.ts";
 import { formatTime } from "../output/moments.ts";
@@ -19,7 +20,9 @@ export interface RecoverChoices extends CommonChoices, KitPasswordChoices {
   readonly identityOnly: string;
   readonly name?: string;
   readonly directory: string;
-  readonly cutAfter?: number;
+  readonly cutAfter?: ChosenEvent;
+  /** Index into the audit tree of the life before. */
+  readonly suspectFrom?: number;
   readonly lost?: boolean;
   /** Shows the events, and ends. */
   readonly list?: boolean;
@@ -39,7 +42,8 @@ export async function recover(choices: RecoverChoices, context: CommandContext):
   const dataDir = dataDirectoryOf(name, choices, env);
   if (TalosClient.exists({ dataDir })) throw talosError("VAULT_EXISTS", undefined, { details: { dataDir } });
   for (const line of outlookLines(outlook)) output.line(line);
-  const cutAfter = choices.cutAfter ?? (await askWhere(outlook, context));
+  const chosen = choices.cutAfter ?? (await askWhere(outlook, context));
+  const cutAfter = chosen && found(outlook, chosen);
   using kit = await kitAt(path, choices, env);
   using unlocking = await requireUnlocking(choices, env, { confirm: true });
   await using client = await TalosClient.recoverIdentity({
@@ -47,16 +51,18 @@ export async function recover(choices: RecoverChoices, context: CommandContext):
     dataDir,
     directory,
     recoveryKit: kit.options,
-    cutAfter,
+    ...(cutAfter === undefined ? {} : { cutAfter }),
+    ...(choices.suspectFrom === undefined ? {} : { suspectFrom: choices.suspectFrom }),
     reason: choices.lost === true ? "lost" : "compromise",
     allowWeakPassword: choices.allowWeakPassword === true,
     ...newUnlocking(unlocking.options),
   });
   const publication = await publishFirst(client);
   const { did, identityKey } = client;
-  output.document({ ...outlook, did, name, dataDir, cutAfter, identityKey, publication });
+  const seq = chosen?.seq ?? outlook.cutAfter;
+  output.document({ ...outlook, did, name, dataDir, cutAfter: seq, identityKey, publication });
   output.line(`${printable(name)} lives again: ${did}`);
-  output.line(`Its recovery event follows event ${cutAfter} (${publication}). Peers, sessions and messages are gone with the old machine.`);
+  output.line(`Its recovery event follows event ${seq} (${publication}). Peers, sessions and messages are gone with the old machine.`);
 }
 
 /** What opens the new data directory, as the client takes it. */
@@ -64,27 +70,42 @@ function newUnlocking(options: Unlocking["options"]): Pick<RecoverIdentityOption
   return "password" in options ? { newPassword: options.password } : options;
 }
 
-/** The head, unless somebody at a terminal says otherwise. */
-async function askWhere({ cutAfter, events }: RecoveryOutlook, { output, signal }: CommandContext): Promise<number> {
-  if (output.wantsJson || events.length < 2 || !process.stdin.isTTY || !canPrompt()) return cutAfter;
-  const answer = await promptText(`Last event that is yours (empty: ${cutAfter}): `, signal);
-  if (answer === "") return cutAfter;
-  if (!/^\d{1,4}$/.test(answer)) throw talosError("INVALID_ARGUMENT", "An event is named by its number.");
-  return Number(answer);
+/**
+ * Where there is a choice a person at a terminal is asked. Nobody else is answered for: whoever holds the keys may have made the later events,
+ * and the library says so with the list.
+ */
+async function askWhere({ cutAfter, events }: RecoveryOutlook, { output, signal }: CommandContext): Promise<ChosenEvent | undefined> {
+  if (cutAfter !== undefined || output.wantsJson || !process.stdin.isTTY || !canPrompt()) return undefined;
+  const answer = await promptText(`Last event that is yours (${events[0]?.seq} to ${events.at(-1)?.seq}): `, signal);
+  const chosen = parseChosenEvent(answer.trim());
+  if (chosen !== undefined) return chosen;
+  throw talosError("INVALID_ARGUMENT", "An event is named by its number, or by number and hash.", {
+    hint: "As it stands in the list: 3, or 3:0123456789abcdef.",
+  });
+}
+
+/** The one that was shown, with its whole hash: the log is fetched once more, and may then be another. */
+function found({ events }: RecoveryOutlook, { seq, hash = "" }: ChosenEvent): NonNullable<RecoverIdentityOptions["cutAfter"]> {
+  const event = events.find((one) => one.seq === seq);
+  if (event === undefined) return seq;
+  if (event.hash.startsWith(hash)) return { seq, hash: event.hash };
+  throw talosError("IDENTITY_MOVED", "The directory has another event in that place than the one that was chosen.", {
+    hint: "Look again (talos recover --list), at another directory too: one of the two branches may be a thief's.",
+    details: { seq, hash: event.hash },
+  });
 }
 
 function outlookLines({ did, events, revoked }: RecoveryOutlook): string[] {
-  const rows = events.map(({ seq, time, event, authority, reason, identityKey }) => [
-    String(seq),
+  const rows = events.map(({ seq, hash, time, event, authority, reason }) => [
+    eventName(seq, hash),
     formatTime(time),
     event,
     authority ?? "-",
     reason ?? "-",
-    identityKey.slice(0, 16),
   ]);
   return [
     `${did}, events since the last recovery event:`,
-    ...formatTable(["EVENT", "TIME", "KIND", "BY", "REASON", "IDENTITY KEY"], rows),
+    ...formatTable(["EVENT", "TIME", "KIND", "BY", "REASON"], rows),
     ...(revoked === undefined
       ? []
       : [revoked.final ? "It is revoked for good." : "It is revoked; a recovery event cuts the revocation off."]),
