@@ -76,6 +76,10 @@ export class OwnIdentity implements Disposable {
     if (open !== undefined) return open;
     const backend = openBackend(entry.backend, { files: this.#vault.files, crypto: this.#crypto });
     const key = await backend.open({ backend: entry.backend, kind: "encryption", keyId: entry.keyId });
+    // It may have ended while its file was read, or this is closed: then nobody would release the handle any more.
+    const hasEnded = this.#keys === undefined || this.#vault.read((tx) => tx.inventory.get(entry.keyId)?.state ?? "ended") === "ended";
+    if (hasEnded) key[Symbol.dispose]();
+    if (hasEnded) throw talosError("PREKEY_NOT_FOUND", undefined, { details: { kind: "encryption" } });
     this.#former.get(entry.keyId)?.[Symbol.dispose]();
     this.#former.set(entry.keyId, key);
     return key;

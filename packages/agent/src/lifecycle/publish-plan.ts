@@ -8,6 +8,7 @@ import {
   DAY_MILLISECONDS,
   decodeBatch,
   equalBytes,
+  hasTooManyUnused,
   isTalosError,
   talosError,
   toHex,
@@ -39,6 +40,8 @@ const ANEW_BOUNDS = [
   { milliseconds: 900_000, times: 2 },
   { milliseconds: DAY_MILLISECONDS, times: 12 },
 ] as const;
+/** Once too many one-time prekeys were made for nothing: a signed prekey alone, so that the agent can be reached as soon as they agree. */
+const BARE_BOUNDS = [{ milliseconds: DAY_MILLISECONDS, times: 1 }] as const;
 
 /** The two sides do not agree on which prekeys were there before. */
 const DISAGREEMENT: readonly ErrorCode[] = ["PREKEY_UNKNOWN", "PREKEY_ID_REUSED"];
@@ -143,10 +146,17 @@ function noteTaken({ commits, clock, policy }: AgentContext, home: string, plan:
   });
 }
 
-function mayAnew({ vault, clock }: AgentContext): boolean {
+function mayAnew(context: AgentContext): boolean {
+  const { vault, clock } = context;
   const now = clock.now();
   const times = vault.read((tx) => timesOf(tx, SIGNED_ANEW));
-  return ANEW_BOUNDS.every((bound) => times.filter((at) => at <= now && at > now - bound.milliseconds).length < bound.times);
+  const bounds = hasMadeTooMany(context) ? BARE_BOUNDS : ANEW_BOUNDS;
+  return bounds.every((bound) => times.filter((at) => at <= now && at > now - bound.milliseconds).length < bound.times);
+}
+
+function hasMadeTooMany({ vault, policy }: AgentContext): boolean {
+  const retired = vault.read((tx) => tx.inventory.list({ kind: "one-time-prekey", state: "retired" }).length);
+  return hasTooManyUnused(retired, policy.rotation);
 }
 
 /** With a new signed prekey, since a batch is known by the root over its prekeys. After a disagreement no one-time prekey is carried on. */
@@ -156,7 +166,7 @@ async function signAnew(context: AgentContext, code: ErrorCode): Promise<void> {
   const wish = {
     signedPrekey: "replace",
     oneTimePrekeys: DISAGREEMENT.includes(code) ? "replace" : "carry",
-    stock: policy.rotation.oneTimePrekeyTarget,
+    stock: hasMadeTooMany(context) ? 0 : policy.rotation.oneTimePrekeyTarget,
   } as const;
   await makeBatch(context, wish, (tx) => noteTime(tx, SIGNED_ANEW, clock.now()));
 }

@@ -9,6 +9,11 @@ import { certificateDueAt, identityDueAt, isFromFuture, oneTimePrekeyTimes, sign
 /** Of the target: prekeys that were given out and not used, and are kept until they end. */
 const MAX_UNUSED_SHARE = 20;
 
+/** Claimed by somebody who never wrote, or refused by a directory, again and again: more of them help nobody, and each is a file. */
+export function hasTooManyUnused(retiredOneTimePrekeys: number, { oneTimePrekeyTarget }: RotationPolicy): boolean {
+  return retiredOneTimePrekeys >= MAX_UNUSED_SHARE * oneTimePrekeyTarget;
+}
+
 /** When a key was made, and when its successor is due as it was written down then. */
 export interface DatedKey {
   readonly from: number;
@@ -99,8 +104,7 @@ function replaceTask({ oneTimePrekeys = [] }: RotationInventory, policy: Rotatio
 function refillTask({ stock, refills = [], retired = [] }: RotationInventory, policy: RotationPolicy, now: number): Task[] {
   const { refillBelow, oneTimePrekeyTarget, refillsPerDay } = policy;
   if (stock === undefined || stock.count >= refillBelow) return [];
-  // Claimed by somebody who never wrote, again and again: more of them help nobody, and each is a file.
-  if (retired.filter(({ kind }) => kind === "one-time-prekey").length >= MAX_UNUSED_SHARE * oneTimePrekeyTarget) return [];
+  if (hasTooManyUnused(retired.filter(({ kind }) => kind === "one-time-prekey").length, policy)) return [];
   const lately = refills.filter((at) => at <= now && at > now - DAY_MILLISECONDS).sort((a, b) => a - b);
   // The day's refills are used up: the next one is due a day after the oldest that has to be out of the way.
   const bar = lately[lately.length - refillsPerDay];

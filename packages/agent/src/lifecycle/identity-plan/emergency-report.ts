@@ -134,7 +134,10 @@ function stepsOf(tx: ReadTransaction, facts: EmergencyFacts, peers: EmergencyRep
   return {
     detect:
       suspectedSince === undefined
-        ? { state: "open", text: "Since when the key was in other hands is not known." }
+        ? {
+            state: "open",
+            text: "Since when the key was in other hands is not known: what was on record before goes on counting elsewhere.",
+          }
         : { state: "done", text: `In doubt is what was signed since ${new Date(suspectedSince).toISOString()}.` },
     rotate: published
       ? { state: "done", text: "The new keys are in force here and at the directory." }
