@@ -39,11 +39,12 @@ import type { LiveSession } from "./live-sessions.ts";
 import type { PeerFacts } from "./known-peer.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { requireSender, requireTrust } from "./peer-standing.ts";
-import { isTransient } from "./transient.ts";
+import { PutOffItems } from "./put-off-items.ts";
+import { isTransient, isTransientElsewhere } from "./transient.ts";
 import { answerUnreadable } from "./unreadable.ts";
 
-/** `later`: something outside the item failed, so it stays in the mailbox. */
-export type Verdict = "done" | "later";
+/** Both stay in the mailbox. `later`: something that every item needs has failed; `put-off`: something that this one needs, elsewhere. */
+export type Verdict = "done" | "put-off" | "later";
 
 /** What a stored message set off, told after its commit. */
 export interface IncomingEvents {
@@ -59,6 +60,7 @@ export class Incoming {
   readonly #context: AgentContext;
   readonly #events: IncomingEvents;
   readonly #strangers: FailedStrangers = new FailedStrangers();
+  readonly #putOff: PutOffItems = new PutOffItems();
 
   constructor(context: AgentContext, events: IncomingEvents) {
     this.#context = context;
@@ -79,10 +81,14 @@ export class Incoming {
       if (item.kind === "event") await takeEvent(this.#context, item, mailbox);
       else if (item.kind === "notice") await this.#notice(item);
       else await this.#message(item, mailbox);
+      this.#putOff.settled(item.envelopeId);
       return "done";
     } catch (error) {
       this.#context.standing.requireActive();
-      if (isTransient(error)) return "later";
+      const isElsewhere = isTransientElsewhere(error);
+      if (isElsewhere && this.#putOff.mayWait(item.envelopeId, this.#context.clock.now())) return "put-off";
+      if (!isElsewhere && isTransient(error)) return "later";
+      this.#putOff.settled(item.envelopeId);
       return this.#keep(item, isTalosError(error) ? error.code : "INTERNAL", mailbox);
     }
   }

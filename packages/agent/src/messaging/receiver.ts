@@ -5,7 +5,7 @@
 import { isTalosError, talosError, type EnvelopeId, type ErrorCode, type MailboxItem } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, type BackoffBounds } from "../lifecycle/backoff.ts";
-import type { Incoming } from "./incoming.ts";
+import type { Incoming, Verdict } from "./incoming.ts";
 import { Wakeup } from "./wakeup.ts";
 
 const WAIT_SECONDS = 30;
@@ -63,8 +63,11 @@ export class Receiver {
       let pause = 0;
       try {
         if (vault.read((tx) => tx.inbox.count()) >= MAX_INBOX_ROWS) pause = INBOX_PAUSE_MILLISECONDS;
-        else if (await this.#page(home)) this.#answered();
-        else pause = this.#failed("STORAGE_FAILED");
+        else {
+          const outcome = await this.#page(home);
+          if (outcome === "done") this.#answered();
+          else pause = this.#failed(outcome === "later" ? "STORAGE_FAILED" : "DIRECTORY_UNREACHABLE");
+        }
       } catch (error) {
         if (!standing.isActive) break;
         pause = this.#failed(isTalosError(error) ? error.code : "INTERNAL");
@@ -75,8 +78,8 @@ export class Receiver {
     }
   }
 
-  /** One page of the mailbox. @returns false if something outside its items stood in the way */
-  async #page(home: string): Promise<boolean> {
+  /** One page of the mailbox. @returns `later` if something outside its items stood in the way of all, `put-off` if in the way of some */
+  async #page(home: string): Promise<Verdict> {
     const { directories, standing } = this.#context;
     // At first, and after a failure, the answer itself is the news: it should not take half a minute.
     const waitSeconds = this.#isCaughtUp && this.#failures === 0 ? WAIT_SECONDS : 0;
@@ -84,15 +87,16 @@ export class Receiver {
       directory.fetch({ waitSeconds, limit: PAGE_ITEMS, signal: standing.signal }),
     );
     const finished: EnvelopeId[] = [];
-    let isStuck = false;
+    let outcome: Verdict = "done";
     for (const item of eventsFirst(items)) {
-      isStuck = (await this.#incoming.take(item, home)) === "later";
-      if (isStuck) break;
-      finished.push(item.envelopeId);
+      const verdict = await this.#incoming.take(item, home);
+      if (verdict === "done") finished.push(item.envelopeId);
+      else outcome = verdict;
+      if (verdict === "later") break;
     }
     if (finished.length > 0) await directories.call(home, (directory) => directory.acknowledge(finished));
-    if (!more && !isStuck) this.#isCaughtUp = true;
-    return !isStuck;
+    if (!more && outcome !== "later") this.#isCaughtUp = true;
+    return outcome;
   }
 
   #answered(): void {

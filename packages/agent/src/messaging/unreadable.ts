@@ -31,6 +31,11 @@ const ANSWERED: Partial<Record<ErrorCode, NoticeReason>> = {
   // Mail from before a rotation that lay too long: the thief who has the old key gets an answer that does not help him.
   CERTIFICATE_RETIRED: "unspecified",
   CERTIFICATE_VOID: "unspecified",
+  // What it took to open it could not be found out in time.
+  DIRECTORY_BUSY: "unspecified",
+  DIRECTORY_INTERNAL: "unspecified",
+  DIRECTORY_UNREACHABLE: "unspecified",
+  RATE_LIMITED: "unspecified",
 };
 
 /** What a person may decide otherwise. */
