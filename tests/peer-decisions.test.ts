@@ -109,3 +109,17 @@ test("history is accepted only where two contend", async () => {
   await alice.peers.add(bob.did);
   assert.throws(() => alice.peers.acceptHistory(bob.did), code("INVALID_ARGUMENT"));
 });
+
+test("a peer that was blocked while the identity was replaced is named, and told once it is unblocked", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "hello", { waitFor: "deposited" });
+  await take(bob, 1);
+  alice.peers.block(bob.did);
+  await alice.emergencyRotate();
+  await until(() => alice.status().notifications[0]?.pending[0]?.lastError === "PEER_BLOCKED", "named");
+  assert.equal(bob.peers.show(alice.did).head.seq, 0, "nothing was brought to it");
+  alice.peers.unblock(bob.did);
+  await until(() => bob.peers.show(alice.did).head.seq === 1, "told");
+});

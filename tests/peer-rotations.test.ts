@@ -136,16 +136,20 @@ test("who comes back to a mailbox takes the event in it before the mail, however
   const bob = await world.create("bob");
   await acquaint(alice, bob);
   await bob.close();
-  await alice.send(bob.did, "by the old key, or by its thief", { waitFor: "deposited" });
+  // More than a page of the mailbox.
+  const texts = Array.from({ length: 70 }, (_, index) => `by the old key, or by its thief: ${index}`);
+  for (const text of texts) await alice.send(bob.did, text);
+  await until(() => alice.status().outbox.deposited === texts.length, "left");
   await alice.emergencyRotate();
   await until(() => alice.status().notifications[0]?.pending[0]?.state === "deposited", "the event lies behind it");
   const back = await world.open("bob");
-  const [message] = await take(back, 1);
-  assert.deepEqual([message?.text(), message?.resent], ["by the old key, or by its thief", true], "it was sent again, by the new key");
+  const messages = await take(back, texts.length);
   assert.deepEqual(
-    back.status().kept.map(({ code }) => code),
-    ["SESSION_NOT_FOUND"],
+    messages.map((message) => [message.text(), message.resent]),
+    texts.map((text) => [text, true]),
+    "all were sent again, by the new key",
   );
+  assert.deepEqual([...new Set(back.status().kept.map(({ code }) => code))], ["SESSION_NOT_FOUND"]);
 });
 
 test("who was not told that a peer has ended asks for its log as soon as a directory refuses what is for it", async () => {

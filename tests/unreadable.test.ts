@@ -1,5 +1,7 @@
 // Messages that their recipient cannot open, and what the notice about them can and cannot do.
 import assert from "node:assert/strict";
+import { join } from "node:path";
+import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { systemClock, type TalosClient } from "@talos/agent";
 import {
@@ -13,6 +15,7 @@ import {
   didToAgentId,
 } from "@talos/core";
 import { AgentWorld, intercepting, ManualClock, ProtocolAgent, take, tamper, until, type DirectoryHooks } from "@talos/testkit";
+import { Accomplice } from "../packages/testkit/src/thief/accomplice.ts";
 
 const HOUR = 3_600_000;
 
@@ -331,4 +334,31 @@ test("a notice from the future changes nothing", async () => {
   isBehind.resolve();
   await until(() => taken > 0, "the notice has come");
   assert.deepEqual([replaced(alice), alice.outbox(messageId)?.state], [0, "deposited"]);
+});
+
+test("what strangers leave that nobody can answer costs three look-ups each, and is owed no more", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const bob = await world.create("bob");
+  const stranger = new Accomplice(world.url, clock);
+  // Of a session that nobody has; whoever left it names no directory of its own.
+  const envelope = new Uint8Array(403);
+  envelope.set([1, 1, 1, 0]);
+  envelope.set(nodeCrypto.randomBytes(16), 4);
+  envelope.set(nodeCrypto.generateAgreementKey().publicKey, 20);
+  envelope.set(nodeCrypto.randomBytes(328), 75);
+  await stranger.leave(didToAgentId(bob.did), "message", envelope);
+  await until(() => bob.status().kept.length === 1, "kept");
+  const owed = (): number => {
+    const database = new DatabaseSync(join(world.dataDir("bob"), "state.db"), { readOnly: true });
+    const row = database.prepare("SELECT count(*) AS n FROM outbox WHERE frame_type = 0").get();
+    database.close();
+    return Number(row?.["n"]);
+  };
+  for (let round = 0; round < 100 && owed() > 0; round++) {
+    await clock.advance(1_000);
+    await new Promise((resolve) => setTimeout(resolve, 10));
+  }
+  assert.equal(owed(), 0);
+  stranger.close();
 });

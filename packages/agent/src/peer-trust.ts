@@ -41,6 +41,8 @@ export function blockPeer(context: AgentContext, peer: AgentId): void {
 export function unblockPeer(context: AgentContext, peer: AgentId): void {
   decide(context, peer, "unblocked", (tx) => {
     const isBlocked = tx.peers.get(peer)?.trust === "blocked";
+    // What it was not told meanwhile.
+    if (isBlocked) tx.notifications.retryAll(context.clock.now());
     return isBlocked ? { trust: "unverified", trustSince: context.clock.now() } : {};
   });
 }

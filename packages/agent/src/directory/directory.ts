@@ -47,7 +47,7 @@ export interface Directory {
   claim(target: AgentId): Promise<UnverifiedBundle>;
   /** Signed by the depositor; idempotent by envelope id. */
   deposit(recipient: AgentId, kind: EnvelopeKind, item: Uint8Array): Promise<EnvelopeId>;
-  /** The agent's own mailbox, oldest first. */
+  /** The agent's own mailbox, events before everything else. */
   fetch(options: FetchOptions): Promise<MailboxPage>;
   /** Of the agent's own mailbox; idempotent. At most 256 ids. */
   acknowledge(envelopeIds: readonly EnvelopeId[]): Promise<void>;

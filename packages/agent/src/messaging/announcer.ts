@@ -1,6 +1,7 @@
 /**
  * What is left in a peer's mailbox outside any session: events of this agent's own log, until the peer has acknowledged each, and notices
- * about envelopes that could not be opened. Both are durable rows, tried again with backoff and jitter. Seals nothing.
+ * about envelopes that could not be opened. Both are durable rows, tried again with backoff and jitter. Events do not wait
+ * for notices, which strangers can cause. Seals nothing.
  */
 import {
   assembleNotice,
@@ -10,7 +11,6 @@ import {
   isTalosError,
   prepareNotice,
   ROLE,
-  toHex,
   type AgentId,
   type EnvelopeKind,
   type ErrorCode,
@@ -22,7 +22,7 @@ import type { Notification, OwedNotice, Transaction } from "../vault/index.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import { isFresh, type KnownPeer } from "./known-peer.ts";
 import { directoriesOf, findPeer, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
-import { Wakeup } from "./wakeup.ts";
+import { Rounds } from "./rounds.ts";
 
 /** Of a directory that does not take it. */
 const RETRY: BackoffBounds = { firstMilliseconds: 1_000, maxMilliseconds: 3_600_000 };
@@ -31,25 +31,35 @@ const REPEAT: BackoffBounds = { firstMilliseconds: DAY_MILLISECONDS, maxMillisec
 const GIVE_UP_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 /** After it the sender sends the same bytes again by itself. */
 const NOTICE_MILLISECONDS: number = 30 * DAY_MILLISECONDS;
-/** Peers that are told at the same time. */
-const AT_ONCE = 8;
 /** Of an agent to which no notice is worth the trouble. */
-const UNREACHABLE: readonly ErrorCode[] = ["AGENT_UNKNOWN", "AGENT_REVOKED", "PEER_LOG_TOO_LONG"];
-/** A clock that was ahead when a pause was noted does not silence the agent for good. */
-const LONGEST_REST_MILLISECONDS = 3_600_000;
+const UNREACHABLE: readonly ErrorCode[] = ["AGENT_UNKNOWN", "AGENT_REVOKED", "DIRECTORY_NOT_CONFIGURED", "PEER_LOG_TOO_LONG"];
+/** To an agent that is unknown here. */
+const STRANGER_ATTEMPTS = 3;
 
 export class Announcer {
   readonly #context: AgentContext;
-  readonly #bell: Wakeup = new Wakeup();
-  #quiet: PromiseWithResolvers<void> | undefined;
+  readonly #events: Rounds;
+  readonly #notices: Rounds;
 
   constructor(context: AgentContext) {
     this.#context = context;
+    const { vault } = context;
+    this.#events = new Rounds(context, {
+      due: (now) =>
+        vault.read((tx) => tx.notifications.due(now)).map((row) => ({ peer: row.peer, run: async () => await this.#sendEvent(row) })),
+      nextAttemptAt: () => vault.read((tx) => tx.notifications.nextAttemptAt()),
+    });
+    this.#notices = new Rounds(context, {
+      due: (now) =>
+        vault.read((tx) => tx.notices.due(now)).map((row) => ({ peer: row.peer, run: async () => await this.#sendNotice(row) })),
+      nextAttemptAt: () => vault.read((tx) => tx.notices.nextAttemptAt()),
+    });
   }
 
   /** There may be work. */
   ring(): void {
-    this.#bell.ring();
+    this.#events.ring();
+    this.#notices.ring();
   }
 
   /** The network is back: what could not be left is tried now. */
@@ -69,63 +79,12 @@ export class Announcer {
 
   /** Resolves when nothing can be left anywhere now. */
   async quiet(): Promise<void> {
-    if (!this.#context.standing.isActive) return;
-    this.#quiet ??= Promise.withResolvers();
-    const { promise } = this.#quiet;
-    this.ring();
-    await promise;
+    await Promise.all([this.#events.quiet(), this.#notices.quiet()]);
   }
 
   /** Runs until the agent may not act any more. */
   async run(): Promise<void> {
-    const { clock, standing } = this.#context;
-    while (standing.isActive) {
-      let pause = RETRY.firstMilliseconds;
-      try {
-        await this.#round();
-        pause = this.#untilNext();
-      } catch {
-        // A store that fails now is asked again in a moment.
-      }
-      if (pause > 0 && !this.#bell.isRung) this.#rest();
-      await this.#bell.wait(clock, pause, standing.signal);
-    }
-    this.#rest();
-  }
-
-  #rest(): void {
-    this.#quiet?.resolve();
-    this.#quiet = undefined;
-  }
-
-  #untilNext(): number {
-    const { vault, clock } = this.#context;
-    const times = vault.read((tx) => [tx.notifications.nextAttemptAt(), tx.notices.nextAttemptAt()]);
-    const next = Math.min(...times.filter((time) => time !== undefined));
-    return Math.min(Math.max(next - clock.now(), 0), LONGEST_REST_MILLISECONDS);
-  }
-
-  /** Everything that is due, the work of one peer in order, several peers at a time. */
-  async #round(): Promise<void> {
-    const { vault, clock, standing } = this.#context;
-    const due = vault.read((tx) => ({
-      notices: tx.notices.due(clock.now()),
-      events: tx.notifications.due(clock.now()),
-    }));
-    const byPeer = new Map<string, (() => Promise<void>)[]>();
-    const add = (peer: AgentId, task: () => Promise<void>): void => {
-      const key = toHex(peer);
-      byPeer.set(key, [...(byPeer.get(key) ?? []), task]);
-    };
-    for (const row of due.notices) add(row.peer, async () => this.#sendNotice(row));
-    for (const row of due.events) add(row.peer, async () => this.#sendEvent(row));
-    const queues = [...byPeer.values()];
-    const work = async (): Promise<void> => {
-      for (let queue = queues.shift(); queue !== undefined; queue = queues.shift()) {
-        for (const task of queue) if (standing.isActive) await task();
-      }
-    };
-    await Promise.all(Array.from({ length: AT_ONCE }, work));
+    await Promise.all([this.#events.run(), this.#notices.run()]);
   }
 
   async #sendNotice(row: OwedNotice): Promise<void> {
@@ -138,8 +97,10 @@ export class Announcer {
       this.#commit((tx) => tx.notices.remove(row.order));
     } catch (error) {
       this.#context.standing.requireActive();
+      const isStranger = this.#context.vault.read((tx) => tx.peers.get(row.peer)) === undefined;
+      const isVain = isStranger && row.attempts + 1 >= STRANGER_ATTEMPTS;
       // Nobody is there whom it could reach.
-      if (isTalosError(error) && UNREACHABLE.includes(error.code)) {
+      if (isVain || (isTalosError(error) && UNREACHABLE.includes(error.code))) {
         return this.#commit((tx) => tx.notices.remove(row.order));
       }
       this.#commit((tx) => tx.notices.failed(row.order, clock.now() + this.#pause(row.attempts + 1, RETRY)));
@@ -181,10 +142,11 @@ export class Announcer {
     const wire = log.events[head.seq];
     const known = vault.read((tx) => peers.get(tx, peer));
     const isPast = now - row.createdAt > GIVE_UP_MILLISECONDS;
-    // Cut off since, or nobody is to hear of it.
-    const isVain = state === undefined || wire === undefined || !equalBytes(state.head.hash, head.hash) || known?.peer.trust === "blocked";
+    // Cut off since.
+    const isVain = state === undefined || wire === undefined || !equalBytes(state.head.hash, head.hash);
     if (isPast || isVain || known === undefined) return this.#commit((tx) => tx.notifications.end(peer, head, now));
-    const failure = await this.#leaveEverywhere(known, wire);
+    // Nothing is brought to it while it is blocked; it hears of the event when it is not.
+    const failure = known.peer.trust === "blocked" ? "PEER_BLOCKED" : await this.#leaveEverywhere(known, wire);
     const attempts = row.attempts + 1;
     this.#commit((tx) => {
       if (failure === undefined) tx.notifications.deposited(peer, head, now, clock.now() + this.#pause(attempts, REPEAT));

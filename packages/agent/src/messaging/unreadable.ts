@@ -43,6 +43,9 @@ const REFUSED: readonly ErrorCode[] = ["PEER_FORKED", "PEER_UNVERIFIED"];
 /** What a person decides otherwise by adding the peer. */
 const UNWANTED: readonly ErrorCode[] = ["PEER_LOG_TOO_LONG"];
 
+/** Agent ids cost nothing: what strangers can make an agent owe has an end. */
+const MAX_OWED = 1_000;
+
 /** In the transaction that keeps the item. @returns true if there is an answer to send now */
 export function answerUnreadable(context: AgentContext, tx: Transaction, item: MailboxItem, code: ErrorCode, mailbox: string): boolean {
   const reason = item.kind === "message" ? ANSWERED[code] : undefined;
@@ -50,7 +53,7 @@ export function answerUnreadable(context: AgentContext, tx: Transaction, item: M
   const peer = senderOf(context, tx, item);
   if (peer === undefined || equalBytes(peer, context.log.agentId) || tx.peers.get(peer)?.trust === "blocked") return false;
   const now = context.clock.now();
-  if (tx.kept.countOf(item.depositor, now - HOUR_MILLISECONDS) >= ANSWERS_AN_HOUR) return false;
+  if (tx.kept.countOf(item.depositor, now - HOUR_MILLISECONDS) >= ANSWERS_AN_HOUR || tx.notices.count() >= MAX_OWED) return false;
   const { envelopeId } = item;
   tx.notices.add({ peer, foundAt: mailbox, about: envelopeId, reason, createdAt: now });
   return true;

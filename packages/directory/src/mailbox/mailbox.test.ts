@@ -106,7 +106,8 @@ test("events and notices are taken if they have the form, in slots that a full m
   assert.equal((await bob.deposit(bob.did, bob.log.events[0] as Uint8Array, "event")).status, 200);
   assert.deepEqual(
     pageOf(await bob.fetch()).items.map(({ kind }) => kind),
-    ["message", "event", "notice", "event"],
+    ["event", "event", "message", "notice"],
+    "events before what came earlier",
   );
 
   for (const kind of ["event", "notice"]) {
@@ -137,10 +138,10 @@ test("a rotation reaches a full mailbox, from a sender that has just registered 
   assert.deepEqual(
     items.map(({ kind, item, depositor }) => [kind, item, depositor]),
     [
-      ["message", utf8("full"), carol.id],
       ["event", first, alice.id],
       ["event", second, alice.id],
       ["event", third, carol.id],
+      ["message", utf8("full"), carol.id],
     ],
   );
   await bob.acknowledge([idOf(first)]);

@@ -6,6 +6,7 @@ import { test } from "node:test";
 import {
   agentId,
   envelopeIdFrom,
+  equalBytes,
   isTalosError,
   nodeCrypto,
   toHex,
@@ -487,7 +488,7 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
 
   storeTest("a deposit is kept once by its id, in order, until it is acknowledged", async (store, reopen) => {
     const [owner, sender] = [await registered(store), newAgent()];
-    const items = [itemOf(owner), itemOf(owner, { kind: "event" }), itemOf(owner)] as const;
+    const items = [itemOf(owner), itemOf(owner, { kind: "notice" }), itemOf(owner)] as const;
     for (const [i, item] of items.entries()) {
       assert.deepEqual(await store.deposit(markOf(sender), item, QUOTA, NOW + i), { kind: "stored", receivedAt: NOW + i });
     }
@@ -511,6 +512,21 @@ export function testDirectoryStore(name: string, newFixture: () => Promise<Store
     );
     assert.deepEqual(await again.deposit(markOf(sender), items[0], QUOTA, NOW + 9), { kind: "known", receivedAt: NOW });
     assert.equal((await again.fetchItemsAgain(owner, BOUNDS, NOW)).items.length, 1);
+  });
+
+  storeTest("a page begins with events, however many messages lay there before", async (store) => {
+    const [owner, sender] = [await registered(store), newAgent()];
+    const kinds: readonly EnvelopeKind[] = ["message", "notice", "message", "event", "message", "event"];
+    const items = kinds.map((kind) => itemOf(owner, { kind }));
+    for (const item of items) await store.deposit(markOf(sender), item, QUOTA, NOW);
+    const page = async (limit: number): Promise<readonly number[]> => {
+      const { items: found, more } = await store.fetchItemsAgain(owner, { ...BOUNDS, limit }, NOW);
+      assert.equal(more, found.length < items.length);
+      return found.map(({ envelopeId }) => items.findIndex((item) => equalBytes(item.envelopeId, envelopeId)));
+    };
+    assert.deepEqual(await page(2), [3, 5]);
+    assert.deepEqual(await page(4), [3, 5, 0, 1]);
+    assert.deepEqual(await page(10), [3, 5, 0, 1, 2, 4]);
   });
 
   storeTest("a page is bounded in bytes and never empty", async (store) => {

@@ -199,7 +199,8 @@ function endAll(tx: Transaction, entries: readonly (InventoryEntry | undefined)[
 }
 
 function notify(tx: Transaction, { head }: IdentityPlan, now: number): void {
-  for (const { agentId, trust } of tx.peers.list()) if (trust !== "blocked") tx.notifications.add(agentId, head, now);
+  // Also those that are blocked now: they hear of it once they are not.
+  for (const { agentId } of tx.peers.list()) tx.notifications.add(agentId, head, now);
 }
 
 function emergencyDetails({ head }: IdentityPlan, { authority, suspectFrom, reason }: SuccessorEvent): AuditDetails {

@@ -36,6 +36,11 @@ export class NoticesReader {
     return this.store.all(`SELECT * FROM outbox WHERE ${OPEN} AND next_attempt_at <= ? ORDER BY ord LIMIT ?`, now, limit).map(toNotice);
   }
 
+  /** How many are owed. */
+  count(): number {
+    return number(this.store.get(`SELECT count(*) AS n FROM outbox WHERE ${OPEN}`) ?? {}, "n");
+  }
+
   /** When the next attempt is due; undefined where none is owed. */
   nextAttemptAt(): number | undefined {
     const row = this.store.get(`SELECT min(next_attempt_at) AS next FROM outbox WHERE ${OPEN}`);

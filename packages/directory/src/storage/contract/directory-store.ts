@@ -69,7 +69,7 @@ export interface PrekeyStore {
 export interface MailboxStore {
   /** `known`: it lies there, or was acknowledged within ITEM_DAYS; `receivedAt` is that of the first time. */
   deposit(mark: RequestMark, item: NewItem, quota: MailboxQuota, now: number): Promise<DepositOutcome>;
-  /** The mailbox of the agent that signed, oldest first; what is older than ITEM_DAYS is gone. */
+  /** The mailbox of the agent that signed, events first, each kind oldest first; what is older than ITEM_DAYS is gone. */
   fetchItems(mark: RequestMark, bounds: PageBounds, now: number): Promise<MailboxPage>;
   /** As `fetchItems`, for the second look of a request whose mark was used by the first. */
   fetchItemsAgain(mailbox: AgentId, bounds: PageBounds, now: number): Promise<MailboxPage>;

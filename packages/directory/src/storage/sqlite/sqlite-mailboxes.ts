@@ -26,6 +26,8 @@ import { bytesOf, numberOf, type Row } from "./rows.ts";
 import type { SqliteAgents } from "./sqlite-agents.ts";
 import type { SqliteNonces } from "./sqlite-nonces.ts";
 
+const EVENT: number = ENVELOPE_KIND_CODES.event;
+
 export class SqliteMailboxes implements MailboxStore {
   readonly #db: Database;
   readonly #nonces: SqliteNonces;
@@ -35,7 +37,8 @@ export class SqliteMailboxes implements MailboxStore {
   readonly #usage;
   readonly #changeUsage;
   readonly #slots;
-  readonly #pending;
+  readonly #events;
+  readonly #others;
   readonly #acknowledge;
   readonly #expired;
   readonly #remove;
@@ -58,9 +61,14 @@ export class SqliteMailboxes implements MailboxStore {
       `SELECT count(*) AS n FROM items INDEXED BY items_in_slots
        WHERE mailbox = ? AND kind = ? AND depositor = ? AND acknowledged_at IS NULL AND kind > 1`,
     );
-    this.#pending = db.prepare(
-      `SELECT envelope_id, kind, depositor, received_at, size, bytes FROM items INDEXED BY items_pending
-       WHERE mailbox = ? AND acknowledged_at IS NULL AND expires_at > ? ORDER BY seq LIMIT ?`,
+    const item = "envelope_id, kind, depositor, received_at, size, bytes";
+    this.#events = db.prepare(
+      `SELECT ${item} FROM items INDEXED BY items_in_slots
+       WHERE mailbox = ? AND kind = ${EVENT} AND kind > 1 AND acknowledged_at IS NULL AND expires_at > ? ORDER BY seq LIMIT ?`,
+    );
+    this.#others = db.prepare(
+      `SELECT ${item} FROM items INDEXED BY items_pending
+       WHERE mailbox = ? AND kind <> ${EVENT} AND acknowledged_at IS NULL AND expires_at > ? ORDER BY seq LIMIT ?`,
     );
     this.#acknowledge = db.prepare("UPDATE items SET bytes = NULL, acknowledged_at = ?, expires_at = ? WHERE seq = ?");
     this.#expired = db.prepare(`SELECT ${facts} FROM items WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`);
@@ -130,14 +138,16 @@ export class SqliteMailboxes implements MailboxStore {
     return slots !== undefined && numberOf(slots, "n") < quota.slotsPerDepositor;
   }
 
-  /** Row by row, so that a mailbox full of large messages is not read to hand out the first two. */
+  /** Events first: a stolen key is heard of before what its thief has left. Row by row, so that a mailbox full of large messages is not read to hand out the first two. */
   #readPage(mailbox: AgentId, { limit, maxBytes }: PageBounds, now: number): MailboxPage {
     const items: MailboxItem[] = [];
     let bytes = 0;
-    for (const row of this.#pending.iterate(mailbox, now, limit + 1)) {
-      bytes += numberOf(row, "size");
-      if (items.length === limit || (items.length > 0 && bytes > maxBytes)) return { items, more: true };
-      items.push(readItem(row));
+    for (const pending of [this.#events, this.#others]) {
+      for (const row of pending.iterate(mailbox, now, limit + 1)) {
+        bytes += numberOf(row, "size");
+        if (items.length === limit || (items.length > 0 && bytes > maxBytes)) return { items, more: true };
+        items.push(readItem(row));
+      }
     }
     return { items, more: false };
   }
