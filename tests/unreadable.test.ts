@@ -362,3 +362,39 @@ test("what strangers leave that nobody can answer costs three look-ups each, and
   assert.equal(owed(), 0);
   stranger.close();
 });
+
+test("failure 10: a peer that begins sessions itself has what it could not read sent again once an hour, no oftener", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  let copies = 0;
+  const counting = intercepting(world.environment, {
+    deposited: (item) => {
+      if (item.length > 20_000) copies += 1;
+    },
+  });
+  let alice = await world.create("alice", {}, counting);
+  let bob = await world.create("bob");
+  await alice.send(bob.did, "hello", { waitFor: "deposited" });
+  await take(bob, 1);
+  await bob.close();
+  await alice.send(bob.did, new Uint8Array(20_000), { waitFor: "deposited" });
+  const settle = async (client: TalosClient, rounds: number): Promise<void> => {
+    for (let round = 0; round < rounds; round++) {
+      await clock.advance(500);
+      await new Promise((resolve) => setTimeout(resolve, 10));
+    }
+    await client.flush();
+  };
+  for (let round = 0; round < 4; round++) {
+    await alice.close();
+    bob = await loseSessions(world, "bob", bob);
+    await bob.send(alice.did, "another session", { waitFor: "deposited" });
+    await settle(bob, 20);
+    await bob.close();
+    alice = await world.open("alice", {}, counting);
+    await settle(alice, 20);
+  }
+  assert.equal(copies, 2, "as sent, and once more");
+  await clock.advance(HOUR);
+  await until(() => copies === 3, "once more after the hour");
+});

@@ -57,10 +57,10 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
     const { certificate, reason } = verifyNotice(known.log, item, crypto);
     requireStanding(known.log, certificate, memoryOf(known, now), "new");
     const live = row.sessionId && sessions.byId(tx, row.sessionId);
-    const isSending = live !== undefined && live.sending;
-    const at = isSending ? nextSessionAt(known, now) : now;
+    // Also where the peer has begun another one meanwhile: what goes out again is what the limit is about.
+    const at = nextSessionAt(known, now);
     const messages = replaceSession(tx, sessions, live, row, at);
-    if (isSending) peers.update(tx, heard.sender, { sessionReplacedAt: at });
+    peers.update(tx, heard.sender, { sessionReplacedAt: at });
     const details = { peer: known.peer.did, session: toHex(row.sessionId ?? new Uint8Array()), reason, messages };
     tx.audit.append({ kind: "session-replaced", at: now, details });
     return heard.sender;

@@ -124,7 +124,7 @@ export class Lane {
     // No pause is that long: the clock was ahead for a while when it was noted.
     const isDue = this.#retryNow || wait <= 0 || wait > RETRY_BACKOFF.maxMilliseconds;
     if (!isDue) return wait;
-    const pause = head.state === "ready" ? 0 : this.#untilNewSession();
+    const pause = head.state === "ready" ? 0 : this.#untilNewSession(head);
     if (pause > 0) return this.#hold(head, pause);
     this.#retryNow = false;
     if (head.state === "ready") await this.#deposit(head);
@@ -154,12 +154,13 @@ export class Lane {
   }
 
   /** After a session that the peer could not read: how long until another may be begun, if none is there. */
-  #untilNewSession(): number {
+  #untilNewSession({ reason }: OutboxRow): number {
     const { vault, clock, sessions, peers } = this.#context;
     return vault.read((tx) => {
-      const live = sessions.sendingFor(tx, this.#peer);
       const known = peers.get(tx, this.#peer);
-      return known === undefined || live !== undefined ? 0 : newSessionAt(known, clock.now()) - clock.now();
+      // What is sent again waits also where the peer has begun a session itself: it would have everything sent as often as it likes.
+      const isFree = sessions.sendingFor(tx, this.#peer) !== undefined && reason !== "session-replaced";
+      return known === undefined || isFree ? 0 : newSessionAt(known, clock.now()) - clock.now();
     });
   }
 
