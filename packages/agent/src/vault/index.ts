@@ -9,6 +9,7 @@ export * from "./store/inventory.ts";
 export * from "./store/own-log.ts";
 export * from "./store/batches.ts";
 export * from "./store/peers.ts";
+export type { CutOffEvent } from "./store/cut-off.ts";
 export type { PeerFork } from "./store/peer-forks.ts";
 export type { OwedNotice } from "./store/notices.ts";
 export type { Notification } from "./store/notifications.ts";

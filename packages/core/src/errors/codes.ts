@@ -45,6 +45,51 @@ export const ERROR_CODES = {
     message: "This key backend is not available here.",
     hint: 'Use the backend "software", or install what the details name.',
   },
+  BACKUP_DAMAGED: {
+    exitCode: 5,
+    message: "The file is no whole backup: it is damaged, cut short, or no backup at all.",
+    hint: "Take another copy; talos backup verify FILE says whether one is good.",
+  },
+  BACKUP_EXISTS: {
+    exitCode: 1,
+    message: "There is a file where the backup would be written.",
+    hint: "Choose another path, or replace that file with --force.",
+  },
+  BACKUP_FOREIGN: {
+    exitCode: 5,
+    message: "The backup is another agent's.",
+    hint: "Take the backup of this agent.",
+  },
+  BACKUP_KEY_FAILED: {
+    exitCode: 5,
+    message: "A key in the backup does not do what it must.",
+    hint: "Make a new backup at once, and verify it; keep this one for whoever looks into it.",
+  },
+  BACKUP_KEY_NOT_INCLUDED: {
+    exitCode: 5,
+    message: "A key of the agent lives in hardware and is not in the backup, and that hardware is not here.",
+    hint: "Attach the hardware that holds the key, or recover with the recovery kit, which replaces it.",
+  },
+  BACKUP_OUTDATED: {
+    exitCode: 5,
+    message: "The agent's identity has moved on since the backup was made: its keys count no more.",
+    hint: "Recover with the recovery kit too (--recovery-kit FILE), or from a newer backup; destroy this one afterwards.",
+  },
+  BACKUP_PASSWORD_REUSED: {
+    exitCode: 5,
+    message: "The backup's password opens the data directory too, or two ways into the backup are the same.",
+    hint: "Take another one: whoever learns one of them must not have the other.",
+  },
+  BACKUP_TOO_LARGE: {
+    exitCode: 1,
+    message: "The backup would be larger than a backup may be.",
+    hint: "Forget peers that are not needed any more, then try again.",
+  },
+  BACKUP_WRONG_PASSWORD: {
+    exitCode: 3,
+    message: "The password does not open the backup.",
+    hint: "Take the password that was given when the backup was made, not the one of the data directory.",
+  },
   BATCH_EXPIRED: {
     exitCode: 5,
     message: "The prekey batch is outside its validity.",
@@ -135,6 +180,11 @@ export const ERROR_CODES = {
     exitCode: 4,
     message: "The systemd credential does not exist or cannot be read.",
     hint: "Give it to the service with LoadCredential=NAME:PATH or LoadCredentialEncrypted=NAME:PATH.",
+  },
+  DATA_DIR_NOT_EMPTY: {
+    exitCode: 1,
+    message: "The data directory is not empty, and a recovery writes into an empty one only.",
+    hint: "Name a folder that is empty or does not exist yet.",
   },
   DECRYPTION_FAILED: {
     exitCode: 1,
@@ -465,6 +515,12 @@ export const ERROR_CODES = {
     exitCode: 1,
     message: "One share was given twice.",
     hint: "Give different shares; each bears its number.",
+  },
+  RECOVERY_UNCHECKED: {
+    exitCode: 5,
+    message:
+      "The agent was recovered from a backup and has not been compared with its directory yet: until then it sends and publishes nothing.",
+    hint: "It goes on by itself once the directory answers; talos status says what is in the way.",
   },
   REPLAYED: {
     exitCode: 5,
