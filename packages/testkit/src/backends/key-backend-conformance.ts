@@ -6,7 +6,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspect } from "node:util";
 import type { KeyBackend, KeyReference } from "@talos/agent";
-import { fromHex, isTalosError, type KeyId, keyId, nodeCrypto, PROTECTION_LEVELS, revealSecret, utf8 } from "@talos/core";
+import { fromHex, isTalosError, type KeyId, keyId, nodeCrypto, PROTECTION_LEVELS, revealSecret, SecretBytes, utf8 } from "@talos/core";
 
 /** One place where keys live: opened once for making them, and again as after a restart. */
 export interface BackendUnderTest extends AsyncDisposable {
@@ -133,19 +133,58 @@ export function keyBackendConformance({ name, open }: ConformanceOptions): void 
     });
   });
 
-  check("nothing that is printed of a key holds a shared secret, and there is no way to export one", async ({ backend }) => {
-    using key = await backend.create("encryption");
-    using peer = nodeCrypto.generateAgreementKey();
-    using secret = await key.deriveSharedSecret(peer.publicKey);
-    const hex = Buffer.from(revealSecret(secret)).toString("hex");
-    assert.equal(inspect([key, secret], { depth: 10, showHidden: true }).includes(hex), false);
-    for (const handle of [key, await backend.create("identity")]) {
-      assert.deepEqual(
-        Object.keys(handle).filter((member) => /export|private|seed|secretKey/i.test(member)),
-        [],
-      );
+  check("what leaves as portable comes back as the same key, and as no other", async (place) => {
+    const { portable } = place.backend.capabilities;
+    if (portable === undefined) return;
+    using identity = await place.backend.create("identity");
+    using next = await place.backend.create("next-identity");
+    using encryption = await place.backend.create("encryption");
+    await using other = await open();
+    const target = other.backend.capabilities.portable;
+    assert.ok(target !== undefined);
+    for (const key of [identity, next, encryption]) {
+      const { kind, keyId: id } = key.reference;
+      using secret = await portable.exportKey(key.reference);
+      using copy = secret.clone();
+      assert.equal(secret.length, 32);
+      await assert.rejects(target.importKey(kind, UNKNOWN_ID, secret), (error) => isTalosError(error, "INVALID_ARGUMENT"));
+      using short = SecretBytes.copyOf(revealSecret(secret).subarray(0, 31));
+      await assert.rejects(target.importKey(kind, id, short), (error) => isTalosError(error, "INVALID_ARGUMENT"));
+      await target.importKey(kind, id, secret);
+      assert.ok(secret.equals(copy), "the secret stays the caller's");
     }
+    const again = await other.reopen([identity.reference, next.reference, encryption.reference]);
+    for (const key of [identity, next]) {
+      using found = await again.open(key.reference);
+      assert.deepEqual(found.publicKey, key.publicKey);
+      assert.ok("sign" in found);
+      const signature = await found.sign(MESSAGE);
+      assert.ok(nodeCrypto.verifySignature(key.publicKey.algorithm, key.publicKey.bytes, MESSAGE, signature));
+    }
+    using found = await again.open(encryption.reference);
+    using peer = nodeCrypto.generateAgreementKey();
+    using before = await encryption.deriveSharedSecret(peer.publicKey);
+    using after = await found.deriveSharedSecret(peer.publicKey);
+    assert.ok(after.equals(before));
+    await assert.rejects(portable.exportKey({ backend: place.backend.name, kind: "identity", keyId: UNKNOWN_ID }), isNotFound);
   });
+
+  check(
+    "nothing that is printed of a key holds a shared secret, and there is no way to export one from its handle",
+    async ({ backend }) => {
+      using key = await backend.create("encryption");
+      using peer = nodeCrypto.generateAgreementKey();
+      using secret = await key.deriveSharedSecret(peer.publicKey);
+      const hex = Buffer.from(revealSecret(secret)).toString("hex");
+      assert.equal(inspect([key, secret], { depth: 10, showHidden: true }).includes(hex), false);
+      for (const handle of [key, await backend.create("identity")]) {
+        assert.deepEqual(
+          Object.keys(handle).filter((member) => /export|private|seed|secretKey/i.test(member)),
+          [],
+        );
+      }
+    },
+  );
 }
 
 function isNotFound(error: unknown): boolean {

@@ -1,6 +1,7 @@
 /**
  * The contract of every key backend: private operations of the identity, next and encryption keys, asynchronous,
- * because hardware is. No export: nothing above a backend may assume that it can see a private key.
+ * because hardware is. Nothing above a backend may assume that it can see a private key: whether one can leave at all is the
+ * capability `portable`, which backups alone use.
  * Conformance suite: packages/testkit/src/backends.
  */
 import type { AgentId, KeyId, OwnKey, ProtectionLevel, SecretBytes } from "@talos/core";
@@ -58,10 +59,27 @@ export interface AttestCapability {
   attest(key: KeyReference, agent: AgentId, challenge: Uint8Array): Promise<Uint8Array>;
 }
 
+/** Private parts that may leave the backend and come back: what a backup is made of. */
+export interface PortableCapability {
+  /**
+   * The private part, which is that of the reference's id: 32 bytes, a copy that the caller disposes.
+   *
+   * @throws TalosError as `open`
+   */
+  exportKey(reference: KeyReference): Promise<SecretBytes>;
+  /**
+   * Takes a copy of a private part that was exported once, here or elsewhere; as after `create`, it is durable once the inventory names it.
+   *
+   * @throws TalosError INVALID_ARGUMENT where it is not the private part of that id; BACKEND_FAILED, STORAGE_FAILED
+   */
+  importKey(kind: BackendKeyKind, keyId: KeyId, secret: SecretBytes): Promise<void>;
+}
+
 /** What not every backend can do; absent means it cannot. */
 export interface BackendCapabilities {
   readonly seal?: SealCapability;
   readonly attest?: AttestCapability;
+  readonly portable?: PortableCapability;
 }
 
 export interface KeyBackend {

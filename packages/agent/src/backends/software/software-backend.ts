@@ -11,6 +11,7 @@ import {
   type KeyId,
   ownKey,
   type OwnKey,
+  type SecretBytes,
   type SigningKey,
   talosError,
 } from "@talos/core";
@@ -23,17 +24,23 @@ import type {
   BackendSigningKey,
   KeyBackend,
   KeyReference,
+  PortableCapability,
 } from "../contract/key-backend.ts";
 
 export class SoftwareBackend implements KeyBackend {
   readonly name = "software";
-  readonly capabilities: BackendCapabilities = {};
+  readonly capabilities: BackendCapabilities;
   readonly #files: KeyFileStore;
   readonly #crypto: Crypto;
 
   constructor(files: KeyFileStore, crypto: Crypto) {
     this.#files = files;
     this.#crypto = crypto;
+    const portable: PortableCapability = {
+      exportKey: async (reference) => await this.#exportKey(reference),
+      importKey: async (kind, keyId, secret) => this.#importKey(kind, keyId, secret),
+    };
+    this.capabilities = { portable };
   }
 
   /** The private part is staged at once; it stays once a committed inventory names the key. */
@@ -59,6 +66,22 @@ export class SoftwareBackend implements KeyBackend {
       keyId,
       this.#crypto,
     ) as BackendKey<K>;
+  }
+
+  async #exportKey(reference: KeyReference): Promise<SecretBytes> {
+    // Opened first: what lies under another key's id is handed out in no way.
+    using key = await this.open(reference);
+    const { kind, keyId } = key.reference;
+    return this.#files.load(kind === "encryption" ? "encryption" : "identity", keyId);
+  }
+
+  #importKey(kind: BackendKeyKind, keyId: KeyId, secret: SecretBytes): void {
+    using key = kind === "encryption" ? this.#crypto.agreementKeyFromPrivate(secret) : this.#crypto.signingKeyFromSeed(secret);
+    const publicKey = ownKey(kind, kind === "encryption" ? ALGORITHM.x25519 : ALGORITHM.ed25519, key.publicKey);
+    if (idOfKey(publicKey, this.#crypto) !== keyId) {
+      throw talosError("INVALID_ARGUMENT", "The private part belongs to another key.", { details: { argument: "secret", keyId } });
+    }
+    this.#files.stage(kind, keyId, secret);
   }
 
   #createSigning(kind: "identity" | "next-identity"): BackendSigningKey {
