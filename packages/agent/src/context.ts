@@ -15,7 +15,7 @@ import type { LiveSessions } from "./messaging/live-sessions.ts";
 import type { PeerBook } from "./messaging/peer-book.ts";
 import type { Wakeup } from "./messaging/wakeup.ts";
 import type { SignMessages } from "./options.ts";
-import type { Vault } from "./vault/index.ts";
+import type { KdfParameters, Vault } from "./vault/index.ts";
 
 export interface AgentPolicy {
   readonly signMessages: SignMessages;
@@ -32,6 +32,8 @@ export interface AgentContext {
   readonly vault: Vault;
   readonly crypto: Crypto;
   readonly clock: Clock;
+  /** Of the passwords of backups; absent: the default. */
+  readonly backupKdf: KdfParameters | undefined;
   readonly policy: AgentPolicy;
   readonly identity: OwnIdentity;
   /** As `identity` has them just now: read them at the moment of use, they change with a rotation. */

@@ -14,6 +14,8 @@ export interface Environment {
   openDirectory(options: HttpDirectoryOptions): Directory;
   /** Of a vault's passwords; absent: the default. */
   readonly kdf?: KdfParameters;
+  /** Of a backup's passwords; absent: the default, which is stronger. */
+  readonly backupKdf?: KdfParameters;
   /** Passwords that are set are not measured; well-known defaults are refused all the same. Absent: measured. */
   readonly allowWeakPasswords?: boolean;
 }

@@ -49,6 +49,21 @@ export { AUDIT_THEMES, type AuditReview, type AuditTheme, type SignedUnder } fro
 export type { CheckSignatureOptions, SignatureCheck, VerifyAloneOptions, VerifySignatureOptions } from "./signing/check-signature.ts";
 export type { MadeSignature } from "./signing/make-signature.ts";
 export type { ProvedSignature } from "./signing/prove-signature.ts";
+export type { BackupDrillOptions, ExportKeysOptions, VerifyBackupAloneOptions, VerifyBackupOptions } from "./backup/backup-options.ts";
+export type {
+  BackupCheck,
+  BackupDrillStatus,
+  BackupHead,
+  BackupKeyView,
+  BackupPlan,
+  BackupPractice,
+  BackupReport,
+  BackupStatus,
+  BackupVerdict,
+  CheckedKey,
+  NotIncludedKey,
+  PracticeView,
+} from "./backup/backup-views.ts";
 export type { KitCheck } from "./recovery-kit/check-kit.ts";
 export type {
   CheckRecoveryKitOptions,

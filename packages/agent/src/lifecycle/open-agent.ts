@@ -100,6 +100,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
     vault,
     crypto,
     clock,
+    backupKdf: environment.backupKdf,
     policy: input.policy,
     identity,
     get log() {

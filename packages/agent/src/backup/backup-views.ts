@@ -1,0 +1,122 @@
+/** What an application and an operator see of backups: plain values with stable names. Times are in milliseconds since 1970, hashes and ids in hexadecimal. */
+import type { ErrorCode, ProtectionLevel } from "@talos/core";
+import type { BackendKeyKind, BackendName } from "../backends/index.ts";
+
+export interface BackupHead {
+  readonly seq: number;
+  readonly hash: string;
+}
+
+/** A line of the backup's manifest. */
+export interface BackupKeyView {
+  readonly kind: BackendKeyKind;
+  readonly keyId: string;
+  /** Whether its private part is in the backup. */
+  readonly included: boolean;
+  readonly backend: BackendName;
+  readonly protection: ProtectionLevel;
+}
+
+/** A key that its backend does not give away. */
+export interface NotIncludedKey {
+  readonly kind: BackendKeyKind;
+  readonly backend: BackendName;
+  /** What its owner has to do instead. */
+  readonly advice: string;
+}
+
+/** A backup that was made. */
+export interface BackupReport {
+  /** How it is called in `status` and by `verifyBackup`: the first 16 digits of the SHA-256 of the file. */
+  readonly id: string;
+  /** Absolute; each was read back as it was written. */
+  readonly paths: readonly string[];
+  readonly createdAt: number;
+  /** Of the agent's log. An event after it makes the backup dangerous. */
+  readonly head: BackupHead;
+  /** Of one copy. */
+  readonly bytes: number;
+  /** How many passwords open it, each by itself. */
+  readonly slots: number;
+  readonly keys: readonly BackupKeyView[];
+  readonly notIncluded: readonly NotIncludedKey[];
+  readonly peers: number;
+  readonly auditEntries: number;
+}
+
+/** `dangerous`: the agent's log has moved on since it was made; its keys count no more, and it is to be destroyed. */
+export type BackupVerdict = "good" | "dangerous";
+
+export interface CheckedKey {
+  readonly kind: BackendKeyKind;
+  readonly keyId: string;
+  /** It was restored, opened again and used: it signs, or agrees. */
+  readonly proved: boolean;
+  /** `not-included`: it lives in hardware that is not here. */
+  readonly reason?: "not-included";
+}
+
+/** What a restoration into a throw-away vault has shown. */
+export interface BackupCheck {
+  readonly id: string;
+  readonly did: string;
+  /** As the agent was called when it was made. */
+  readonly name: string;
+  readonly createdAt: number;
+  /** Whole days. */
+  readonly ageDays: number;
+  readonly head: BackupHead;
+  readonly bytes: number;
+  /** Which of its ways in the password is, 1 to `slots`. */
+  readonly slot: number;
+  readonly slots: number;
+  /** Of keys and log; `good` with `comparedWith` "nothing" says that the keys work, not that they still count. */
+  readonly verdict: BackupVerdict;
+  /** Of the agent's log, that the backup does not have; absent where it was compared with nothing. */
+  readonly eventsBehind?: number;
+  readonly comparedWith: "agent" | "data-directory" | "directory" | "nothing";
+  readonly keys: readonly CheckedKey[];
+  readonly peers: number;
+  readonly auditEntries: number;
+}
+
+/** A backup that is on record. */
+export interface BackupStatus {
+  readonly id: string;
+  readonly createdAt: number;
+  /** Of the event that the log ended with when it was made. */
+  readonly seq: number;
+  /** Where its copies were written, or seen last. */
+  readonly paths: readonly string[];
+  readonly slots: number;
+  /** `dangerous`: an event stands in the log that it does not have. It is to be destroyed, wherever it is. */
+  readonly state: "current" | "dangerous";
+  /** When a restoration of it was last tried, and what came of it. */
+  readonly verifiedAt?: number;
+  readonly verifyResult?: BackupVerdict | ErrorCode;
+}
+
+/** The last restoration that was tried, also of a file that is on no record. */
+export interface BackupDrillStatus {
+  readonly at: number;
+  readonly result: BackupVerdict | ErrorCode;
+}
+
+export type BackupPractice = "other-password" | "offline-copy" | "several-copies" | "tested-restoration" | "current" | "recovery-kit";
+
+export interface PracticeView {
+  readonly practice: BackupPractice;
+  /** `missing`: not done; `bad`: done, and wrong by now; `unknown`: it cannot be seen from here. */
+  readonly state: "good" | "missing" | "bad" | "unknown";
+  /** What is known, and what cannot be, in a sentence or two. */
+  readonly detail: string;
+  /** What to do. */
+  readonly hint?: string;
+}
+
+export interface BackupPlan {
+  /** One for each practice, in a fixed order. */
+  readonly practices: readonly PracticeView[];
+  /** The newest first. */
+  readonly backups: readonly BackupStatus[];
+}
