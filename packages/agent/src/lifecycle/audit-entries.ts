@@ -44,7 +44,7 @@ export function eventSigned(
   return { kind: "event-signed", at, details: { seq, event, hash: toHex(hash), ...(reason === undefined ? {} : { reason }) } };
 }
 
-const FIRST_USED = "first-used:";
+export const FIRST_USED = "first-used:";
 
 /** The first time that a key is put to use; later ones say nothing new. Of one-time prekeys the use is their end. */
 export function noteFirstUse(

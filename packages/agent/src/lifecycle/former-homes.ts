@@ -5,7 +5,7 @@
 import { DAY_MILLISECONDS, RATCHET_BOUNDS } from "@talos/core";
 import type { ReadTransaction, Transaction } from "../vault/index.ts";
 
-const FORMER_HOMES = "former-homes";
+export const FORMER_HOMES = "former-homes";
 /** A delivery takes at most so long; the same bound as for the keys of late messages. */
 const READ_FOR_MILLISECONDS: number = RATCHET_BOUNDS.skippedKeyMaxAgeMs;
 /** More than a move a week is none. */

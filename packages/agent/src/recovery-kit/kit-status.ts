@@ -3,7 +3,7 @@ import { decodeEventBody, decodeSigned, MAX_EVENT_BYTES } from "@talos/core";
 import type { ReadTransaction, Transaction } from "../vault/index.ts";
 
 /** Setting: when a kit was last proven against the log, milliseconds since 1970. */
-const CHECKED_AT = "recovery-kit-checked-at";
+export const KIT_CHECKED_AT = "recovery-kit-checked-at";
 
 export interface RecoveryStatus {
   /** `none`: only the online authority stands behind the identity, and whoever steals it all can take it over for good. */
@@ -14,19 +14,19 @@ export interface RecoveryStatus {
 
 export function recoveryStatus(tx: ReadTransaction): RecoveryStatus {
   if (!hasCommitment(tx)) return { kit: "none" };
-  const checkedAt = tx.settings.get(CHECKED_AT);
+  const checkedAt = tx.settings.get(KIT_CHECKED_AT);
   return checkedAt === undefined ? { kit: "present" } : { kit: "present", lastCheckedAt: Number(checkedAt) };
 }
 
 /** @param index of the key that was found in force */
 export function recordCheck(tx: Transaction, index: number, now: number): void {
-  tx.settings.set(CHECKED_AT, String(now));
+  tx.settings.set(KIT_CHECKED_AT, String(now));
   tx.audit.append({ kind: "recovery-kit-checked", at: now, details: { index } });
 }
 
 /** The file's place stays with its owner: an export of the audit travels. */
 export function recordCreated(tx: Transaction, now: number): void {
-  tx.settings.set(CHECKED_AT, undefined);
+  tx.settings.set(KIT_CHECKED_AT, undefined);
   tx.audit.append({ kind: "recovery-kit-created", at: now, details: { index: 0 } });
 }
 

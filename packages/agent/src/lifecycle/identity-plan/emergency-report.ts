@@ -6,7 +6,7 @@ import { agentIdToDid, fromHex, sameHead, type AuditEntry, type Authority } from
 import { HOME_DIRECTORY, type ReadTransaction, type SlotInfo, type Transaction } from "../../vault/index.ts";
 import { isPublished } from "../publish-plan.ts";
 
-const SETTING = "emergency-report";
+export const EMERGENCY_REPORT = "emergency-report";
 /** The newest ones; the audit trail has them all. */
 const MAX_SHOWN_ENTRIES = 200;
 const SIGNING_KINDS: readonly string[] = ["certificate-signed", "batch-signed", "signature-made", "event-signed"];
@@ -77,12 +77,12 @@ export function slotFacts(slots: readonly SlotInfo[]): EmergencyFacts["slotsToAd
 
 /** In the transaction that puts the event in force. */
 export function storeReport(tx: Transaction, facts: string): void {
-  tx.settings.set(SETTING, facts);
+  tx.settings.set(EMERGENCY_REPORT, facts);
 }
 
 /** The report of the last emergency rotation, as things stand now. */
 export function readReport(tx: ReadTransaction): EmergencyReport | undefined {
-  const stored = tx.settings.get(SETTING);
+  const stored = tx.settings.get(EMERGENCY_REPORT);
   return stored === undefined ? undefined : composeReport(tx, JSON.parse(stored) as EmergencyFacts);
 }
 

@@ -1,0 +1,23 @@
+/**
+ * Which settings belong to the agent and go with it to another machine. Everything that is not named here stays: what a directory said,
+ * how far a publication is, what this machine's clock said, what superseded this copy, which backups were made.
+ */
+import type { KeyId } from "@talos/core";
+import { FIRST_USED } from "../lifecycle/audit-entries.ts";
+import { FORMER_HOMES } from "../lifecycle/former-homes.ts";
+import { EMERGENCY_REPORT } from "../lifecycle/identity-plan/emergency-report.ts";
+import { KIT_CHECKED_AT } from "../recovery-kit/kit-status.ts";
+import { HOME_DIRECTORY, type ReadTransaction } from "../vault/index.ts";
+
+const PORTABLE: readonly string[] = [HOME_DIRECTORY, FORMER_HOMES, KIT_CHECKED_AT, EMERGENCY_REPORT];
+
+/** By name. @param keys in the backup: that one was used before is on record once */
+export function portableSettings(tx: ReadTransaction, keys: readonly KeyId[]): ReadonlyMap<string, string> {
+  const names = [...PORTABLE, ...keys.map((keyId) => FIRST_USED + keyId)];
+  return new Map(
+    names.flatMap((name) => {
+      const value = tx.settings.get(name);
+      return value === undefined ? [] : [[name, value] as const];
+    }),
+  );
+}
