@@ -89,6 +89,7 @@ static int (*real_symlink)(const char *, const char *);
 static int (*real_unlink)(const char *);
 static int (*real_unlinkat)(int, const char *, int);
 static int (*real_mkdir)(const char *, mode_t);
+static char *(*real_mkdtemp)(char *);
 static int (*real_rmdir)(const char *);
 static int (*real_chmod)(const char *, mode_t);
 static int (*real_fchmod)(int, mode_t);
@@ -103,7 +104,7 @@ static int (*real_posix_fallocate)(int, off_t, off_t);
 
 __attribute__((constructor)) static void begin(void) {
   FIND(open), FIND(openat), FIND(write), FIND(pwrite), FIND(ftruncate), FIND(truncate), FIND(fsync), FIND(fdatasync);
-  FIND(rename), FIND(link), FIND(symlink), FIND(unlink), FIND(unlinkat), FIND(mkdir), FIND(rmdir), FIND(chmod), FIND(fchmod);
+  FIND(rename), FIND(link), FIND(symlink), FIND(unlink), FIND(unlinkat), FIND(mkdir), FIND(mkdtemp), FIND(rmdir), FIND(chmod), FIND(fchmod);
   FIND(writev), FIND(pwritev), FIND(sendfile), FIND(copy_file_range), FIND(posix_fallocate), FIND(madvise);
   const char *name = getenv("TALOS_FAULT_FOLDER");
   if (name != NULL) snprintf(folder, sizeof folder, "%s", name);
@@ -378,6 +379,16 @@ int rmdir(const char *path) { BY_PATH(RMDIR, path, 0, 0, real_rmdir(path)) }
 int mkdir(const char *path, mode_t mode) { BY_PATH(MKDIR, path, mode & 07777, 0, real_mkdir(path, mode)) }
 int chmod(const char *path, mode_t mode) { BY_PATH(CHMOD, path, mode & 07777, 0, real_chmod(path, mode)) }
 int truncate(const char *path, off_t size) { BY_PATH(TRUNCATE, path, 0, size, real_truncate(path, size)) }
+
+/* Its name is known when it is there; libc makes it without calling mkdir by name. */
+char *mkdtemp(char *pattern) {
+  char buffer[PATH_MAX];
+  if (!watching() || below(absolute(AT_FDCWD, pattern, buffer)) == NULL) return real_mkdtemp(pattern);
+  if (meet(MKDIR) == FAIL) return NULL;
+  char *made = real_mkdtemp(pattern);
+  if (made != NULL) trace(MKDIR, below(absolute(AT_FDCWD, made, buffer)), NULL, 0, 0700, NULL, 0);
+  return made;
+}
 
 int unlinkat(int at, const char *path, int flags) {
   char buffer[PATH_MAX];
