@@ -2,7 +2,7 @@
 // message to her was recorded. Real agents at a real directory, and what a thief may have got hold of.
 import { join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
-import { HttpDirectory, systemClock, type Clock, type Environment, type TalosClient } from "@talos/agent";
+import { HttpDirectory, type Environment, type TalosClient } from "@talos/agent";
 import {
   decodeCertificate,
   didToAgentId,
@@ -23,6 +23,7 @@ import {
   AgentWorld,
   intercepting,
   readStolenBytes,
+  SkippingClock,
   take,
   TEST_PASSWORD,
   until,
@@ -150,23 +151,6 @@ export class Scene implements AsyncDisposable {
   async [Symbol.asyncDispose](): Promise<void> {
     this.thief[Symbol.dispose]();
     await this.world[Symbol.asyncDispose]();
-  }
-}
-
-/** Runs as clocks do, and skips what nobody has to live through. */
-class SkippingClock implements Clock {
-  #ahead = 0;
-
-  now(): number {
-    return systemClock.now() + this.#ahead;
-  }
-
-  sleep(milliseconds: number, signal?: AbortSignal): Promise<void> {
-    return systemClock.sleep(milliseconds, signal);
-  }
-
-  pass(milliseconds: number): void {
-    this.#ahead += milliseconds;
   }
 }
 

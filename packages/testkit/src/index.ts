@@ -11,6 +11,7 @@ export { AgentWorld, take, TEST_KDF, TEST_PASSWORD, until, type AgentWorldOption
 export { hasCode } from "./errors/has-code.ts";
 export { IN_PROCESS_LIMITS } from "./directory/in-process-limits.ts";
 export { ManualClock } from "./clock/manual-clock.ts";
+export { SkippingClock } from "./clock/skipping-clock.ts";
 export { InterceptedDirectory, intercepting, type DirectoryHooks } from "./faults/intercepted-directory.ts";
 export { tamper, withoutCommits } from "./faults/stuck-store.ts";
 export { loadVault, type VaultLoad } from "./vault/load.ts";
