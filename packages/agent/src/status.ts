@@ -15,6 +15,8 @@ import {
   type KeyState,
   type ProtectionLevel,
 } from "@talos/core";
+import { backupStatus, lastDrill } from "./backup/records.ts";
+import type { BackupDrillStatus, BackupStatus } from "./backup/backup-views.ts";
 import { isPublished } from "./lifecycle/publish-record.ts";
 import { storedStock } from "./lifecycle/prekey-stock.ts";
 import { clockRecord } from "./lifecycle/stored-clock.ts";
@@ -142,6 +144,10 @@ export interface AgentStatus {
   readonly evidence: readonly { readonly kind: string; readonly peerDid: string; readonly at: number }[];
   readonly findings: readonly { readonly code: string; readonly file: string; readonly message: string }[];
   readonly recovery: RecoveryStatus;
+  /** Those that are on record, the newest first; a rotation makes all earlier ones dangerous. */
+  readonly backups: readonly BackupStatus[];
+  /** When a restoration was last tried, and what came of it. */
+  readonly backupDrill?: BackupDrillStatus;
   /** Who has the data directory open, when asked from outside. */
   readonly holder?: LockHolder;
 }
@@ -160,6 +166,7 @@ export interface StatusInput {
 export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastError }: StatusInput): AgentStatus {
   const directory = tx.settings.get(HOME_DIRECTORY);
   const moved = movedIdentity(tx);
+  const drill = lastDrill(tx);
   const certificate = tx.log.certificate();
   const instance = certificate === undefined ? undefined : decodeCertificate(certificate);
   const entries = tx.inventory.list().filter(({ state }) => SHOWN_STATES.includes(state));
@@ -198,6 +205,8 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     evidence: tx.peers.conflicts().map(({ kind, agentId, seenAt }) => ({ kind, peerDid: agentIdToDid(agentId), at: seenAt })),
     findings: [...findings.map(({ code, file, message }) => ({ code, file, message })), ...clockFindings(tx)],
     recovery: recoveryStatus(tx),
+    backups: backupStatus(tx),
+    ...(drill === undefined ? {} : { backupDrill: drill }),
     ...(holder === undefined ? {} : { holder }),
   };
 }

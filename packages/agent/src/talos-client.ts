@@ -5,6 +5,9 @@ import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8
 import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
 import { checkExportAlone, type CheckExportAloneOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { AuditApi } from "./audit-api.ts";
+import { exportKeys } from "./backup-api.ts";
+import type { ExportKeysOptions } from "./backup/backup-options.ts";
+import type { BackupReport } from "./backup/backup-views.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
@@ -465,6 +468,23 @@ export class TalosClient implements AsyncDisposable {
    */
   async revokeIdentity(options: RevokeIdentityOptions = {}): Promise<RevocationResult> {
     return await holdingProcess(this.#agent.identity.operate((context) => revokeIdentity(context, options)));
+  }
+
+  /**
+   * Makes a backup: identity, next and encryption key, peers with trust and logs, settings and the audit, in one file under passwords of its
+   * own. No prekey, no session, no mail and no recovery key is in it; a key in hardware is named, and stays there. Every copy is written whole
+   * or not at all, with 0600, and read back. It is good until the agent's next event (a rotation above all), and dangerous from then on.
+   *
+   * Argon2id at 256 MiB runs once for each password and once for a trial of what was sealed; nothing else of this process runs meanwhile, about
+   * a second each.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also a path in the data directory, or named twice), FILE_NOT_FOUND (no such folder),
+   *   BACKUP_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD, BACKUP_PASSWORD_REUSED (it opens the data directory, or is given twice): nothing is
+   *   made then. AGENT_REVOKED, GENERATION_FENCED, CLIENT_CLOSED; KEY_NOT_FOUND and others where a key is lost; BACKUP_TOO_LARGE; PLAN_BLOCKED.
+   *   STORAGE_FAILED of a copy: those in `details.written` are there whole and on record; COMMIT_FAILED
+   */
+  async exportKeys(options: ExportKeysOptions): Promise<BackupReport> {
+    return await exportKeys(this.#agent.context, options);
   }
 
   /** Lets what is under way finish for up to two seconds, then ends everything and closes the data directory. May be called again. */

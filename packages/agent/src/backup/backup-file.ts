@@ -16,6 +16,8 @@ import {
   unlinkQuietly,
   writeNewFile,
 } from "../vault/files.ts";
+import { MAX_BACKUP_BYTES } from "./backup-record.ts";
+import { damagedBackup } from "./damaged-backup.ts";
 
 /** Where copies go; checked. */
 export interface Destinations {
@@ -110,28 +112,19 @@ export function writeCopies(
 }
 
 /** @throws TalosError FILE_NOT_FOUND; BACKUP_DAMAGED for what is no file, or larger than a backup can be */
-export function readBackupFile(path: string, maxBytes: number): Uint8Array {
+export function readBackupFile(path: string): Uint8Array {
   const file = resolve(path);
   try {
     // Before it is opened: a database of ours would lose its lock, and a pipe would never end.
     const stats = statSync(file);
-    if (!stats.isFile() || stats.size > maxBytes) throw damaged();
+    if (!stats.isFile() || stats.size > MAX_BACKUP_BYTES) throw damagedBackup("size");
     const bytes = readStart(file, stats.size);
-    if (bytes.length < stats.size) throw damaged();
+    if (bytes.length < stats.size) throw damagedBackup("size");
     return bytes;
   } catch (cause) {
     if (isTalosError(cause) && !isTalosError(cause, "STORAGE_FAILED")) throw cause;
     throw talosError("FILE_NOT_FOUND", "The backup does not exist or cannot be read.", { details: { path: file }, cause });
   }
-}
-
-/** The name of a backup, wherever its copies are: 16 hexadecimal digits. */
-export function backupId(sealed: Uint8Array, crypto: Pick<Crypto, "sha256">): string {
-  return toHex(crypto.sha256(sealed)).slice(0, 2 * NAME_BYTES);
-}
-
-function damaged(): TalosError {
-  return talosError("BACKUP_DAMAGED", undefined, { details: { reason: "size" } });
 }
 
 function realFolder(path: string): string {

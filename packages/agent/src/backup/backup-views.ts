@@ -27,7 +27,7 @@ export interface NotIncludedKey {
 
 /** A backup that was made. */
 export interface BackupReport {
-  /** How it is called in `status` and by `verifyBackup`: the first 16 digits of the SHA-256 of the file. */
+  /** How it is called in `status` and by `verifyBackup`: 16 digits that no other file has. */
   readonly id: string;
   /** Absolute; each was read back as it was written. */
   readonly paths: readonly string[];
@@ -99,6 +99,8 @@ export interface BackupStatus {
 /** The last restoration that was tried, also of a file that is on no record. */
 export interface BackupDrillStatus {
   readonly at: number;
+  /** Of the file, absolute. */
+  readonly path: string;
   readonly result: BackupVerdict | ErrorCode;
 }
 

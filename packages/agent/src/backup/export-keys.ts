@@ -1,0 +1,103 @@
+/**
+ * Making a backup: where it goes and what opens it are checked first, then it is gathered, sealed, opened once more in memory, written, and
+ * put on record. Knows how to read no option's default but its own.
+ */
+import { type SecretBytes, talosError, toHex } from "@talos/core";
+import type { AgentContext } from "../context.ts";
+import { keyEntry } from "../lifecycle/audit-entries.ts";
+import type { BackupContent, BackupKey } from "./backup-content.ts";
+import { checkDestinations, writeCopies } from "./backup-file.ts";
+import { readNewPasswords } from "./backup-passwords.ts";
+import { checkExportOptions, type ExportKeysOptions } from "./backup-options.ts";
+import { verifyContent } from "./backup-proof.ts";
+import type { BackupKeyView, BackupReport, NotIncludedKey } from "./backup-views.ts";
+import { gatherBackup } from "./gather.ts";
+import { recordBackup } from "./records.ts";
+import { BACKUP_KDF, openBackup, sealBackup } from "./seal-backup.ts";
+
+/** Of an agent that is open. */
+export type ExportContext = Pick<AgentContext, "vault" | "crypto" | "clock" | "policy" | "standing" | "backupKdf">;
+
+/**
+ * One Argon2id run for each password and one for the trial, each at 256 MiB by default: about a second in which nothing else of this process
+ * runs.
+ *
+ * @throws TalosError as `TalosClient.exportKeys`
+ */
+export async function exportKeys(context: ExportContext, options: ExportKeysOptions): Promise<BackupReport> {
+  const { path, password, force = false, allowWeakPassword = false } = checkExportOptions(options);
+  const { vault, crypto, clock, policy, standing } = context;
+  if (standing.isRevoked) standing.requireActive();
+  const destinations = checkDestinations(listOf(path), vault.dataDir, force);
+  using passwords = await readNewPasswords(listOf(password), {
+    isKnown: (secret) => vault.opensWith({ kind: "password", secret }),
+    allowWeak: allowWeakPassword || policy.allowWeakPasswords,
+    agentName: vault.name,
+  });
+  const now = clock.now();
+  using content = await gatherBackup(vault, crypto, now);
+  const { sealed, id } = seal(content, passwords.secrets, context);
+  // Before anybody could have them.
+  vault.transaction((tx) => {
+    for (const { keyId } of content.keys.filter(isIncluded)) {
+      const entry = tx.inventory.get(keyId);
+      if (entry !== undefined) tx.audit.append(keyEntry("key-exported", entry, now));
+    }
+  });
+  const { written, failure } = writeCopies(sealed, destinations, vault.agentId, crypto);
+  const report = reportOf(content, { id, paths: written, bytes: sealed.length, slots: passwords.secrets.length });
+  if (written.length > 0) vault.transaction((tx) => recordBackup(tx, { ...report, head: content.head }, written, clock.now()));
+  if (failure !== undefined) throw failure;
+  return report;
+}
+
+/** What the backup holds and what it does not, as plain values. */
+export function reportOf(
+  { createdAt, head, keys, peers, audit }: BackupContent,
+  file: Pick<BackupReport, "id" | "paths" | "bytes" | "slots">,
+): BackupReport {
+  return {
+    ...file,
+    createdAt,
+    head: { seq: head.seq, hash: toHex(head.hash) },
+    keys: keys.map(keyView),
+    notIncluded: keys.filter((key) => !isIncluded(key)).map(notIncluded),
+    peers: peers.length,
+    auditEntries: audit.length,
+  };
+}
+
+/** Sealed, and opened again: what is written is known to give these keys. */
+function seal(
+  content: BackupContent,
+  passwords: readonly SecretBytes[],
+  { backupKdf, crypto }: ExportContext,
+): { sealed: Uint8Array; id: string } {
+  const sealed = sealBackup(content, passwords, backupKdf ?? BACKUP_KDF, crypto);
+  const [first] = passwords;
+  if (first === undefined) throw talosError("INTERNAL");
+  using opened = openBackup(sealed, first, crypto);
+  verifyContent(opened.content, crypto, content.createdAt);
+  return { sealed, id: opened.id };
+}
+
+function isIncluded({ secret }: BackupKey): boolean {
+  return secret !== undefined;
+}
+
+function keyView(key: BackupKey): BackupKeyView {
+  const { kind, keyId, backend, protection } = key;
+  return { kind, keyId, included: isIncluded(key), backend, protection };
+}
+
+const IN_HARDWARE =
+  "Keep that hardware, or its maker's own backup of it, where the agent is to be recovered: without it the recovery kit alone brings the agent back.";
+
+function notIncluded({ kind, backend }: BackupKey): NotIncludedKey {
+  const advice = `The ${kind} key lives in the backend "${backend}", which gives no key away. ${IN_HARDWARE}`;
+  return { kind, backend, advice };
+}
+
+function listOf<T>(one: T | readonly T[]): readonly T[] {
+  return Array.isArray(one) ? (one as readonly T[]) : [one as T];
+}
