@@ -105,6 +105,24 @@ export class PeersReader {
     return this.store.all("SELECT agent_id FROM peers WHERE told_seq < head_seq").map((row) => agentId(bytes(row, "agent_id")));
   }
 
+  /** Since when this agent owes the peer a greeting; undefined where it owes none. */
+  greetSince(id: AgentId): number | undefined {
+    const row = this.store.get("SELECT greet_since FROM peers WHERE agent_id = ? AND greeting IS NULL", id);
+    return row && optionalNumber(row, "greet_since");
+  }
+
+  /** Whom a greeting is owed since that time or later. */
+  toGreet(since: number): AgentId[] {
+    return this.store
+      .all("SELECT agent_id FROM peers WHERE greet_since >= ? AND greeting IS NULL ORDER BY first_seen_at, agent_id", since)
+      .map((row) => agentId(bytes(row, "agent_id")));
+  }
+
+  /** True if that is the envelope of the last greeting to that peer. */
+  isGreeting(id: AgentId, envelopeId: Uint8Array): boolean {
+    return this.store.get("SELECT 1 FROM peers WHERE agent_id = ? AND greeting = ?", id, envelopeId) !== undefined;
+  }
+
   /** A certificate that was seen before, by its hash. */
   certificate(id: AgentId, hash: Uint8Array): Uint8Array | undefined {
     const row = this.store.get("SELECT wire FROM peer_certificates WHERE agent_id = ? AND hash = ?", id, hash);
@@ -159,6 +177,29 @@ export class Peers extends PeersReader {
       peer.forkedAt,
       peer.sessionReplacedAt,
     );
+  }
+
+  /** `put` leaves it as it is. */
+  oweGreeting(id: AgentId, now: number): void {
+    this.store.run("UPDATE peers SET greet_since = ?, greeting = NULL WHERE agent_id = ?", now, id);
+  }
+
+  /** The greeting that was sent has failed: it is owed as before. */
+  greetAgain(id: AgentId): void {
+    this.store.run("UPDATE peers SET greeting = NULL WHERE agent_id = ?", id);
+  }
+
+  /**
+   * A frame for the peer has been sealed.
+   *
+   * @param envelopeId of one that carries nothing else, and would not be missed; absent: of content, whose loss is found out without this
+   */
+  greeted(id: AgentId, envelopeId: Uint8Array | undefined): void {
+    if (envelopeId === undefined) {
+      this.store.run("UPDATE peers SET greet_since = NULL, greeting = NULL WHERE agent_id = ? AND greet_since IS NOT NULL", id);
+    } else {
+      this.store.run("UPDATE peers SET greeting = ? WHERE agent_id = ? AND greet_since IS NOT NULL AND greeting IS NULL", envelopeId, id);
+    }
   }
 
   /** The peer's row and log. Evidence against it stays. */
