@@ -1,6 +1,5 @@
 // What the tests of the backup share: cheap parameters, and the content of an agent that has rotated once and knows two peers. Holds no test.
 import {
-  type AgentId,
   type AgreementKey,
   agentIdToDid,
   assembleCertificate,
@@ -24,8 +23,10 @@ import {
   treeRoot,
   verifyLog,
 } from "@talos/core";
+import type { CommittedWrap } from "../vault/slots/committed-wrap.ts";
 import type { KdfParameters } from "../vault/slots/kdf-bounds.ts";
 import type { BackupContent, BackupKey, BackupPeer } from "./backup-content.ts";
+import { type ClearFields, decodeBackup, encodeBackup, encodeClear, encodeSlots } from "./backup-record.ts";
 
 export const FLOOR: KdfParameters = { memoryKiB: 7_168, passes: 5, lanes: 1 };
 export const NOW = 1_800_000_000_000;
@@ -169,8 +170,20 @@ export function somePeer(petname: string | undefined, rotations: number, agent: 
   };
 }
 
-export function idOf({ agentId }: { readonly agentId: AgentId }): string {
-  return agentIdToDid(agentId);
+/** The same file with changed parts, whole in itself: its checksum fits. */
+export function rewritten(
+  file: Uint8Array,
+  { fields = {}, slots, seal = {} }: { fields?: Partial<ClearFields>; slots?: readonly CommittedWrap[]; seal?: Partial<CommittedWrap> },
+): Uint8Array {
+  const record = decodeBackup(file, crypto);
+  const clear = encodeClear({ ...record.fields, ...fields });
+  const slotBytes = encodeSlots(slots ?? record.slots);
+  return encodeBackup({ clear, slotBytes, seal: { ...record.seal, ...seal } }, crypto);
+}
+
+/** Without what is of one object alone, for comparisons. */
+export function plain(content: BackupContent): object {
+  return Object.fromEntries(Object.entries(content));
 }
 
 function installed(keys: Omit<SomeIdentity, "log">): Omit<Parameters<typeof prepareInception>[0], "time"> {

@@ -56,7 +56,7 @@ function openFile(path: string, password: string = SAFE): ReturnType<typeof open
 }
 
 /** Everything that lies about but the agent. */
-function others(folder: string): string[] {
+function lyingIn(folder: string): string[] {
   return readdirSync(folder).filter((name) => name !== "alice");
 }
 
@@ -80,7 +80,7 @@ test("a backup is written for its owner alone, opens with each of its passwords,
   }
   const facts = readBackupFacts(readBackupFile(at.path("keys.enc")), nodeCrypto);
   assert.deepEqual([facts.agentName, toHex(facts.head.hash), facts.kdf], ["alice", report.head.hash, FLOOR]);
-  assert.deepEqual(others(at.folder), ["keys.enc"]);
+  assert.deepEqual(lyingIn(at.folder), ["keys.enc"]);
 });
 
 test("what was exported is on record, and no place of it is in the audit", async () => {
@@ -115,7 +115,7 @@ test("a password that opens the data directory is refused with the reason, which
   await refused([SAFE, OTHER], "data-directory");
   await refused([SAFE, SAFE], "repeated");
   await refused(["Zu\u0308richsee otter quartz lamp", "Z\u00fcrichsee otter quartz lamp"], "repeated");
-  assert.deepEqual(others(at.folder), []);
+  assert.deepEqual(lyingIn(at.folder), []);
   assert.deepEqual(
     client.audit.list().filter(({ kind }) => kind === "key-exported"),
     [],
@@ -129,7 +129,7 @@ test("a weak password is refused, a well-known one also where weak ones are allo
   await assert.rejects(at.client.exportKeys({ path, password: [SAFE, "sunday77"] }), hasCode("WEAK_PASSWORD"));
   await assert.rejects(at.client.exportKeys({ path, password: "changeme", allowWeakPassword: true }), hasCode("WEAK_PASSWORD"));
   await assert.rejects(at.client.exportKeys({ path, password: "" }), hasCode("PASSWORD_REQUIRED"));
-  assert.deepEqual(others(at.folder), []);
+  assert.deepEqual(lyingIn(at.folder), []);
   await at.client.exportKeys({ path, password: "sunday77", allowWeakPassword: true });
 });
 
@@ -156,7 +156,7 @@ test("a place that will not do is refused before any password is asked for", asy
     ["", "INVALID_ARGUMENT"],
   ];
   for (const [path, code, force = false] of cases)
-    await assert.rejects(at.client.exportKeys({ path, password, force }), hasCode(code), `${path.toString()}`);
+    await assert.rejects(at.client.exportKeys({ path, password, force }), hasCode(code), path.toString());
   await assert.rejects(at.client.exportKeys({ path: "x", password: [] }), hasCode("INVALID_ARGUMENT"));
   await assert.rejects(at.client.exportKeys({ path: "x", password: [SAFE, OTHER, "c", "d", "e"] }), hasCode("INVALID_ARGUMENT"));
   await assert.rejects(at.client.exportKeys({ path: "x" } as never), hasCode("INVALID_ARGUMENT"));
@@ -173,7 +173,7 @@ test("nothing is written over a file unless it is asked for; then it is replaced
   const { id } = await at.client.exportKeys({ path, password: SAFE, force: true });
   using opened = openFile(path);
   assert.deepEqual([opened.id, statSync(path).mode & 0o777], [id, 0o600]);
-  assert.deepEqual(others(at.folder), ["keys.enc"]);
+  assert.deepEqual(lyingIn(at.folder), ["keys.enc"]);
 });
 
 test("several copies are the same file; where one cannot be written beside its place, none gets its name", async () => {
@@ -201,7 +201,7 @@ test("where the second copy cannot get its name, the first stays, is on record, 
   };
   const expected = hasDetails("BACKUP_EXISTS", { path: at.path("two"), written: at.path("one") });
   await assert.rejects(at.client.exportKeys({ path, password: disturbing }), expected);
-  assert.deepEqual(others(at.folder), ["one", "two"]);
+  assert.deepEqual(lyingIn(at.folder), ["one", "two"]);
   assert.equal(readFileSync(at.path("two"), "utf8"), "somebody was faster");
   using opened = openFile(at.path("one"));
   const [known] = at.client.status().backups;
@@ -218,7 +218,7 @@ test("what a crash left beside a place is removed by the next call, and nothing 
   for (const name of [...leavings, ...foreign]) writeFileSync(at.path(name), bytes.subarray(0, 1000));
   mkdirSync(at.path(`.talos-backup-${own}-3.new`));
   await at.client.exportKeys({ path: at.path("two"), password: SAFE });
-  assert.deepEqual(others(at.folder), [...foreign, `.talos-backup-${own}-3.new`, "one", "two"].sort());
+  assert.deepEqual(lyingIn(at.folder), [...foreign, `.talos-backup-${own}-3.new`, "one", "two"].sort());
 });
 
 test("failure 40: no ratchet state, and failure 52: no prekey, no mail and no recovery key is in a backup", async () => {

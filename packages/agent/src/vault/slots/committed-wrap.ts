@@ -1,7 +1,7 @@
 /**
- * A 32-byte secret sealed under a stretched password or key, with a commitment that is checked before anything is decrypted:
- * AES-GCM alone would open one ciphertext under several keys. Unlock slots and recovery kits are made of it. Knows no format:
- * what is bound, and under which labels, is the caller's.
+ * A secret sealed under a stretched password or key, with a commitment that is checked before anything is decrypted: AES-GCM alone
+ * would open one ciphertext under several keys. Unlock slots, recovery kits and backups are made of it. Knows no format: what is bound,
+ * and under which labels, is the caller's.
  */
 import { AEAD_KEY_BYTES, AEAD_NONCE_BYTES, concatBytes, type Crypto, revealSecret, SecretBytes, secureCompare } from "@talos/core";
 
@@ -24,8 +24,9 @@ export interface CommittedWrap {
 }
 
 /**
+ * @param secret of any length
  * @param stretched 32 bytes, of the password or key
- * @param bound everything else that the reader goes by: the key-encryption key, the commitment and the wrap cover it
+ * @param bound everything else that the reader goes by, at most 960 bytes: the key-encryption key, the commitment and the wrap cover it
  */
 export function wrapCommitted(
   secret: SecretBytes,
