@@ -1,11 +1,61 @@
 /** What an application asks for about backups: the arguments, and plain values out. Knows nothing of how it is done. */
+import { resolve } from "node:path";
+import { type ErrorCode, isTalosError } from "@talos/core";
+import {
+  checkVerifyOptions,
+  type ExportKeysOptions,
+  type VerifyBackupAloneOptions,
+  type VerifyBackupOptions,
+} from "./backup/backup-options.ts";
+import type { BackupCheck, BackupReport } from "./backup/backup-views.ts";
 import { exportKeys as makeBackup } from "./backup/export-keys.ts";
-import type { ExportKeysOptions } from "./backup/backup-options.ts";
-import type { BackupReport } from "./backup/backup-views.ts";
+import { recordCheck, recordFailure } from "./backup/records.ts";
+import { verifyBackupAlone as verifyAlone, verifyBackupFile } from "./backup/verify-backup.ts";
 import { holdingProcess } from "./clock.ts";
 import type { AgentContext } from "./context.ts";
+import type { Environment } from "./environment.ts";
+
+/** What backups need of an agent that is open. */
+export type BackupContext = Pick<AgentContext, "vault" | "crypto" | "clock" | "policy" | "standing" | "backupKdf" | "log">;
 
 /** @throws TalosError as `TalosClient.exportKeys` */
-export async function exportKeys(context: AgentContext, options: ExportKeysOptions): Promise<BackupReport> {
+export async function exportKeys(context: BackupContext, options: ExportKeysOptions): Promise<BackupReport> {
   return await holdingProcess(makeBackup(context, options));
+}
+
+/** @throws TalosError as `client.verifyBackup` */
+export async function verifyBackup(context: BackupContext, options: VerifyBackupOptions): Promise<BackupCheck> {
+  return await holdingProcess(verifyAndRecord(context, checkVerifyOptions(options)));
+}
+
+/** @throws TalosError as `TalosClient.verifyBackup` */
+export async function verifyBackupAlone(environment: Environment, options: VerifyBackupAloneOptions): Promise<BackupCheck> {
+  return await holdingProcess(verifyAlone(environment, options));
+}
+
+async function verifyAndRecord(context: BackupContext, options: VerifyBackupOptions): Promise<BackupCheck> {
+  const { vault, crypto, clock, log } = context;
+  const path = resolve(options.path);
+  try {
+    const check = await verifyBackupFile(options, {
+      crypto,
+      now: clock.now(),
+      expected: vault.agentId,
+      compareWith: async () => [{ from: "agent", log }],
+    });
+    vault.transaction((tx) => recordCheck(tx, check, path, clock.now()));
+    return check;
+  } catch (error) {
+    noteFailure(context, path, isTalosError(error) ? error.code : "INTERNAL");
+    throw error;
+  }
+}
+
+/** What stopped it stands, whether it can be written down or not. */
+function noteFailure({ vault, clock }: BackupContext, path: string, code: ErrorCode): void {
+  try {
+    vault.transaction((tx) => recordFailure(tx, path, code, clock.now()));
+  } catch {
+    // The store fails too, or is closed.
+  }
 }

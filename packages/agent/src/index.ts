@@ -6,6 +6,7 @@ export {
   inspectIn,
   recoverIdentityIn,
   takeoverIn,
+  verifyBackupIn,
   MAX_BODY_BYTES,
   type SendResult,
 } from "./talos-client.ts";

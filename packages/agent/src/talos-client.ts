@@ -5,9 +5,9 @@ import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8
 import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
 import { checkExportAlone, type CheckExportAloneOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { AuditApi } from "./audit-api.ts";
-import { exportKeys } from "./backup-api.ts";
-import type { ExportKeysOptions } from "./backup/backup-options.ts";
-import type { BackupReport } from "./backup/backup-views.ts";
+import { exportKeys, verifyBackup, verifyBackupAlone } from "./backup-api.ts";
+import type { ExportKeysOptions, VerifyBackupAloneOptions, VerifyBackupOptions } from "./backup/backup-options.ts";
+import type { BackupCheck, BackupReport } from "./backup/backup-views.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
@@ -183,6 +183,21 @@ export class TalosClient implements AsyncDisposable {
    */
   static async verifyAuditExport(options: CheckExportAloneOptions): Promise<ExportCheck> {
     return await checkExportAlone(systemEnvironment, options);
+  }
+
+  /**
+   * Whether a backup would bring its agent back: opens it, holds everything in it against each other, restores its keys into a throw-away vault
+   * in a temporary folder, uses each of them there, and destroys that vault. With a name or data directory, with a directory, or with both,
+   * the backup's head is compared with the agent's log there; the agent may be running. Changes nothing, and records nothing.
+   *
+   * One Argon2id run with the parameters of the file, at 256 MiB by default; nothing else of this process runs meanwhile, about a second.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; FILE_NOT_FOUND, BACKUP_DAMAGED, KDF_PARAMETERS_REFUSED, UNSUPPORTED_VERSION; PASSWORD_REQUIRED,
+   *   BACKUP_WRONG_PASSWORD; BACKUP_KEY_FAILED: a key does not do what it must; BACKUP_FOREIGN, VAULT_NOT_FOUND and others of the data directory;
+   *   AGENT_UNKNOWN, DIRECTORY_UNREACHABLE, LOG_INVALID and others of the directory; STORAGE_FAILED of the temporary folder
+   */
+  static async verifyBackup(options: VerifyBackupAloneOptions): Promise<BackupCheck> {
+    return await verifyBackupIn(systemEnvironment, options);
   }
 
   /**
@@ -487,6 +502,16 @@ export class TalosClient implements AsyncDisposable {
     return await exportKeys(this.#agent.context, options);
   }
 
+  /**
+   * As the static `verifyBackup`, compared with this agent's own log, and on record: `status` and the audit say when and with what result,
+   * also where it failed.
+   *
+   * @throws TalosError as the static `verifyBackup`; BACKUP_FOREIGN for another agent's; COMMIT_FAILED, GENERATION_FENCED, CLIENT_CLOSED
+   */
+  async verifyBackup(options: VerifyBackupOptions): Promise<BackupCheck> {
+    return await verifyBackup(this.#agent.context, options);
+  }
+
   /** Lets what is under way finish for up to two seconds, then ends everything and closes the data directory. May be called again. */
   async close(): Promise<void> {
     await holdingProcess(this.#agent.close());
@@ -535,6 +560,11 @@ export async function takeoverIn(environment: Environment, options: OpenOptions)
 /** As `TalosClient.recoverIdentity`, on given ground. For tests. */
 export async function recoverIdentityIn(environment: Environment, options: RecoverIdentityOptions): Promise<TalosClient> {
   return await TalosClient.over(new RunningAgent(await enterRecovered(environment, options)));
+}
+
+/** As the static `TalosClient.verifyBackup`, on given ground. For tests. */
+export async function verifyBackupIn(environment: Environment, options: VerifyBackupAloneOptions): Promise<BackupCheck> {
+  return await verifyBackupAlone(environment, options);
 }
 
 /** As `TalosClient.inspect`, on given ground. For tests. */

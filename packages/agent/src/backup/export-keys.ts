@@ -15,7 +15,7 @@ import { gatherBackup } from "./gather.ts";
 import { recordBackup } from "./records.ts";
 import { BACKUP_KDF, openBackup, sealBackup } from "./seal-backup.ts";
 
-/** Of an agent that is open. */
+/** What it needs of an agent that is open. */
 export type ExportContext = Pick<AgentContext, "vault" | "crypto" | "clock" | "policy" | "standing" | "backupKdf">;
 
 /**
@@ -46,7 +46,7 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
   });
   const { written, failure } = writeCopies(sealed, destinations, vault.agentId, crypto);
   const report = reportOf(content, { id, paths: written, bytes: sealed.length, slots: passwords.secrets.length });
-  if (written.length > 0) vault.transaction((tx) => recordBackup(tx, { ...report, head: content.head }, written, clock.now()));
+  if (written.length > 0) vault.transaction((tx) => recordBackup(tx, report, written, clock.now()));
   if (failure !== undefined) throw failure;
   return report;
 }

@@ -2,10 +2,10 @@
  * What the store says of backups that were made and tried. On record are places and results, in the settings, which stay on this machine; the
  * audit says the same without places. Knows no file.
  */
-import { DAY_MILLISECONDS, equalBytes, type ErrorCode, fromHex, type LogHead, toHex } from "@talos/core";
+import { DAY_MILLISECONDS, equalBytes, type ErrorCode, fromHex } from "@talos/core";
 import { isTime, readRecord, writeRecord } from "../lifecycle/stored-json.ts";
 import type { ReadTransaction, Transaction } from "../vault/index.ts";
-import type { BackupDrillStatus, BackupStatus, BackupVerdict } from "./backup-views.ts";
+import type { BackupCheck, BackupDrillStatus, BackupStatus, BackupVerdict } from "./backup-views.ts";
 
 const BACKUPS = "backups";
 const LAST_DRILL = "backup-drill";
@@ -13,12 +13,7 @@ const MAX_RECORDS = 16;
 const MAX_PATHS = 16;
 
 /** A backup as it is found again. */
-export interface KnownBackup {
-  readonly id: string;
-  readonly createdAt: number;
-  readonly head: LogHead;
-  readonly slots: number;
-}
+export type KnownBackup = Pick<BackupCheck, "id" | "createdAt" | "head" | "slots">;
 
 interface StoredBackup {
   readonly id: string;
@@ -40,7 +35,8 @@ export function recordBackup(tx: Transaction, backup: KnownBackup, paths: readon
 }
 
 /** A restoration that was tried and went through. @param path absolute */
-export function recordCheck(tx: Transaction, backup: KnownBackup, path: string, verdict: BackupVerdict, now: number): void {
+export function recordCheck(tx: Transaction, backup: BackupCheck, path: string, now: number): void {
+  const { verdict, ageDays } = backup;
   const known = stored(tx);
   const before = known.find(({ id }) => id === backup.id) ?? asStored(backup, []);
   const paths = [...new Set([...before.paths, path])].slice(-MAX_PATHS);
@@ -48,7 +44,6 @@ export function recordCheck(tx: Transaction, backup: KnownBackup, path: string, 
   const checked: StoredBackup = { ...before, paths, verifiedAt: now, result: verdict };
   store(tx, [...others, checked]);
   writeRecord(tx, LAST_DRILL, { at: now, path, result: verdict } satisfies BackupDrillStatus);
-  const ageDays = ageInDays(backup.createdAt, now);
   tx.audit.append({ kind: "backup-verified", at: now, details: { result: verdict, seq: backup.head.seq, ageDays } });
 }
 
@@ -100,7 +95,7 @@ export function ageInDays(createdAt: number, now: number): number {
 }
 
 function asStored({ id, createdAt, head, slots }: KnownBackup, paths: readonly string[]): StoredBackup {
-  return { id, createdAt, seq: head.seq, hash: toHex(head.hash), slots, paths: paths.slice(0, MAX_PATHS) };
+  return { id, createdAt, seq: head.seq, hash: head.hash, slots, paths: paths.slice(0, MAX_PATHS) };
 }
 
 function stored(tx: ReadTransaction): StoredBackup[] {
