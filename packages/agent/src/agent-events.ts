@@ -12,6 +12,8 @@ export interface AgentEventMap {
   readonly peerRevoked: PeerRevoked;
   /** Two events of the same authority follow one event of a peer's log: one of them is a thief's. Told once. */
   readonly peerForked: PeerForked;
+  /** A peer has begun anew under a newer certificate, as after a restoration: what it may have lost goes out again. */
+  readonly peerSessionsReplaced: PeerSessionsReplaced;
   /** A key of this agent is due to be replaced. */
   readonly rotationDue: RotationDue;
   readonly rotationDone: RotationDone;
@@ -58,6 +60,15 @@ export interface PeerForked extends OfPeer {
   readonly seq: number;
   readonly at: number;
   readonly trust: TrustOutcome;
+}
+
+export interface PeerSessionsReplaced extends OfPeer {
+  /** Of the peer's log, as its new certificate names it. */
+  readonly seq: number;
+  /** Of its new certificate. */
+  readonly generation: number;
+  /** Messages that go out once more, under the same ids. */
+  readonly resent: number;
 }
 
 export interface RotationDue {
@@ -107,6 +118,7 @@ export class AgentEvents {
     peerRotated: new Set(),
     peerRevoked: new Set(),
     peerForked: new Set(),
+    peerSessionsReplaced: new Set(),
     rotationDue: new Set(),
     rotationDone: new Set(),
     prekeysLow: new Set(),

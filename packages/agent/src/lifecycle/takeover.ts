@@ -5,6 +5,7 @@
  */
 import { isTalosError, talosError } from "@talos/core";
 import type { AgentContext } from "../context.ts";
+import { oweGreetings } from "../messaging/greeting.ts";
 import type { Transaction } from "../vault/index.ts";
 import { certificateSigned, keyEntries } from "./audit-entries.ts";
 import { movedError, noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
@@ -47,6 +48,7 @@ export async function takeOver(context: AgentContext): Promise<void> {
       tx.audit.append({ kind: "takeover", at: now, details: { from: Math.max(0, ...others), to: generation } });
       tx.audit.append(certificateSigned(certificate.certificate, now));
       replaceAllSessions(context, tx, now);
+      oweGreetings(tx, now);
     });
     instance.adopt(certificate.take());
     standing.revive();

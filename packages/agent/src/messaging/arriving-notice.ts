@@ -1,7 +1,7 @@
 /**
  * A notice that a peer cannot open an envelope of this agent. It counts only where that very envelope stands unacknowledged in the outbox
- * and was sent to the notice's sender: then the session is given up and everything unacknowledged in it is sent once more, in another one,
- * under the same ids. Anything else about a notice changes nothing.
+ * and was sent to the notice's sender, or is the greeting to it: then the session is given up and everything unacknowledged in it is sent
+ * once more, in another one, under the same ids. Anything else about a notice changes nothing.
  */
 import {
   CLOCK_SLACK_MILLISECONDS,
@@ -17,11 +17,11 @@ import {
   type UnverifiedNotice,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import type { OutboxRow, ReadTransaction } from "../vault/index.ts";
+import type { ReadTransaction } from "../vault/index.ts";
 import { replaceSession } from "./ending-sessions.ts";
 import { memoryOf } from "./known-peer.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
-import { nextSessionAt } from "./peer-standing.ts";
+import { resendAt } from "./peer-standing.ts";
 import { isContent } from "./sender.ts";
 
 /**
@@ -35,8 +35,8 @@ export async function takeNotice(context: AgentContext, { item }: MailboxItem): 
   // Its time lies in its certificate's, by its sender's word alone: by this clock too, or an instance key of long ago would serve for ever.
   const age = clock.now() - heard.time;
   if (age > DELIVERY_HORIZON_MILLISECONDS || age < -CLOCK_SLACK_MILLISECONDS) return undefined;
-  const { known, row } = vault.read((tx) => ({ known: peers.get(tx, heard.sender), row: outstanding(tx, heard) }));
-  if (row === undefined || known === undefined || known.peer.trust === "blocked") return undefined;
+  const { known, lost } = vault.read((tx) => ({ known: peers.get(tx, heard.sender), lost: lostBy(context, tx, heard) }));
+  if (lost === undefined || known === undefined || known.peer.trust === "blocked") return undefined;
   try {
     verifyNotice(known.log, item, crypto);
   } catch (error) {
@@ -51,23 +51,40 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
   const { commits, peers, sessions, crypto, clock } = context;
   return commits.now((tx) => {
     const known = peers.get(tx, heard.sender);
-    const row = outstanding(tx, heard);
-    if (known === undefined || row === undefined) return undefined;
+    const lost = lostBy(context, tx, heard);
+    if (known === undefined || lost === undefined) return undefined;
     const now = clock.now();
     const { certificate, reason } = verifyNotice(known.log, item, crypto);
     requireStanding(known.log, certificate, memoryOf(known, now), "new");
-    const live = row.sessionId && sessions.byId(tx, row.sessionId);
+    if (lost.isGreeting) tx.peers.greetAgain(heard.sender);
+    const { sessionId } = lost;
+    if (sessionId === undefined) return heard.sender;
+    const live = sessions.byId(tx, sessionId);
+    const rows = tx.outbox.ofSession(sessionId);
     // Also where the peer has begun another one meanwhile: what goes out again is what the limit is about.
-    const at = nextSessionAt(known, now);
-    const messages = replaceSession(tx, sessions, live, row, at);
-    peers.update(tx, heard.sender, { sessionReplacedAt: at });
-    const details = { peer: known.peer.did, session: toHex(row.sessionId ?? new Uint8Array()), reason, messages };
+    const isFirst = live?.sending !== true && !rows.some(({ resent }) => resent);
+    const { at, sessionReplacedAt } = resendAt(known, now, isFirst);
+    replaceSession(tx, sessions, heard.sender, live, rows, at);
+    peers.update(tx, heard.sender, { sessionReplacedAt });
+    const details = { peer: known.peer.did, session: toHex(sessionId), reason, messages: rows.filter(isContent).length };
     tx.audit.append({ kind: "session-replaced", at: now, details });
     return heard.sender;
   });
 }
 
-function outstanding(tx: ReadTransaction, { envelopeId, sender }: UnverifiedNotice): OutboxRow | undefined {
+/** What cannot be read, and its session. Undefined where the notice is about nothing that this agent waits for. */
+interface Lost {
+  readonly sessionId: Uint8Array | undefined;
+  readonly isGreeting: boolean;
+}
+
+function lostBy({ sessions }: AgentContext, tx: ReadTransaction, { envelopeId, sender }: UnverifiedNotice): Lost | undefined {
+  if (tx.peers.isGreeting(sender, envelopeId)) {
+    const live = sessions.sendingFor(tx, sender);
+    // Its row is gone. Where the peer has been heard in the session, or has begun another one, only the greeting itself was lost.
+    return { sessionId: live === undefined || live.session.answered ? undefined : live.session.id, isGreeting: true };
+  }
   const row = tx.outbox.byEnvelopeId(envelopeId);
-  return row !== undefined && isContent(row) && row.sessionId !== undefined && equalBytes(row.peer, sender) ? row : undefined;
+  const isOutstanding = row !== undefined && isContent(row) && row.sessionId !== undefined && equalBytes(row.peer, sender);
+  return isOutstanding ? { sessionId: row.sessionId, isGreeting: false } : undefined;
 }

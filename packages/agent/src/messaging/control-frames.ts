@@ -1,10 +1,12 @@
 /**
  * What a peer is told without a message of the application: acknowledgements that found no frame to ride in within two seconds, that the
- * newest event of its log has come here, and a turn of a ratchet that stood still too long. Says what is due, and seals it; sends nothing.
+ * newest event of its log has come here, that this agent has begun anew, and a turn of a ratchet that stood still too long. Says what is due,
+ * and seals it; sends nothing.
  */
 import { DAY_MILLISECONDS, equalBytes, messageId, type AgentId, type FrameType } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { Transaction } from "../vault/index.ts";
+import { owesGreeting } from "./greeting.ts";
 import { isExhausted } from "./live-sessions.ts";
 import type { Correspondence } from "./outbox-sealing.ts";
 import type { KnownPeer } from "./known-peer.ts";
@@ -30,14 +32,15 @@ export type ControlDue =
 /** @param hurry acknowledgements wait for no company */
 export function controlDue({ vault, clock, sessions, peers, policy }: AgentContext, peer: AgentId, hurry: boolean): ControlDue | undefined {
   const now = clock.now();
-  const { acks, live, known } = vault.read((tx) => ({
+  const { acks, live, known, owes } = vault.read((tx) => ({
     acks: tx.acks.peers().find((one) => equalBytes(one.peer, peer)),
     live: sessions.sendingFor(tx, peer),
     known: peers.get(tx, peer),
+    owes: owesGreeting(tx, peer, now),
   }));
   const hasSession = live !== undefined && !isExhausted(live);
   if (known === undefined || trustObstacle(known, policy, !hasSession) !== undefined) return undefined;
-  if (hasToTell(known, now)) {
+  if (owes || hasToTell(known, now)) {
     const pause = hasSession ? 0 : newSessionAt(known, now) - now;
     return pause > 0 ? { pause } : { type: "acknowledgement", begins: true };
   }

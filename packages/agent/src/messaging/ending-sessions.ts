@@ -22,19 +22,23 @@ export function endSessions(tx: Transaction, sessions: LiveSessions, peer: Agent
   return ended;
 }
 
-/** One session that the peer cannot read any more; it goes on receiving, and sends no more. @returns number of rows that wait again */
+/** One session that the peer cannot read any more; it goes on receiving, and sends no more. @param rows that were sealed in it */
 export function replaceSession(
   tx: Transaction,
   sessions: LiveSessions,
+  peer: AgentId,
   live: LiveSession | undefined,
-  row: OutboxRow,
+  rows: readonly OutboxRow[],
   nextAttemptAt: number,
-): number {
+): void {
   if (live?.sending === true) sessions.stopSending(live);
-  const rows = row.sessionId === undefined ? [row] : tx.outbox.ofSession(row.sessionId);
-  for (const one of rows) toBeSentAgain(tx, one, "session-replaced", nextAttemptAt);
-  tx.acks.againNewest(row.peer, ACKS_TOLD_AGAIN);
-  return rows.length;
+  sendAgain(tx, rows, nextAttemptAt);
+  tx.acks.againNewest(peer, ACKS_TOLD_AGAIN);
+}
+
+/** Ready and deposited rows of sessions that the peer may have lost. */
+export function sendAgain(tx: Transaction, rows: readonly OutboxRow[], nextAttemptAt: number): void {
+  for (const row of rows) toBeSentAgain(tx, row, "session-replaced", nextAttemptAt);
 }
 
 /** Nobody waits for what only kept a session going. */

@@ -21,6 +21,11 @@ export function owesGreeting(tx: ReadTransaction, peer: AgentId, now: number): b
   return (tx.peers.greetSince(peer) ?? Number.NEGATIVE_INFINITY) >= now - GREET_MILLISECONDS;
 }
 
+/** To everybody who is known here. */
+export function oweGreetings(tx: Transaction, now: number): void {
+  for (const { agentId } of tx.peers.list()) oweGreeting(tx, agentId, now);
+}
+
 /** To whom one is owed. */
 export function peersToGreet(tx: ReadTransaction, now: number): AgentId[] {
   return tx.peers.toGreet(now - GREET_MILLISECONDS);

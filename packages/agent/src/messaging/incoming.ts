@@ -37,6 +37,7 @@ import { FailedStrangers } from "./failed-strangers.ts";
 import { acceptFirstMessage, type FirstMessage } from "./first-message.ts";
 import type { LiveSession } from "./live-sessions.ts";
 import type { PeerFacts } from "./known-peer.ts";
+import { giveUpOutranked } from "./outranked-sessions.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { requireSender, requireTrust } from "./peer-standing.ts";
 import { PutOffItems } from "./put-off-items.ts";
@@ -54,6 +55,12 @@ export interface IncomingEvents {
   replaced(peer: AgentId): void;
   /** There is a notice to be sent. */
   answer(): void;
+}
+
+interface HowHeard {
+  readonly use: "session" | "new";
+  /** The peer has never been heard in this session before. */
+  readonly isFirstHeard: boolean;
 }
 
 export class Incoming {
@@ -169,7 +176,10 @@ export class Incoming {
     if (before === "counter-reuse") return this.#counterReuse(known.peer.agentId, place, id);
     const opened = openMessage(live.session, envelope, this.#openContext(known.log), crypto);
     const next = { ...live, session: opened.next, lastUsedAt: clock.now() };
-    this.#store(opened, { log: known.log }, "session", place, id, () => sessions.stage(next, opened));
+    const how = { use: "session", isFirstHeard: !live.session.answered } as const;
+    this.#store(opened, { log: known.log }, how, place, id, (_, isReplacing) =>
+      sessions.stage({ ...next, sending: next.sending || isReplacing }, opened),
+    );
   }
 
   /** Who sends the same envelope again has not heard that it was acknowledged, if it was. */
@@ -197,7 +207,7 @@ export class Incoming {
       if (vault.read((tx) => this.#findSession(tx, envelope)) !== undefined) throw talosError("REPLAYED");
       const opened = openMessage(pending, envelope, this.#openContext(peer.log), crypto);
       const place = { sessionId: pending.id, chain: opened.ratchetKey, counter: opened.counter };
-      this.#store(opened, peer, "new", place, id, (tx) => {
+      this.#store(opened, peer, { use: "new", isFirstHeard: true }, place, id, (tx) => {
         const now = clock.now();
         this.#endOneTimePrekey(tx, oneTimeKeyId, now);
         for (const key of used) noteFirstUse(tx, key, now);
@@ -217,14 +227,18 @@ export class Incoming {
     if (!tx.inventory.setState(keyId, "ended", now)) throw talosError("PREKEY_REUSED", undefined, { details: { keyId } });
   }
 
-  /** One transaction with all that an opened message brings; then the plaintext is wiped. */
+  /**
+   * One transaction with all that an opened message brings; then the plaintext is wiped.
+   *
+   * @param stageSession is told whether the session takes the place of the one that was sent by
+   */
   #store(
     opened: OpenedMessage,
     peer: PeerFacts,
-    use: "session" | "new",
+    { use, isFirstHeard }: HowHeard,
     place: OpenedPlace,
     id: EnvelopeId,
-    stageSession: (tx: Transaction) => void,
+    stageSession: (tx: Transaction, isReplacing: boolean) => void,
   ): void {
     const { commits, clock, peers, log, ownLogDoubt } = this.#context;
     const { frame, certificate, proof } = opened;
@@ -238,11 +252,12 @@ export class Incoming {
         if (certificate !== undefined && peer.certificate !== undefined) known = peers.learn(tx, peer, now);
         // By what is known now: the log may have moved on since the message was begun.
         requireSender(known.log, opened.sender.logSeq, known, now, use);
-        stageSession(tx);
-        tx.opened.add(place, id, now, frame.type === "content" ? frame.messageId : undefined);
         for (const messageId of frame.acknowledged) {
           if (tx.outbox.toDelivered(sender, messageId, now)) delivered.push(messageId.slice() as MessageId);
         }
+        const isReplacing = isFirstHeard && giveUpOutranked(this.#context, tx, known, place.sessionId, opened.sender);
+        stageSession(tx, isReplacing);
+        tx.opened.add(place, id, now, frame.type === "content" ? frame.messageId : undefined);
         if (knowsHead(log, frame.recipientHead)) tx.notifications.acknowledge(sender, frame.recipientHead.seq, now);
         if (opened.secondCopyHeard) {
           tx.peers.addConflict({ agentId: sender, kind: "second-copy", first: place.sessionId, second: id, seenAt: now });

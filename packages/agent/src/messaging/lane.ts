@@ -6,7 +6,7 @@
  */
 import { equalBytes, isTalosError, talosError, wipeSession, type AgentId, type ErrorCode } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import { backoffMilliseconds, RETRY_BACKOFF } from "../lifecycle/backoff.ts";
+import { backoffMilliseconds, RETRY_BACKOFF, type BackoffBounds } from "../lifecycle/backoff.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
 import { controlDue, sealControl } from "./control-frames.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
@@ -22,6 +22,8 @@ import { Wakeup } from "./wakeup.ts";
 
 /** Rows made ready in one transaction. */
 const READY_ROWS = 64;
+/** Of what nobody has asked for: a peer that is gone for good is not looked for every minute. */
+const CONTROL_BACKOFF: BackoffBounds = { firstMilliseconds: 500, maxMilliseconds: 3_600_000 };
 
 /** A row can say no better than this what is in its way. */
 const REASONS: Partial<Record<ErrorCode, WaitingReason>> = {
@@ -307,16 +309,16 @@ export class Lane {
     const { vault, clock, crypto, commits } = this.#context;
     this.#lastError = isTalosError(error) ? error.code : "INTERNAL";
     this.#attempts += 1;
-    const pause = backoffMilliseconds(this.#attempts, crypto.randomBytes(1)[0] ?? 0);
+    const random = crypto.randomBytes(1)[0] ?? 0;
+    const pause = backoffMilliseconds(this.#attempts, random);
     const reason = REASONS[this.#lastError];
     try {
       const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
-      if (head !== undefined) {
-        commits.now((tx) => {
-          tx.outbox.noteAttempt(head.order, clock.now() + pause);
-          if (reason !== undefined && head.state !== "ready") tx.outbox.setReason(head.order, reason);
-        });
-      }
+      if (head === undefined) return backoffMilliseconds(this.#attempts, random, CONTROL_BACKOFF);
+      commits.now((tx) => {
+        tx.outbox.noteAttempt(head.order, clock.now() + pause);
+        if (reason !== undefined && head.state !== "ready") tx.outbox.setReason(head.order, reason);
+      });
     } catch {
       // The store fails too; the pause is in memory all the same.
     }

@@ -143,10 +143,10 @@ export class PeerBook implements Participant {
     this.#staged.set(toHex(id), known);
     if (change !== undefined) {
       followChange(tx, this.#parts, known, change, outcome, now);
-      this.#tell(eventOf(peer, change, outcome));
+      this.tell(eventOf(peer, change, outcome));
       this.#moved.push(id);
     }
-    if (fork !== undefined) this.#tell({ name: "peerForked", payload: { ...nameOf(peer), seq: fork.seq, at: now, trust: outcome } });
+    if (fork !== undefined) this.tell({ name: "peerForked", payload: { ...nameOf(peer), seq: fork.seq, at: now, trust: outcome } });
     return known;
   }
 
@@ -158,6 +158,11 @@ export class PeerBook implements Participant {
     tx.peers.put(known.peer);
     this.#staged.set(toHex(id), known);
     return known;
+  }
+
+  /** The application hears of it when this transaction has committed. */
+  tell(event: PeerEventToTell): void {
+    this.#toTell.push(event);
   }
 
   /** The peer is unknown from now on. What belongs to it elsewhere in the store is the caller's. */
@@ -211,10 +216,6 @@ export class PeerBook implements Participant {
       if (isTalosError(error, "LOG_INVALID") && error.details["reason"] === "behind") return { kind: "unchanged", log: known };
       throw error;
     }
-  }
-
-  #tell(event: PeerEventToTell): void {
-    this.#toTell.push(event);
   }
 
   /**
@@ -303,6 +304,7 @@ function toldAfter(before: KnownPeer | undefined, change: PeerChange | undefined
   return change === undefined ? told : Math.min(told, log.events.length - change.added.length - 1);
 }
 
-function nameOf({ did, petname }: Peer): { readonly peerDid: string; readonly name?: string } {
+/** How the application is told whom an event is about. */
+export function nameOf({ did, petname }: Peer): { readonly peerDid: string; readonly name?: string } {
   return { peerDid: did, ...(petname === undefined ? {} : { name: petname }) };
 }

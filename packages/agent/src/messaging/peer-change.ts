@@ -130,5 +130,6 @@ export function isDecided({ seq, standing, isOfRecovery }: PeerFork, { states }:
 }
 
 export type PeerEventToTell = {
-  readonly [N in "peerRotated" | "peerRevoked" | "peerForked"]: { readonly name: N; readonly payload: AgentEventMap[N] };
-}["peerRotated" | "peerRevoked" | "peerForked"];
+  readonly [N in ToldOfPeers]: { readonly name: N; readonly payload: AgentEventMap[N] };
+}[ToldOfPeers];
+type ToldOfPeers = "peerRotated" | "peerRevoked" | "peerForked" | "peerSessionsReplaced";

@@ -78,8 +78,15 @@ export function newSessionAt({ peer }: KnownPeer, now: number): number {
   return at > now + REPLACED_SESSION_MILLISECONDS ? now : at;
 }
 
-/** For `sessionReplacedAt`, now that a session has to be replaced once more. */
-export function nextSessionAt(known: KnownPeer, now: number): number {
+/**
+ * When messages that a peer has lost go out again: at once the first time, then once an hour, whatever makes it necessary.
+ *
+ * @param isFirst none of them went out again before, and this side needs no new session for it: then the peer gains nothing by repeating it
+ * @returns when, and `sessionReplacedAt` from now on
+ */
+export function resendAt(known: KnownPeer, now: number, isFirst: boolean): { readonly at: number; readonly sessionReplacedAt: number } {
   const before = newSessionAt(known, now);
-  return before === 0 ? now : Math.max(now, Math.min(before, now) + REPLACED_SESSION_MILLISECONDS);
+  if (isFirst) return { at: now, sessionReplacedAt: Math.max(before, now) };
+  const at = before === 0 ? now : Math.max(now, Math.min(before, now) + REPLACED_SESSION_MILLISECONDS);
+  return { at, sessionReplacedAt: at };
 }

@@ -103,6 +103,9 @@ export function sealBatch(
       // Every frame names the newest event of the recipient that is known here.
       const { seq } = known.log.head;
       if (envelopes.length > 0 && (known.peer.toldSeq ?? 0) < seq) peers.update(writing, peer, { toldSeq: seq });
+      const [first] = envelopes;
+      const hasContent = messages.slice(0, envelopes.length).some(({ message }) => message.type === "content");
+      if (first !== undefined) writing.peers.greeted(peer, hasContent ? undefined : first.envelopeId);
       sessions.stage({ ...live, session, lastUsedAt: clock.now() }, { used, fresh });
     },
   };

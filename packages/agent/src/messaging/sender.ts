@@ -7,6 +7,7 @@ import { messageId, toHex, type AgentId, type ErrorCode, type MessageId } from "
 import type { AgentContext } from "../context.ts";
 import type { SignMessages } from "../options.ts";
 import type { OutboxRow, Transaction, WaitingReason } from "../vault/index.ts";
+import { peersToGreet } from "./greeting.ts";
 import { Lane } from "./lane.ts";
 import type { Progress } from "./progress.ts";
 import { sealingObstacle } from "./sealing.ts";
@@ -26,6 +27,8 @@ export type Accepted =
   | { readonly messageId: MessageId; readonly state: "accepted" };
 
 const CONTENT = frameTypeCode("content");
+/** Peers to whom a greeting is owed are woken so many at a time. */
+const GREETINGS_AT_ONCE = 8;
 
 export class Sender {
   readonly #context: AgentContext;
@@ -46,6 +49,7 @@ export class Sender {
       ...tx.peers.untold(),
     ]);
     for (const peer of peers) this.wake(peer);
+    this.#run(this.#greet());
   }
 
   /**
@@ -109,6 +113,26 @@ export class Sender {
     return reason === undefined ? { messageId: id, state: "accepted" } : { messageId: id, state: "waiting", reason };
   }
 
+  /** Each may take a handshake: a few at a time. One that cannot be reached is tried again by its lane. */
+  async #greet(): Promise<void> {
+    const { vault, clock, standing } = this.#context;
+    const waiting = vault.read((tx) => peersToGreet(tx, clock.now()));
+    const work = async (): Promise<void> => {
+      for (let peer = waiting.shift(); peer !== undefined && standing.isActive; peer = waiting.shift()) {
+        this.wake(peer);
+        await this.#lanes.get(toHex(peer))?.quiet();
+      }
+    };
+    await Promise.all(Array.from({ length: GREETINGS_AT_ONCE }, work));
+  }
+
+  #run(work: Promise<void>): void {
+    const running = work.finally(() => {
+      this.#running = this.#running.filter((one) => one !== running);
+    });
+    this.#running.push(running);
+  }
+
   #ring(peer: AgentId, retryNow: boolean): void {
     const key = toHex(peer);
     const lane = this.#lanes.get(key);
@@ -116,12 +140,12 @@ export class Sender {
     if (!this.#context.standing.isActive) return;
     const fresh = new Lane(this.#context, peer, this.#progress);
     this.#lanes.set(key, fresh);
-    const running = fresh.run().finally(() => {
-      this.#lanes.delete(key);
-      this.#running = this.#running.filter((one) => one !== running);
-      if (fresh.isRung) this.#ring(peer, retryNow);
-    });
-    this.#running.push(running);
+    this.#run(
+      fresh.run().finally(() => {
+        this.#lanes.delete(key);
+        if (fresh.isRung) this.#ring(peer, retryNow);
+      }),
+    );
   }
 }
 
