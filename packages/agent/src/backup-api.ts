@@ -1,15 +1,16 @@
 /** What an application asks for about backups: the arguments, and plain values out. Knows nothing of how it is done. */
 import { resolve } from "node:path";
-import { type ErrorCode, isTalosError } from "@talos/core";
+import { type ErrorCode, isTalosError, talosError } from "@talos/core";
 import {
   checkVerifyOptions,
   type ExportKeysOptions,
   type VerifyBackupAloneOptions,
   type VerifyBackupOptions,
 } from "./backup/backup-options.ts";
-import type { BackupCheck, BackupReport } from "./backup/backup-views.ts";
+import type { BackupCheck, BackupPlan, BackupReport } from "./backup/backup-views.ts";
 import { exportKeys as makeBackup } from "./backup/export-keys.ts";
-import { recordCheck, recordFailure } from "./backup/records.ts";
+import { backupPlan as planOf } from "./backup/practices.ts";
+import { forgetBackup as forget, recordCheck, recordFailure } from "./backup/records.ts";
 import { verifyBackupAlone as verifyAlone, verifyBackupFile } from "./backup/verify-backup.ts";
 import { holdingProcess } from "./clock.ts";
 import type { AgentContext } from "./context.ts";
@@ -31,6 +32,21 @@ export async function verifyBackup(context: BackupContext, options: VerifyBackup
 /** @throws TalosError as `TalosClient.verifyBackup` */
 export async function verifyBackupAlone(environment: Environment, options: VerifyBackupAloneOptions): Promise<BackupCheck> {
   return await holdingProcess(verifyAlone(environment, options));
+}
+
+/** @throws TalosError CLIENT_CLOSED, STORAGE_FAILED */
+export function backupPlan({ vault, crypto, clock }: BackupContext): BackupPlan {
+  const slots = vault.slots();
+  return vault.read((tx) => planOf(tx, { dataDir: vault.dataDir, slots, crypto, now: clock.now() }));
+}
+
+/** @throws TalosError INVALID_ARGUMENT, COMMIT_FAILED, CLIENT_CLOSED */
+export function forgetBackup({ vault }: BackupContext, id: string): void {
+  if (vault.transaction((tx) => forget(tx, id))) return;
+  throw talosError("INVALID_ARGUMENT", "No backup with this id is on record.", {
+    hint: "talos backup plan lists those that are.",
+    details: { argument: "id" },
+  });
 }
 
 async function verifyAndRecord(context: BackupContext, options: VerifyBackupOptions): Promise<BackupCheck> {

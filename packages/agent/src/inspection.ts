@@ -7,6 +7,9 @@ import { checkAudit, type AuditCheck } from "./audit/check-audit.ts";
 import { checkExportByRecord, type CheckExportOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { exportAudit, type ExportedAudit } from "./audit/export-audit.ts";
 import { reviewAudit, type AuditReview } from "./audit/review-audit.ts";
+import type { BackupPlan } from "./backup/backup-views.ts";
+import { backupPlan } from "./backup/practices.ts";
+import type { Clock } from "./clock.ts";
 import { readReport, type EmergencyReport } from "./lifecycle/identity-plan/emergency-report.ts";
 import { fingerprintWith } from "./peer-trust.ts";
 import { fingerprintOf, listPeers, peerNamed, showPeer, type PeerView } from "./peers.ts";
@@ -17,9 +20,12 @@ import { HOME_DIRECTORY, type SlotInfo, type VaultInspection } from "./vault/ind
 
 export class Inspection implements Disposable, AsyncDisposable {
   readonly #vault: VaultInspection;
+  readonly #clock: Pick<Clock, "now">;
 
-  constructor(vault: VaultInspection) {
+  /** For `inspectIn`. */
+  constructor(vault: VaultInspection, clock: Pick<Clock, "now">) {
     this.#vault = vault;
+    this.#clock = clock;
   }
 
   get did(): string {
@@ -56,6 +62,13 @@ export class Inspection implements Disposable, AsyncDisposable {
   /** What the last emergency rotation found and did, and how far its consequences have come. */
   lastEmergencyReport(): EmergencyReport | undefined {
     return this.#vault.read(readReport);
+  }
+
+  /** As `client.backupPlan`. */
+  backupPlan(): BackupPlan {
+    const { dataDir } = this.#vault;
+    const slots = this.#vault.slots();
+    return this.#vault.read((tx) => backupPlan(tx, { dataDir, slots, crypto: nodeCrypto, now: this.#clock.now() }));
   }
 
   /** The ways into the data directory; `opened` marks the one that was given to look with. */

@@ -5,9 +5,9 @@ import { agentIdToDid, equalBytes, fromHex, settledCopy, talosError, toHex, utf8
 import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
 import { checkExportAlone, type CheckExportAloneOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { AuditApi } from "./audit-api.ts";
-import { exportKeys, verifyBackup, verifyBackupAlone } from "./backup-api.ts";
+import { backupPlan, exportKeys, forgetBackup, verifyBackup, verifyBackupAlone } from "./backup-api.ts";
 import type { ExportKeysOptions, VerifyBackupAloneOptions, VerifyBackupOptions } from "./backup/backup-options.ts";
-import type { BackupCheck, BackupReport } from "./backup/backup-views.ts";
+import type { BackupCheck, BackupPlan, BackupReport } from "./backup/backup-views.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
@@ -512,6 +512,25 @@ export class TalosClient implements AsyncDisposable {
     return await verifyBackup(this.#agent.context, options);
   }
 
+  /**
+   * How this agent stands by the practices of keeping backups: by its record, and by where the copies lie now. Opens none of them.
+   *
+   * @throws TalosError CLIENT_CLOSED, STORAGE_FAILED
+   */
+  backupPlan(): BackupPlan {
+    return backupPlan(this.#agent.context);
+  }
+
+  /**
+   * Takes a backup off the record, once every copy of it is destroyed. Touches no file.
+   *
+   * @param id as `status().backups` has it
+   * @throws TalosError INVALID_ARGUMENT where none of that id is on record; COMMIT_FAILED, CLIENT_CLOSED
+   */
+  forgetBackup(id: string): void {
+    forgetBackup(this.#agent.context, id);
+  }
+
   /** Lets what is under way finish for up to two seconds, then ends everything and closes the data directory. May be called again. */
   async close(): Promise<void> {
     await holdingProcess(this.#agent.close());
@@ -569,7 +588,7 @@ export async function verifyBackupIn(environment: Environment, options: VerifyBa
 
 /** As `TalosClient.inspect`, on given ground. For tests. */
 export async function inspectIn(environment: Environment, options: InspectOptions): Promise<Inspection> {
-  return new Inspection(await look(environment, options));
+  return new Inspection(await look(environment, options), environment.clock);
 }
 
 function bodyBytes(body: unknown): Uint8Array {

@@ -64,6 +64,14 @@ export function recordFailure(tx: Transaction, path: string, code: ErrorCode, no
   tx.audit.append({ kind: "backup-verified", at: now, details: { result: code } });
 }
 
+/** @returns false where none of that id is on record */
+export function forgetBackup(tx: Transaction, id: string): boolean {
+  const known = stored(tx);
+  const others = known.filter((one) => one.id !== id);
+  if (others.length < known.length) store(tx, others);
+  return others.length < known.length;
+}
+
 /** The newest first. */
 export function backupStatus(tx: ReadTransaction): readonly BackupStatus[] {
   const head = tx.log.head();
