@@ -23,7 +23,11 @@ export type RefusalClass =
   | "handshake-refused"
   | "decryption-failed"
   | "too-many-skipped"
-  | "generation-regressed";
+  | "generation-regressed"
+  | "backup-damaged"
+  | "backup-key-failed"
+  | "backup-wrong-password"
+  | "kdf-parameters-refused";
 
 export class Refusal extends Error {
   readonly class: RefusalClass;
