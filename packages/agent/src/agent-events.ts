@@ -19,6 +19,8 @@ export interface AgentEventMap {
   readonly rotationDone: RotationDone;
   /** The stock of one-time prekeys at the directory is low, or falls out of the ordinary. */
   readonly prekeysLow: PrekeysLow;
+  /** A restoration of a backup was tried on schedule: it is good, dangerous by now, or an error. */
+  readonly backupDrill: BackupDrilled;
   /** A newer instance of this agent exists; this one acts no more. */
   readonly superseded: Superseded;
   /** An event stands in this agent's log that this data directory did not make. */
@@ -99,6 +101,14 @@ export interface PrekeysLow {
   readonly withinMilliseconds: number;
 }
 
+export interface BackupDrilled {
+  readonly at: number;
+  /** Of the file, absolute. */
+  readonly path: string;
+  /** `good`; `dangerous`: it is to be destroyed, and a new one made; or the code of what is wrong. */
+  readonly result: string;
+}
+
 export interface Superseded {
   readonly seq: number;
   readonly generation: number;
@@ -122,6 +132,7 @@ export class AgentEvents {
     rotationDue: new Set(),
     rotationDone: new Set(),
     prekeysLow: new Set(),
+    backupDrill: new Set(),
     superseded: new Set(),
     identityMoved: new Set(),
   };

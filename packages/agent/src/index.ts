@@ -14,6 +14,7 @@ export { Inspection } from "./inspection.ts";
 export type {
   AgentEventMap,
   AgentEventName,
+  BackupDrilled,
   IdentityMoved,
   PeerForked,
   PeerRevoked,
@@ -50,7 +51,13 @@ export { AUDIT_THEMES, type AuditReview, type AuditTheme, type SignedUnder } fro
 export type { CheckSignatureOptions, SignatureCheck, VerifyAloneOptions, VerifySignatureOptions } from "./signing/check-signature.ts";
 export type { MadeSignature } from "./signing/make-signature.ts";
 export type { ProvedSignature } from "./signing/prove-signature.ts";
-export type { BackupDrillOptions, ExportKeysOptions, VerifyBackupAloneOptions, VerifyBackupOptions } from "./backup/backup-options.ts";
+export type {
+  BackupDrillOptions,
+  ExportKeysOptions,
+  MaintenanceOptions,
+  VerifyBackupAloneOptions,
+  VerifyBackupOptions,
+} from "./backup/backup-options.ts";
 export type {
   BackupCheck,
   BackupDrillStatus,

@@ -6,7 +6,13 @@ import type { AgentEventMap, AgentEventName } from "./agent-events.ts";
 import { checkExportAlone, type CheckExportAloneOptions, type ExportCheck } from "./audit/check-exported.ts";
 import { AuditApi } from "./audit-api.ts";
 import { backupPlan, exportKeys, forgetBackup, verifyBackup, verifyBackupAlone } from "./backup-api.ts";
-import type { ExportKeysOptions, VerifyBackupAloneOptions, VerifyBackupOptions } from "./backup/backup-options.ts";
+import {
+  checkMaintenanceOptions,
+  type ExportKeysOptions,
+  type MaintenanceOptions,
+  type VerifyBackupAloneOptions,
+  type VerifyBackupOptions,
+} from "./backup/backup-options.ts";
 import type { BackupCheck, BackupPlan, BackupReport } from "./backup/backup-views.ts";
 import { doctorIn, rescueIn } from "./care.ts";
 import { holdingProcess } from "./clock.ts";
@@ -423,9 +429,15 @@ export class TalosClient implements AsyncDisposable {
     return await maintain(this.#agent);
   }
 
-  /** Goes on doing so, the identity included, until the function that it returns is called or the client is closed. */
-  startMaintenance(): () => void {
-    return this.#agent.maintenance.start();
+  /**
+   * Goes on doing so, the identity included, until the function that it returns is called or the client is closed. With `backupDrill` a
+   * restoration of that backup is tried every so many days, and within the hour where a new one was written there: `verifyBackup` in all it does. One
+   * that fails is on record, is announced (`backupDrill`), is tried again the day after, and stops nothing else.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT
+   */
+  startMaintenance(options: MaintenanceOptions = {}): () => void {
+    return this.#agent.maintenance.start(checkMaintenanceOptions(options).backupDrill);
   }
 
   /**

@@ -32,6 +32,11 @@ export interface BackupDrillOptions extends VerifyBackupOptions {
   readonly everyDays?: number;
 }
 
+export interface MaintenanceOptions {
+  /** Try a restoration of what lies at that path, again and again; what comes of it is on record and in `status`, and an event `backupDrill`. */
+  readonly backupDrill?: BackupDrillOptions;
+}
+
 export const DEFAULT_DRILL_DAYS = 30;
 const MAX_DRILL_DAYS = 365;
 const MAX_COPIES = 16;
@@ -65,8 +70,11 @@ export function checkVerifyAloneOptions(options: unknown): VerifyBackupAloneOpti
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
-export function checkDrillOptions(options: unknown): BackupDrillOptions {
-  return requireFile(check<BackupDrillOptions>(options, { ...FILE, everyDays: wholeNumber(1, MAX_DRILL_DAYS) }));
+export function checkMaintenanceOptions(options: unknown): MaintenanceOptions {
+  const checked = check<MaintenanceOptions>(options, { backupDrill: (value) => typeof value === "object" && value !== null });
+  const { backupDrill: drill } = checked;
+  if (drill !== undefined) requireFile(check<BackupDrillOptions>(drill, { ...FILE, everyDays: wholeNumber(1, MAX_DRILL_DAYS) }));
+  return checked;
 }
 
 function requireFile<T extends { readonly path: unknown; readonly password: unknown }>(options: T): T {

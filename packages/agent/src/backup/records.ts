@@ -8,7 +8,7 @@ import type { ReadTransaction, Transaction } from "../vault/index.ts";
 import type { BackupCheck, BackupDrillStatus, BackupStatus, BackupVerdict } from "./backup-views.ts";
 
 const BACKUPS = "backups";
-const LAST_DRILL = "backup-drill";
+const DRILLS = "backup-drills";
 const MAX_RECORDS = 16;
 const MAX_PATHS = 16;
 
@@ -43,7 +43,7 @@ export function recordCheck(tx: Transaction, backup: BackupCheck, path: string, 
   const others = known.filter(({ id }) => id !== backup.id);
   const checked: StoredBackup = { ...before, paths, verifiedAt: now, result: verdict };
   store(tx, [...others, checked]);
-  writeRecord(tx, LAST_DRILL, { at: now, path, result: verdict } satisfies BackupDrillStatus);
+  storeDrill(tx, { at: now, path, result: verdict });
   tx.audit.append({ kind: "backup-verified", at: now, details: { result: verdict, seq: backup.head.seq, ageDays } });
 }
 
@@ -60,7 +60,7 @@ export function recordFailure(tx: Transaction, path: string, code: ErrorCode, no
       known.map((one) => (one === newest ? { ...one, verifiedAt: now, result: code } : one)),
     );
   }
-  writeRecord(tx, LAST_DRILL, { at: now, path, result: code } satisfies BackupDrillStatus);
+  storeDrill(tx, { at: now, path, result: code });
   tx.audit.append({ kind: "backup-verified", at: now, details: { result: code } });
 }
 
@@ -92,9 +92,9 @@ export function backupStatus(tx: ReadTransaction): readonly BackupStatus[] {
     });
 }
 
-/** The last restoration that was tried. */
-export function lastDrill(tx: ReadTransaction): BackupDrillStatus | undefined {
-  return readRecord(tx, LAST_DRILL, isDrill);
+/** The last restoration that was tried. @param path absolute: of what lies there; default: of any */
+export function lastDrill(tx: ReadTransaction, path?: string): BackupDrillStatus | undefined {
+  return drills(tx).find((drill) => path === undefined || drill.path === path);
 }
 
 /** Whole days; of one that is from a clock ahead of this one 0. */
@@ -114,6 +114,15 @@ function stored(tx: ReadTransaction): StoredBackup[] {
 function store(tx: Transaction, backups: readonly StoredBackup[]): void {
   const newest = [...backups].sort((a, b) => b.createdAt - a.createdAt).slice(0, MAX_RECORDS);
   writeRecord(tx, BACKUPS, newest);
+}
+
+/** The newest first; one for each path. */
+function drills(tx: ReadTransaction): readonly BackupDrillStatus[] {
+  return readRecord(tx, DRILLS, isDrills) ?? [];
+}
+
+function storeDrill(tx: Transaction, drill: BackupDrillStatus): void {
+  writeRecord(tx, DRILLS, [drill, ...drills(tx).filter(({ path }) => path !== drill.path)].slice(0, MAX_RECORDS));
 }
 
 function isBackups(value: object): value is StoredBackup[] {
@@ -136,7 +145,11 @@ function isStoredBackup(value: unknown): value is StoredBackup {
   );
 }
 
-function isDrill(value: object): value is BackupDrillStatus {
-  const { at, path, result } = value as Record<string, unknown>;
-  return isTime(at) && typeof path === "string" && typeof result === "string";
+function isDrills(value: object): value is BackupDrillStatus[] {
+  const isDrill = (one: unknown): boolean => {
+    if (typeof one !== "object" || one === null) return false;
+    const { at, path, result } = one as Record<string, unknown>;
+    return isTime(at) && typeof path === "string" && typeof result === "string";
+  };
+  return Array.isArray(value) && value.every(isDrill);
 }

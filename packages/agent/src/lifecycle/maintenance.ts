@@ -19,6 +19,10 @@ import {
   type Task,
   type TaskKind,
 } from "@talos/core";
+import { resolve } from "node:path";
+import type { BackupDrillOptions, VerifyBackupOptions } from "../backup/backup-options.ts";
+import type { BackupCheck } from "../backup/backup-views.ts";
+import { drillDueAt, tryBackup } from "../backup/scheduled-drill.ts";
 import type { AgentContext } from "../context.ts";
 import type { Progress } from "../messaging/progress.ts";
 import type { Sender } from "../messaging/sender.ts";
@@ -40,7 +44,7 @@ const TASK_BACKOFF: BackoffBounds = { firstMilliseconds: 60_000, maxMilliseconds
 
 /** Plain values, as the application gets them; times in milliseconds since 1970. */
 export interface MaintenanceDone {
-  readonly kind: TaskKind | "publish";
+  readonly kind: TaskKind | "publish" | "backup-drill";
   /** Prekeys that were made, or keys that were ended. */
   readonly count?: number;
   /** Of the successor, where it is one key. */
@@ -48,7 +52,7 @@ export interface MaintenanceDone {
 }
 
 export interface MaintenanceDue {
-  readonly kind: TaskKind | "publish";
+  readonly kind: TaskKind | "publish" | "backup-drill";
   readonly dueAt: number;
   /** Code of the error that was in the way; absent where it is somebody's decision. */
   readonly reason?: string;
@@ -69,6 +73,8 @@ export interface MaintenanceParts {
   readonly isMailRead: () => boolean;
   /** A planned rotation of the identity. */
   readonly rotateIdentity?: (() => Promise<unknown>) | undefined;
+  /** Tries a restoration, and puts it on record. */
+  readonly verifyBackup: (file: VerifyBackupOptions) => Promise<BackupCheck>;
 }
 
 /** What a round is allowed. */
@@ -88,6 +94,8 @@ export class Maintenance {
   #turn: Promise<unknown> = Promise.resolve();
   #failures = 0;
   #started = 0;
+  /** Those that were asked for and are in force, and before when each is not tried again, whatever the record says. */
+  readonly #drills: Map<BackupDrillOptions, number> = new Map();
 
   constructor(parts: MaintenanceParts) {
     this.#parts = parts;
@@ -119,13 +127,17 @@ export class Maintenance {
     return wasOpen ? this.#withPublication(report) : report;
   }
 
-  /** The loop rotates the identity too, where the policy says so. @returns ends that */
-  start(): () => void {
+  /** The loop rotates the identity too, where the policy says so, and tries a backup where it is told one. @returns ends that */
+  start(drill?: BackupDrillOptions): () => void {
     this.#started += 1;
+    // Of its own, so that the same one may be asked for twice.
+    const own = drill && { ...drill };
+    if (own !== undefined) this.#drills.set(own, 0);
     this.ring();
     let isOver = false;
     return () => {
       if (!isOver) this.#started -= 1;
+      if (own !== undefined) this.#drills.delete(own);
       isOver = true;
     };
   }
@@ -134,7 +146,7 @@ export class Maintenance {
     const { context } = this.#parts;
     const began = context.clock.now();
     const report = await this.#round({ lookNow: false, identity: this.#started > 0 }).catch(() => undefined);
-    const failed = report === undefined ? "COMMIT_FAILED" : report.due.find(({ reason }) => reason !== undefined);
+    const failed = report === undefined ? "COMMIT_FAILED" : report.due.find(isInTheWay);
     if (failed !== undefined) {
       this.#failures += 1;
       const isCertificate = typeof failed === "object" && failed.kind === "renew-certificate";
@@ -155,7 +167,8 @@ export class Maintenance {
     const times = vault.read((tx) => {
       const next = upcoming(this.#inventory(tx), this.#policy, now).map(({ dueAt }) => dueAt);
       const look = isPublished(tx, home) ? storedStock(tx, home)?.nextLookAt : undefined;
-      return look === undefined ? next : [...next, look];
+      const drills = [...this.#drills.keys()].map((drill) => this.#drillDueAt(tx, drill, now));
+      return [...next, ...drills, ...(look === undefined ? [] : [look])];
     });
     const waits = times.filter((at) => at > began).map((at) => at - now);
     return Math.max(0, Math.min(TICK_MILLISECONDS, ...waits));
@@ -180,6 +193,7 @@ export class Maintenance {
       if (tasks.length > 0) await this.#careForPrekeys(round, tasks);
     }
     this.#endAndTidy(round);
+    for (const drill of this.#drills.keys()) await this.#tryBackup(round, drill);
     for (const { kind, dueAt } of round.failed) this.#announce(kind, dueAt);
     return round.report();
   }
@@ -278,6 +292,28 @@ export class Maintenance {
     }
   }
 
+  /** What is wrong with a backup holds up nothing else. */
+  async #tryBackup(round: Round, drill: BackupDrillOptions): Promise<void> {
+    const { context, verifyBackup } = this.#parts;
+    const { vault, clock, standing, events } = context;
+    const now = clock.now();
+    const dueAt = vault.read((tx) => this.#drillDueAt(tx, drill, now));
+    if (dueAt > now || !standing.isActive) return;
+    // Also where nothing can be put on record.
+    this.#drills.set(drill, now + TICK_MILLISECONDS);
+    const result = await tryBackup(drill, verifyBackup);
+    if (result === "good" || result === "dangerous") round.done.push({ kind: "backup-drill" });
+    else round.leave({ kind: "backup-drill", dueAt, reason: result });
+    events.emit("backupDrill", { at: now, path: resolve(drill.path), result });
+  }
+
+  #drillDueAt(tx: ReadTransaction, drill: BackupDrillOptions, now: number): number {
+    const notBefore = this.#drills.get(drill) ?? 0;
+    // From before the clock went back.
+    const isStale = notBefore > now + TICK_MILLISECONDS;
+    return Math.max(isStale ? 0 : notBefore, drillDueAt(tx, drill, now));
+  }
+
   #endAndTidy(round: Round): void {
     const { sender, progress, context, isMailRead } = this.#parts;
     const { commits, clock, vault } = context;
@@ -353,6 +389,11 @@ class Round {
   report(): MaintenanceReport {
     return { done: this.done, due: this.#due };
   }
+}
+
+/** What comes again in its own time is none. */
+function isInTheWay({ kind, reason }: MaintenanceDue): boolean {
+  return reason !== undefined && kind !== "backup-drill";
 }
 
 function doneBy(tasks: readonly Task[], { fresh, retiring }: PreparedBatch): readonly MaintenanceDone[] {

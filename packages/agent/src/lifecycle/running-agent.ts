@@ -2,6 +2,7 @@
  * An agent at work: the loops of an opened one (maintenance, mailbox, publication, a lane per peer) and their end in the
  * right order. Knows no arguments of applications.
  */
+import { verifyBackup } from "../backup-api.ts";
 import type { AgentContext } from "../context.ts";
 import { Announcer } from "../messaging/announcer.ts";
 import { InboxStream } from "../messaging/inbox-stream.ts";
@@ -68,6 +69,7 @@ export class RunningAgent {
       progress: this.progress,
       publisher: this.publisher,
       isMailRead: () => this.context.home === undefined || this.receiver.isUpToDate,
+      verifyBackup: async (file) => await verifyBackup(this.context, file),
       rotateIdentity: async () => await this.identity.operate((context) => rotateIdentity(context)),
     });
     this.identity = new IdentityCare(this.context, async () => this.#identityChanged());
