@@ -18,6 +18,7 @@ export interface Defence {
 
 const VAULT = "packages/agent/src/vault";
 const IDENTITY = "packages/core/src/identity";
+const BACKUP = "packages/agent/src/backup";
 
 export const DEFENCES: readonly Defence[] = [
   {
@@ -392,11 +393,56 @@ export const DEFENCES: readonly Defence[] = [
   {
     failure: 36,
     without: "the commitment is checked before anything is decrypted",
-    file: `${VAULT}/slots/unlock-slots.ts`,
-    from: "  if (!secureCompare(commitTo(stretched, bound, crypto), slot.commitment)) return undefined;\n",
+    file: `${VAULT}/slots/committed-wrap.ts`,
+    from: "  if (!secureCompare(commitTo(stretched, bound, labels, crypto), commitment)) return undefined;\n",
     to: "",
     test: `${VAULT}/slots/unlock-slots.test.ts`,
     notices: "failure 36: what the commitment does not bind",
+  },
+  {
+    failure: 35,
+    without: "a backup's parameters are bounded before anything is derived",
+    file: `${BACKUP}/backup-record.ts`,
+    from: "  checkKdfParameters(fields.kdf);\n",
+    to: "",
+    test: `${BACKUP}/seal-backup.test.ts`,
+    notices: "failure 35: parameters below the floor",
+  },
+  {
+    failure: 36,
+    without: "what a backup says in the clear is bound",
+    file: `${BACKUP}/seal-backup.ts`,
+    from: "return concatBytes(clear, Uint8Array.of(index + 1));",
+    to: "return Uint8Array.of(index + 1);",
+    test: `${BACKUP}/seal-backup.test.ts`,
+    notices: "failure 36: everything clear is bound",
+  },
+  {
+    failure: 36,
+    without: "a slot of a backup counts in its place only",
+    file: `${BACKUP}/seal-backup.ts`,
+    from: "return concatBytes(clear, Uint8Array.of(index + 1));",
+    to: "return concatBytes(clear, Uint8Array.of(0 * index));",
+    test: `${BACKUP}/seal-backup.test.ts`,
+    notices: "failure 36: a slot that was taken out",
+  },
+  {
+    failure: 36,
+    without: "the content of a backup is bound to all its slots",
+    file: `${BACKUP}/seal-backup.ts`,
+    from: "return concatBytes(clear, slotBytes);",
+    to: "return concatBytes(clear, slotBytes.subarray(0, 0));",
+    test: `${BACKUP}/seal-backup.test.ts`,
+    notices: "failure 36: a slot that was taken out",
+  },
+  {
+    failure: 36,
+    without: "a backup's file key is committed to before the content is decrypted",
+    file: `${VAULT}/slots/committed-wrap.ts`,
+    from: "  if (!secureCompare(commitTo(stretched, bound, labels, crypto), commitment)) return undefined;\n",
+    to: "",
+    test: `${BACKUP}/seal-backup.test.ts`,
+    notices: "failure 36: no file opens under two passwords",
   },
   {
     failure: 37,

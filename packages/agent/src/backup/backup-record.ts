@@ -31,7 +31,7 @@ import { isPaddedLength, MAX_PADDED_BYTES } from "./padding.ts";
 export const MAX_BACKUP_BYTES = 67_108_864;
 export const MAX_SLOTS = 4;
 export const BACKUP_SALT_BYTES = 16;
-export const MAX_NAME_BYTES = 64;
+const MAX_NAME_BYTES = 64;
 /** Clear and slots are the info of a derivation, and Node takes 1,024 bytes there. A later release has room for small extensions. */
 const MAX_CLEAR_BYTES = 512;
 const MAX_SLOTS_BYTES = 4 * 98 + 1;

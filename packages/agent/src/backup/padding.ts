@@ -9,7 +9,7 @@ import { damagedBackup } from "./damaged-backup.ts";
 export const MIN_PADDED_BYTES = 65_536;
 /** The longest length of Padmé whose file is within 64 MiB. */
 export const MAX_PADDED_BYTES = 66_060_288;
-export const KEY_SECRET_BYTES = 32;
+const KEY_SECRET_BYTES = 32;
 const MAX_SECRETS = 3;
 const LENGTH_BYTES = 8;
 

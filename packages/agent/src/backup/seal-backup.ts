@@ -79,7 +79,7 @@ export function sealBackup(content: BackupContent, passwords: readonly SecretByt
       return wrapCommitted(fileKey, stretched, slotBound(clear, index), SLOT_LABELS, crypto);
     });
     const slotBytes = encodeSlots(slots);
-    const seal = wrapCommitted(padded, fileKey, concatBytes(clear, slotBytes), CONTENT_LABELS, crypto);
+    const seal = wrapCommitted(padded, fileKey, contentBound(clear, slotBytes), CONTENT_LABELS, crypto);
     return encodeBackup({ clear, slotBytes, seal }, crypto);
   } finally {
     encoded.fill(0);
@@ -138,7 +138,7 @@ function unlock({ fields, clear, slots }: BackupRecord, password: SecretBytes, c
 }
 
 function openContent({ fields, clear, slotBytes, seal }: BackupRecord, fileKey: SecretBytes, crypto: Crypto): BackupContent {
-  using padded = openSeal(seal, fileKey, concatBytes(clear, slotBytes), CONTENT_LABELS, crypto);
+  using padded = openSeal(seal, fileKey, contentBound(clear, slotBytes), CONTENT_LABELS, crypto);
   // The password is right: slots were taken out, put in or exchanged, or this content is another file's.
   if (padded === undefined) throw damagedBackup("commitment");
   using cleanup = new DisposableStack();
@@ -162,6 +162,11 @@ function openSeal(wrap: CommittedWrap, key: SecretBytes, bound: Uint8Array, labe
 /** A slot counts in its place only. */
 function slotBound(clear: Uint8Array, index: number): Uint8Array {
   return concatBytes(clear, Uint8Array.of(index + 1));
+}
+
+/** A content belongs to all the slots, in their places. */
+function contentBound(clear: Uint8Array, slotBytes: Uint8Array): Uint8Array {
+  return concatBytes(clear, slotBytes);
 }
 
 function checkPasswords(passwords: readonly SecretBytes[]): void {
