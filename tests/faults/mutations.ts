@@ -40,6 +40,7 @@ const COPIED: readonly string[] = [
   "package.json",
 ];
 const VAULT = "packages/agent/src/vault";
+const BACKUP = "packages/agent/src/backup";
 const LIFECYCLE = "packages/agent/src/lifecycle";
 const SHOWN = 3;
 
@@ -186,11 +187,67 @@ const AGENT_SWAPS: readonly Mutation[] = [
   },
 ];
 
+const BACKUP_SWAPS: readonly Mutation[] = [
+  {
+    name: "a backup has its name before it is on the disk",
+    operations: ["export"],
+    every: 2,
+    patches: [
+      {
+        file: `${BACKUP}/backup-file.ts`,
+        from: "      writeNewFile(temporary, sealed);\n",
+        to: '      named(() => writeFileSync(temporary, sealed, { flag: "wx", mode: 0o600 }));\n',
+      },
+      {
+        file: `${BACKUP}/backup-file.ts`,
+        from: "      syncFolder(dirname(path));\n",
+        to: "      syncFolder(dirname(path));\n      named(() => syncLate(path));\n",
+      },
+      {
+        file: `${BACKUP}/backup-file.ts`,
+        from: "function requireSame(",
+        to:
+          'function syncLate(path: string): void {\n  const file = openSync(path, "r+");\n' +
+          "  try {\n    fsyncSync(file);\n  } finally {\n    closeSync(file);\n  }\n}\n\n" +
+          "function named(act: () => void): void {\n  try {\n    act();\n  } catch (cause) {\n" +
+          '    throw talosError("STORAGE_FAILED", undefined, { cause });\n  }\n}\n\nfunction requireSame(',
+      },
+      {
+        file: `${BACKUP}/backup-file.ts`,
+        from: "import { linkSync,",
+        to: "import { closeSync, fsyncSync, openSync, writeFileSync, linkSync,",
+      },
+    ],
+  },
+  {
+    name: "a backup is on record before its name is on the disk",
+    operations: ["export"],
+    every: 1,
+    patches: [
+      {
+        file: `${BACKUP}/backup-file.ts`,
+        from: "      place(temporary, path, force);\n      syncFolder(dirname(path));\n",
+        to: "      place(temporary, path, force);\n",
+      },
+      {
+        file: `${BACKUP}/export-keys.ts`,
+        from: "  if (failure !== undefined) throw failure;\n",
+        to: "  for (const path of written) syncFolder(dirname(path));\n  if (failure !== undefined) throw failure;\n",
+      },
+      {
+        file: `${BACKUP}/export-keys.ts`,
+        from: 'import type { AgentContext } from "../context.ts";\n',
+        to: 'import { dirname } from "node:path";\nimport { syncFolder } from "../vault/files.ts";\nimport type { AgentContext } from "../context.ts";\n',
+      },
+    ],
+  },
+];
+
 /** Those that the quick run tries. */
 export const SAMPLED_AGENT_SWAPS: readonly Mutation[] = AGENT_SWAPS.filter(({ name }) =>
   ["the event leaves before it is stored", "the old key ends before the new one is in force"].includes(name),
 );
-export const ALL_SWAPS: readonly Mutation[] = [...VAULT_SWAPS, ...AGENT_SWAPS];
+export const ALL_SWAPS: readonly Mutation[] = [...VAULT_SWAPS, ...AGENT_SWAPS, ...BACKUP_SWAPS];
 
 /** Runs them all, one after the other, in one copy: what is compiled once is not compiled again. @throws Error where a patch does not fit any more */
 export function runMutations(mutations: readonly Mutation[]): MutationResult[] {

@@ -1,7 +1,7 @@
 /** What a person or an application does with the agent of a world: opens it, has the operation done, waits for its end. Knows no fault. */
 import { existsSync } from "node:fs";
 import { openIn, Vault, type TalosClient } from "@talos/agent";
-import type { AgentOperation } from "./operations.ts";
+import type { AgentOperation } from "./operation.ts";
 import { NEW_PASSWORD, opensWith, PASSWORD, ROTATION, until, type World } from "./world.ts";
 
 /** The operation, and what follows it by itself as far as it comes at once. @param client where it is open */

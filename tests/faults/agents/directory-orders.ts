@@ -4,6 +4,8 @@ import { request } from "node:http";
 export const STORE_FILE = "store.db";
 /** One line for each upload of events that came, whatever was answered. */
 export const EVENTS_FILE = "events.jsonl";
+/** Likewise for each certificate that came to be registered. */
+export const CERTIFICATES_FILE = "certificates.jsonl";
 
 /** Before the directory has it, or after it has answered. */
 export type LossKind = "request" | "answer";
@@ -13,6 +15,7 @@ export type DirectoryOrder =
   | { readonly order: "begin"; readonly folder: string }
   /** Finish what is under way, close the database; nothing is served until the next `begin`. */
   | { readonly order: "end" }
+  /** Of what is served, or was last. */
   | { readonly order: "copy"; readonly to: string }
   /** The connection of the n-th request from now on (from 1) breaks. Requests that only wait for mail are not counted. */
   | { readonly order: "lose"; readonly kind: LossKind; readonly at: number }
@@ -24,6 +27,13 @@ export interface SentEvents {
   readonly agent: string;
   /** Base64url. */
   readonly events: readonly string[];
+}
+
+export interface SentCertificate {
+  /** DID */
+  readonly agent: string;
+  /** Base64url. */
+  readonly certificate: string;
 }
 
 export async function tell<T>(controlPort: number, order: DirectoryOrder): Promise<T> {

@@ -1,7 +1,7 @@
 /**
  * A process with one real directory whose data can be changed for others while it keeps its address, and a relay before it that remembers
- * every event it was brought, and can lose a request or its answer. Told what to do over a second port; ends with its standard input.
- * Knows nothing of who uses it.
+ * every event and certificate it was brought, and can lose a request or its answer. Told what to do over a second port; ends with its
+ * standard input. Knows nothing of who uses it.
  */
 import { spawnSync } from "node:child_process";
 import { appendFileSync, existsSync, mkdirSync } from "node:fs";
@@ -9,13 +9,22 @@ import { Agent, createServer, request, type IncomingMessage, type Server, type S
 import type { AddressInfo } from "node:net";
 import { join } from "node:path";
 import { startDirectory, type RunningDirectory } from "@talos/directory";
-import { EVENTS_FILE, STORE_FILE, type DirectoryOrder, type LossKind, type SentEvents } from "./directory-orders.ts";
+import {
+  CERTIFICATES_FILE,
+  EVENTS_FILE,
+  STORE_FILE,
+  type DirectoryOrder,
+  type LossKind,
+  type SentCertificate,
+  type SentEvents,
+} from "./directory-orders.ts";
 
-const EVENTS = /^\/v1\/agents\/([^/]+)\/events$/;
+const BROUGHT = /^\/v1\/agents\/([^/]+)\/(events|certificate)$/;
 /** Asked again and again whatever is done, and without effect. */
 const WAITING = /^\/v1\/mailboxes\/[^/?]+\?/;
 
 let serving: Serving | undefined;
+let lastFolder: string | undefined;
 let loss: { readonly kind: LossKind; readonly at: number } | undefined;
 const seen: string[] = [];
 
@@ -41,11 +50,7 @@ async function pass({ folder, directory, agent: connections }: Serving, incoming
   const { method = "GET", url = "/", headers } = incoming;
   const body = await read(incoming);
   const kind = lossOf(method, url);
-  const agent = method === "POST" ? EVENTS.exec(url)?.[1] : undefined;
-  if (agent !== undefined) {
-    const { events } = JSON.parse(body.toString("utf8")) as { readonly events: readonly string[] };
-    appendFileSync(join(folder, EVENTS_FILE), `${JSON.stringify({ agent: decodeURIComponent(agent), events } satisfies SentEvents)}\n`);
-  }
+  if (method !== "GET") remember(folder, url, body.toString("utf8"));
   if (kind === "request") return void answer.destroy();
   const onward = request({ host: "127.0.0.1", port: directory.port, agent: connections, method, path: url, headers });
   answer.on("close", () => onward.destroy());
@@ -55,6 +60,23 @@ async function pass({ folder, directory, agent: connections }: Serving, incoming
   if (kind === "answer") return void answer.destroy();
   answer.writeHead(back.statusCode ?? 502, back.headers);
   answer.end(content);
+}
+
+function remember(folder: string, url: string, body: string): void {
+  const [, encoded, what] = BROUGHT.exec(url) ?? [];
+  if (encoded === undefined) return;
+  const agent = decodeURIComponent(encoded);
+  if (what === "events") {
+    const { events } = JSON.parse(body) as Omit<SentEvents, "agent">;
+    append(join(folder, EVENTS_FILE), { agent, events } satisfies SentEvents);
+  } else {
+    const { certificate } = JSON.parse(body) as Omit<SentCertificate, "agent">;
+    append(join(folder, CERTIFICATES_FILE), { agent, certificate } satisfies SentCertificate);
+  }
+}
+
+function append(path: string, value: object): void {
+  appendFileSync(path, `${JSON.stringify(value)}\n`);
 }
 
 function lossOf(method: string, url: string): LossKind | undefined {
@@ -68,6 +90,7 @@ async function obey(order: DirectoryOrder): Promise<unknown> {
     case "begin":
       await end();
       mkdirSync(order.folder, { recursive: true });
+      lastFolder = order.folder;
       serving = {
         folder: order.folder,
         directory: await startDirectory({
@@ -87,7 +110,7 @@ async function obey(order: DirectoryOrder): Promise<unknown> {
       return {};
     case "copy":
       // By another process: this one has the database open.
-      if (serving !== undefined && existsSync(serving.folder)) spawnSync("cp", ["-a", serving.folder, order.to]);
+      if (lastFolder !== undefined && existsSync(lastFolder)) spawnSync("cp", ["-a", lastFolder, order.to]);
       return {};
     case "lose":
       loss = { kind: order.kind, at: order.at };

@@ -9,7 +9,8 @@ import { readImage, workPlace, writeImage } from "@talos/testkit/disk-faults";
 import { directoryFor } from "./directory-holder.ts";
 import { tell, type LossKind } from "./directory-orders.ts";
 import { look } from "./look.ts";
-import { agentOperations, type AgentOperation } from "./operations.ts";
+import type { AgentOperation } from "./operation.ts";
+import { agentOperations } from "./operations.ts";
 import { agentSubject, begin } from "./subject.ts";
 import { DIRECTORY_FOLDER, World } from "./world.ts";
 
@@ -32,7 +33,8 @@ const KINDS: readonly LossKind[] = ["request", "answer"];
 export async function loseRequests({ operations, every = 1 }: NetworkOptions = {}): Promise<NetworkResult[]> {
   const results: NetworkResult[] = [];
   for (const [index, operation] of agentOperations.entries())
-    if (operations === undefined || operations.includes(operation.name)) results.push(await loseOf(operation, every, index));
+    if (operation.away !== true && (operations === undefined || operations.includes(operation.name)))
+      results.push(await loseOf(operation, every, index));
   return results;
 }
 
@@ -78,7 +80,6 @@ async function attempt(
   const { controlPort } = await directoryFor(operation.name);
   const world = new World(join(work, "data"));
   writeImage(world.folder, prepared);
-  await world.begin();
   const running = await begin(world, operation);
   await tell(controlPort, { order: "lose", kind: loss?.kind ?? "request", at: loss?.at ?? 0 });
   const faults = await caught("the operation", () => running.run(), loss !== undefined);

@@ -12,8 +12,9 @@ import { actOn, openAgent, openIfThere, settled } from "./acting.ts";
 import { directoryFor } from "./directory-holder.ts";
 import { tell } from "./directory-orders.ts";
 import { look } from "./look.ts";
-import { agentOperations, type AgentOperation } from "./operations.ts";
-import { viewOf } from "./view.ts";
+import type { AgentOperation } from "./operation.ts";
+import { agentOperations } from "./operations.ts";
+import { describeView, parseView, viewOf } from "./view.ts";
 import { DIRECTORY_FOLDER, makeWorld, World } from "./world.ts";
 
 export const agentSubject: DiskSubject = {
@@ -38,8 +39,10 @@ function diskOperation(operation: AgentOperation): DiskOperation {
   return {
     name: operation.name,
     varies: true,
-    // An emergency replaces the vault key first, and is made again.
-    between: (before) => (operation.name.startsWith("emergency") ? [before.replace('"vaultKeyNumber": 1', '"vaultKeyNumber": 2')] : []),
+    between: (before, after) => {
+      const [from, to] = [parseView(before), parseView(after)];
+      return from === undefined || to === undefined ? [] : (operation.between?.(from, to) ?? []).map(describeView);
+    },
     prepare: async (folder) => {
       const before = prepared.get(operation.name);
       if (before !== undefined) return writeImage(folder, before);
@@ -50,17 +53,17 @@ function diskOperation(operation: AgentOperation): DiskOperation {
       prepared.set(operation.name, readImage(folder));
     },
     begin: async (folder) => {
-      const world = new World(folder);
-      await world.begin();
-      return await begin(world, operation);
+      return await begin(new World(folder), operation);
     },
   };
 }
 
 /** Opened, and with nothing under way. */
 export async function begin(world: World, operation: AgentOperation): Promise<RunningOperation> {
+  await world.begin();
   let client = operation.start === undefined ? await openAgent(world) : undefined;
   await client?.flush();
+  if (operation.away === true) await world.end();
   const generation = client?.status().generation ?? 0;
   let attempt = 0;
   const act = async (): Promise<void> => {
@@ -71,6 +74,7 @@ export async function begin(world: World, operation: AgentOperation): Promise<Ru
     state: () => undefined,
     counter: () => generation,
     goOn: async () => {
+      if (operation.away === true) await world.begin();
       client ??= await openIfThere(world);
       // What was begun may be done by now, or is done by being made again.
       if (client === undefined || !operation.isDone(await viewOf(world))) {

@@ -1,6 +1,7 @@
 /** What of an agent counts when two states are compared: read from its data directory without a password, in words. */
 import { Vault } from "@talos/agent";
 import { decodeEvent } from "@talos/core";
+import { viewOfBackups, type BackupsView } from "./backups-view.ts";
 import { patientCrypto, type World } from "./world.ts";
 
 export interface AgentView {
@@ -15,12 +16,17 @@ export interface AgentView {
   readonly recovery: boolean;
   readonly vaultKeyNumber: number;
   readonly superseded: boolean;
+  /** Restored, and not compared with its directory yet. */
+  readonly held: boolean;
   readonly staged: number;
   readonly plans: readonly string[];
+  /** Of operations that are about them. */
+  readonly backups?: BackupsView;
 }
 
 export async function viewOf(world: World): Promise<AgentView> {
-  const { keys } = world.facts;
+  const { keys, privateKeys } = world.facts;
+  const backups = privateKeys === undefined ? {} : { backups: await viewOfBackups(world) };
   using inspection = await Vault.inspect({ dataDir: world.agent, crypto: patientCrypto });
   return inspection.read((tx) => {
     const entries = tx.inventory.listPublic();
@@ -50,12 +56,19 @@ export async function viewOf(world: World): Promise<AgentView> {
       recovery: last !== undefined && "next" in last && last.next.recovery !== undefined,
       vaultKeyNumber: inspection.vaultKeyNumber,
       superseded: tx.settings.get("superseded-by") !== undefined,
+      held: tx.settings.get("recovery-unchecked") !== undefined,
       staged: entries.filter(({ state }) => state === "staged").length,
       plans: tx.plans.open().map(({ kind, step, lastError }) => [kind, step, ...(lastError === undefined ? [] : [lastError])].join(" ")),
+      ...backups,
     };
   });
 }
 
 export function describeView(view: AgentView): string {
   return JSON.stringify(view, undefined, 1);
+}
+
+/** Undefined for a state that is no agent's. */
+export function parseView(state: string): AgentView | undefined {
+  return state.startsWith("{") ? (JSON.parse(state) as AgentView) : undefined;
 }

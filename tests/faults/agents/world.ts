@@ -1,9 +1,10 @@
 /**
  * One folder with everything that an operation on an agent concerns: the agent, a peer that has a session with it and mail on the way, the
- * data of the directory at which both are at home, a recovery kit, and the facts of how it was before. Knows no fault and no operation.
+ * data of the directory at which both are at home, a recovery kit, places for backups and for what is temporary, and the facts of how it was
+ * before. Knows no fault and no operation.
  */
 import { mkdirSync, readFileSync, writeFileSync } from "node:fs";
-import { join } from "node:path";
+import { dirname, join } from "node:path";
 import { createIn, HttpDirectory, systemEnvironment, Vault, type Directory, type Environment, type TalosClient } from "@talos/agent";
 import { nodeCrypto, revealSecret, SecretBytes, toHex, type Crypto } from "@talos/core";
 import { markOutside, outsideCopy } from "@talos/testkit/disk-faults";
@@ -14,9 +15,11 @@ export const DIRECTORY_FOLDER = "directory";
 export const PASSWORD = "river otter lamp quartz";
 export const NEW_PASSWORD = "another lantern, another quarry";
 export const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
+export const BACKUP_PASSWORD = "granite heron lattice, for the backup";
 export const BOBS_PASSWORD = "copper thistle window";
 /** Few prekeys: each is several calls, all alike. */
 export const ROTATION = { oneTimePrekeyTarget: 3, refillBelow: 1 } as const;
+export const ANSWER = "answer";
 export const MAIL = "on its way since before";
 const SECONDS = 10;
 
@@ -27,7 +30,14 @@ export interface Facts extends DirectoryPlace {
   /** Key ids by what they are of. */
   readonly keys: Readonly<Record<"identity" | "next" | "encryption" | "prekeys", readonly string[]>>;
   readonly events: number;
+  /** In hexadecimal: what no file may hold. Of operations on backups. */
+  readonly privateKeys?: readonly string[];
+  /** Of the backup that there was. */
+  readonly backupId?: string;
 }
+
+const BACKUP_NAME = "agent.backup";
+let lastWithTemporary: Promise<unknown> = Promise.resolve();
 
 export class World {
   readonly folder: string;
@@ -52,13 +62,57 @@ export class World {
     return join(this.folder, "kit");
   }
 
+  /** Two places, each in a folder of its own, as on two media. */
+  get backups(): readonly [string, string] {
+    return [join(this.folder, "medium-1", BACKUP_NAME), join(this.folder, "medium-2", BACKUP_NAME)];
+  }
+
+  /** A backup from before the operation, as it was made. */
+  get oldBackup(): string {
+    return join(this.folder, "old.backup");
+  }
+
+  get temporary(): string {
+    return join(this.folder, "temporary");
+  }
+
   get facts(): Facts {
     return JSON.parse(readFileSync(join(this.folder, "facts.json"), "utf8")) as Facts;
+  }
+
+  /** Of what was done before the operation. */
+  amendFacts(facts: Partial<Facts>): void {
+    writeFileSync(join(this.folder, "facts.json"), JSON.stringify({ ...this.facts, ...facts }));
   }
 
   /** The directory serves this world's data from now on. */
   async begin({ controlPort }: DirectoryPlace = this.facts): Promise<void> {
     await tell(controlPort, { order: "begin", folder: this.directory });
+  }
+
+  /** The directory cannot be reached until the next `begin`. */
+  async end(): Promise<void> {
+    await tell(this.facts.controlPort, { order: "end" });
+  }
+
+  /**
+   * Whatever is made in the system's folder for what is temporary is made in this world meanwhile. One after the other: that folder is the
+   * process's.
+   */
+  async withTemporary<T>(work: () => Promise<T>): Promise<T> {
+    const run = async (): Promise<T> => {
+      const before = process.env["TMPDIR"];
+      process.env["TMPDIR"] = this.temporary;
+      try {
+        return await work();
+      } finally {
+        if (before === undefined) delete process.env["TMPDIR"];
+        else process.env["TMPDIR"] = before;
+      }
+    };
+    const result = lastWithTemporary.then(run);
+    lastWithTemporary = result.catch(() => undefined);
+    return await result;
   }
 
   /** With a real way to the directory; under a trace each answer is marked in it. */
@@ -68,6 +122,7 @@ export class World {
       ...systemEnvironment,
       crypto: patientCrypto,
       kdf: KDF,
+      backupKdf: KDF,
       allowWeakPasswords: true,
       openDirectory: (options) => (traced ? marking(new HttpDirectory(options), this) : new HttpDirectory(options)),
     };
@@ -77,7 +132,7 @@ export class World {
 /** Two agents that know each other, and mail of the first that the second has not seen. All are closed then. */
 export async function makeWorld(folder: string, place: DirectoryPlace, withKit: boolean): Promise<World> {
   const world = new World(folder);
-  mkdirSync(world.directory);
+  for (const part of [world.directory, world.temporary, ...world.backups.map(dirname)]) mkdirSync(part, { mode: 0o700 });
   await world.begin(place);
   const environment = world.environment();
   const kit = withKit ? { recoveryKit: { path: world.kit, password: KIT_PASSWORD } } : {};
@@ -86,7 +141,7 @@ export async function makeWorld(folder: string, place: DirectoryPlace, withKit: 
   const bob = await createIn(environment, "bob", { ...common, dataDir: world.bob, password: BOBS_PASSWORD });
   await alice.send(bob.did, "first");
   await takeOne(bob);
-  await bob.send(alice.did, "answer");
+  await bob.send(alice.did, ANSWER);
   await takeOne(alice);
   await Promise.all([alice.flush(), bob.flush()]);
   await bob.close();
