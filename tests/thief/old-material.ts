@@ -26,7 +26,7 @@ import {
   sign,
   takeOver,
 } from "./attempts.ts";
-import { Scene } from "./scene.ts";
+import { BACKUP_PASSWORD, Scene } from "./scene.ts";
 import { line, type Line, type Table } from "./table.ts";
 
 const DAY = 86_400_000;
@@ -143,7 +143,7 @@ export const COPY_BEFORE_EMERGENCY: Table<Scene> = {
 export const OLD_BACKUP: Table<Scene> = {
   title: "With an old backup",
   holds: "Identity, next and encryption key, peers, and the head of the log of that day; no prekey, session or kit, and no mail.",
-  start: async () => await Scene.start({ thief: (scene) => Thief.withBackup(scene.victim, scene.stolenFolder, TEST_PASSWORD) }),
+  start: async () => await Scene.start({ thief: (scene) => Thief.withBackup(scene.victim, scene.stolenBackup, BACKUP_PASSWORD) }),
   stages: [
     {
       when: "while the log stands where the backup has it",
@@ -157,9 +157,13 @@ export const OLD_BACKUP: Table<Scene> = {
         line(fetchMail, "works", "the directory hands out envelopes; what is there already stays sealed"),
         line(publishPrekeys, "works", "what is sent to these it can read"),
         line(deposit, "works", "with these keys it is the agent"),
-        line(send, "works", "with these keys it is the agent"),
-        line(sign, "works", "with these keys it is the agent"),
         line(notice, "works", "with these keys it is the agent"),
+        line(
+          send,
+          "works",
+          "with these keys it is the agent; and a peer sends again what was not acknowledged, as to an agent that was restored",
+        ),
+        line(sign, "works", "with these keys it is the agent"),
       ],
     },
     {
