@@ -120,7 +120,7 @@ function severalCopies({ copies }: Known): Judgement {
 }
 
 function testedRestoration({ current: backups, drill, now }: Known): Judgement {
-  const hint = "talos backup verify FILE, or a drill on schedule.";
+  const hint = "talos backup verify FILE --record, or a drill on schedule.";
   if (backups.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
   const [last] = backups.filter(({ verifiedAt }) => verifiedAt !== undefined).sort((a, b) => (b.verifiedAt ?? 0) - (a.verifiedAt ?? 0));
   const at = last?.verifiedAt ?? 0;
@@ -142,7 +142,7 @@ function current({ current: [newest], dangerous, now }: Known): Judgement {
   }
   if (dangerous.length > 0) {
     const detail = `Backups from before the identity moved on are on record, and whoever opens one has former keys: ${pathsOf(dangerous)}.`;
-    return { state: "bad", detail, hint: `${destroy}, then take them off the record.` };
+    return { state: "bad", detail, hint: `${destroy}, then take them off the record (talos backup forget ID).` };
   }
   const days = ageInDays(newest.createdAt, now);
   if (now - newest.createdAt > FRESH_DAYS * DAY_MILLISECONDS) {
