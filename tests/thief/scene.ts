@@ -35,6 +35,7 @@ import {
 
 /** What Bob says to Alice while she is closed. */
 export const WAITING = "waits for Alice";
+export const BACKUP_PASSWORD = "granite heron lattice, for the backup";
 const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
 
 export interface SceneOptions {
@@ -100,6 +101,11 @@ export class Scene implements AsyncDisposable {
   /** A copy of Alice's data directory from the day of the theft. */
   get stolenFolder(): string {
     return this.world.dataDir("stolen");
+  }
+
+  /** A backup of Alice's from the day of the theft. */
+  get stolenBackup(): string {
+    return join(this.world.folder, "alice.backup");
   }
 
   stolen(): StolenBytes {
@@ -175,6 +181,7 @@ async function setUp(world: AgentWorld, clock: SkippingClock, afterTheft: SceneO
   await take(bob, 1);
   await bob.send(aliceDid, "hello yourself", { waitFor: "deposited" });
   await take(alice, 1);
+  await alice.exportKeys({ path: join(world.folder, "alice.backup"), password: BACKUP_PASSWORD });
   await alice.close();
   world.copyDataDir("alice", "stolen");
   if (afterTheft !== undefined) {

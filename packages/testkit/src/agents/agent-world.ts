@@ -20,7 +20,7 @@ import { startDirectory, type DirectoryOptions, type RunningDirectory } from "@t
 import { IN_PROCESS_LIMITS } from "../directory/in-process-limits.ts";
 
 export const TEST_PASSWORD = "river otter lamp quartz, for tests";
-/** The cheapest that the vault accepts. */
+/** The cheapest that a vault accepts, and a backup. */
 export const TEST_KDF = { memoryKiB: 7_168, passes: 5, lanes: 1 } as const;
 
 export interface AgentWorldOptions {
@@ -39,7 +39,7 @@ export class AgentWorld implements AsyncDisposable {
 
   private constructor({ environment, limits }: AgentWorldOptions) {
     this.folder = mkdtempSync(join(tmpdir(), "talos-world-"));
-    this.environment = { ...systemEnvironment, kdf: TEST_KDF, allowWeakPasswords: true, ...environment };
+    this.environment = { ...systemEnvironment, kdf: TEST_KDF, backupKdf: TEST_KDF, allowWeakPasswords: true, ...environment };
     this.#limits = limits;
   }
 

@@ -1,8 +1,10 @@
 /**
- * Private keys as a thief has them: exactly those that were stolen, and nothing else of their owner. Takes them out of a data directory by
- * the reader that was written from the specification. Knows nothing of what can be done with them.
+ * Private keys as a thief has them: exactly those that were stolen, and nothing else of their owner. Takes them out of a data directory or a
+ * backup by the readers that were written from the specification. Knows nothing of what can be done with them.
  */
-import { nodeCrypto, SecretBytes, type AgreementKey, type KemKey, type SigningKey } from "@talos/core";
+import { readFileSync } from "node:fs";
+import { fromHex, nodeCrypto, SecretBytes, type AgreementKey, type KemKey, type SigningKey } from "@talos/core";
+import { readBackup } from "../independent/backup.ts";
 import { VaultReader } from "../independent/vault.ts";
 
 export interface StolenPrekey {
@@ -59,6 +61,17 @@ export function readStolenBytes(folder: string, password: string): StolenBytes {
       .rows("SELECT session_id, state FROM sessions ORDER BY last_used_at")
       .map((row) => vault.unseal("sessions", "state", row["session_id"] as Uint8Array, row["state"] as Uint8Array)),
   };
+}
+
+/** The keys that a backup holds: there are no others in it. */
+export function readBackupBytes(path: string, password: string): Pick<StolenBytes, "identityKey" | "nextKey" | "encryptionKey"> {
+  const { keys } = readBackup(readFileSync(path), new TextEncoder().encode(password));
+  const secretOf = (kind: string): Uint8Array => {
+    const secret = keys.find((key) => key.kind === kind)?.secret;
+    if (typeof secret !== "string") throw new Error(`the stolen backup has no ${kind}`);
+    return fromHex(secret);
+  };
+  return { identityKey: secretOf("identity"), nextKey: secretOf("next-identity"), encryptionKey: secretOf("encryption") };
 }
 
 export function signingKeyOf(seed: Uint8Array): SigningKey {

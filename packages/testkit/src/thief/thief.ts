@@ -39,7 +39,7 @@ import {
 import { Accomplice } from "./accomplice.ts";
 import { forgeRevocation, forgeRotation, type RotationAttempt } from "./forged-events.ts";
 import { asCertificate, freshStatement, inventedAgreementKey, inventedKey, signedBy } from "./forgeries.ts";
-import { agreementKeyOf, prekeyOf, readStolenBytes, signingKeyOf, type Loot } from "./loot.ts";
+import { agreementKeyOf, prekeyOf, readBackupBytes, readStolenBytes, signingKeyOf, type Loot } from "./loot.ts";
 import { readFirst, readInSession, stolenSessions, type RecordedMail } from "./stolen-mail.ts";
 
 const crypto = nodeCrypto;
@@ -114,9 +114,9 @@ export class Thief implements Disposable {
     });
   }
 
-  /** What a backup holds: identity, next and encryption key; no prekey, session, kit or mail. Made of a data directory of that day. */
-  static withBackup(victim: Victim, folder: string, password: string): Thief {
-    return new Thief(victim, identityOf(readStolenBytes(folder, password)));
+  /** What a backup holds: identity, next and encryption key; no prekey, session, kit or mail. */
+  static withBackup(victim: Victim, path: string, password: string): Thief {
+    return new Thief(victim, identityOf(readBackupBytes(path, password)));
   }
 
   /** A rotation of the agent, after the event under which the keys are in force. */
@@ -338,7 +338,7 @@ export class Thief implements Disposable {
   }
 }
 
-function identityOf(stolen: ReturnType<typeof readStolenBytes>): Loot {
+function identityOf(stolen: ReturnType<typeof readBackupBytes>): Loot {
   return {
     identityKey: signingKeyOf(stolen.identityKey),
     nextKey: signingKeyOf(stolen.nextKey),
