@@ -35,7 +35,13 @@ const PURE = builtins(
   "core is pure: no files, no network, no database, no processes, no clock",
 );
 
-const EVERYWHERE = [BY_NAME, TESTKIT];
+/** Each of them is a second opinion for tests, or nothing. */
+const OTHER_CRYPTO: Restriction = {
+  regex: "^@noble/",
+  message: "cryptography comes from node:crypto alone; other libraries check it in tests",
+};
+
+const EVERYWHERE = [BY_NAME, TESTKIT, OTHER_CRYPTO];
 const CORE = [...EVERYWHERE, packages(["agent", "directory", "cli"], "core stands on nothing of ours"), PURE];
 
 const AGENT_ROOMS = ["keys", "identity", "instance", "prekeys"];

@@ -26,6 +26,8 @@ import type { CommittedWrap } from "../vault/slots/committed-wrap.ts";
 export const KIT_SALT_BYTES = 16;
 export const SEED_BYTES = 32;
 export const MAX_NAME_BYTES = 64;
+/** It is the info of a derivation, after a label, and Node takes 1,024 bytes there. A later release has room for small extensions. */
+export const MAX_CLEAR_BYTES = 512;
 const HASH_BYTES = 32;
 const CHECKSUM_BYTES = 8;
 const CHECKSUM_LABEL: Uint8Array = utf8("talos/v1/recovery-kit/checksum\u0000");
@@ -94,7 +96,7 @@ export function decodeKit(record: Uint8Array, crypto: Pick<Crypto, "sha256">): K
 function readRecord(record: Uint8Array, crypto: Pick<Crypto, "sha256">): Omit<KitRecord, "fields"> {
   try {
     const list = readCborArray(record, "recovery kit", { length: 5 });
-    const clear = list.bytes({ max: record.length });
+    const clear = list.bytes({ max: MAX_CLEAR_BYTES });
     const seal: CommittedWrap = {
       commitment: list.bytes({ length: HASH_BYTES }),
       nonce: list.bytes({ length: AEAD_NONCE_BYTES }),

@@ -1,7 +1,17 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { type Crypto, decodeUtf8, isTalosError, nodeCrypto, type SecretBytes, utf8 } from "@talos/core";
+import {
+  type CborValue,
+  type Crypto,
+  decodeCbor,
+  decodeUtf8,
+  encodeStruct,
+  isTalosError,
+  nodeCrypto,
+  type SecretBytes,
+  utf8,
+} from "@talos/core";
 import { hasCode } from "@talos/testkit";
 import { armour, unarmour } from "./armour.ts";
 import { FACTS, FLOOR, secret, someAgent } from "./kit-fixture.test.ts";
@@ -57,6 +67,16 @@ test("another password is wrong, and nothing is decrypted under it", () => {
 
 test("another agent's kit is refused before anything is derived", () => {
   assert.throws(() => unsealKit(KIT, secret(), NOTHING_DERIVED, someAgent("bob")), hasCode("RECOVERY_KIT_FOREIGN"));
+});
+
+test("more in the clear than a derivation can be bound to is refused before anything is derived", () => {
+  const record = decodeKit(contentOf(KIT), crypto);
+  const fields = decodeCbor(record.clear) as Map<number, CborValue>;
+  fields.delete(0);
+  fields.delete(1);
+  const clear = encodeStruct(fields, [{ id: 1000, critical: false, value: new Uint8Array(900) }]);
+  const long = armour(KIT_TITLE, encodeKit(clear, record.seal, crypto), crypto);
+  assert.throws(() => unsealKit(long, secret(), NOTHING_DERIVED), hasCode("RECOVERY_KIT_DAMAGED"));
 });
 
 test("every byte changed in any way gives a named error before anything is derived", () => {
