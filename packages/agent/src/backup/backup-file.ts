@@ -27,9 +27,19 @@ export interface Destinations {
   readonly force: boolean;
 }
 
+/** What not every file system can do: those of sticks and of network shares among them. */
+export interface MediumCalls {
+  link(from: string, to: string): void;
+  /** @throws TalosError STORAGE_FAILED */
+  syncFolder(path: string): void;
+}
+
+const SYSTEM: MediumCalls = { link: linkSync, syncFolder };
 const NAME_BYTES = 8;
 /** What link(2) answers where the file system has no links. */
 const NO_LINKS: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"];
+/** What fsync(2) answers where folders cannot be synced: then the server, or nobody, answers for names. */
+const NO_SYNC: readonly string[] = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /**
  * Before anything is read or derived: whether the copies could be written there.
@@ -80,6 +90,7 @@ export function writeCopies(
   { paths, force }: Destinations,
   agentId: AgentId,
   crypto: Pick<Crypto, "sha256">,
+  medium: MediumCalls = SYSTEM,
 ): WrittenCopies {
   const own = `.talos-backup-${toHex(crypto.sha256(agentId)).slice(0, 2 * NAME_BYTES)}-`;
   const copies = paths.map((path, index) => ({ path, temporary: join(dirname(path), `${own}${index + 1}.new`) }));
@@ -97,8 +108,8 @@ export function writeCopies(
     }
     for (const { path, temporary } of copies) {
       current = path;
-      place(temporary, path, force);
-      syncFolder(dirname(path));
+      place(temporary, path, force, medium);
+      syncNames(dirname(path), medium);
       requireSame(path, sealed);
       written.push(path);
     }
@@ -172,19 +183,27 @@ function requireSame(path: string, sealed: Uint8Array): void {
 }
 
 /** A link is never made over a file; a rename would be. */
-function place(temporary: string, path: string, force: boolean): void {
+function place(temporary: string, path: string, force: boolean, medium: MediumCalls): void {
   if (force) {
     requireFree(path, force);
     return renameFile(temporary, path);
   }
   try {
-    linkSync(temporary, path);
+    medium.link(temporary, path);
   } catch (cause) {
     const system = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "";
     if (system === "EEXIST") throw talosError("BACKUP_EXISTS", undefined, { details: { path }, cause });
     if (!NO_LINKS.includes(system)) throw talosError("STORAGE_FAILED", undefined, { details: { operation: "link", system }, cause });
     requireFree(path, force);
     renameFile(temporary, path);
+  }
+}
+
+function syncNames(folder: string, medium: MediumCalls): void {
+  try {
+    medium.syncFolder(folder);
+  } catch (error) {
+    if (!isTalosError(error, "STORAGE_FAILED") || !NO_SYNC.includes(String(error.details["system"]))) throw error;
   }
 }
 

@@ -25,7 +25,7 @@ export async function importKeys(keys: readonly BackupKey[], files: KeyFileStore
 }
 
 /** One key: staged where the backup has it, then opened by its reference. @returns the caller disposes it @throws TalosError as `importKeys` */
-export async function restoreKey(key: BackupKey, files: KeyFileStore, crypto: Crypto): Promise<BackendKey> {
+async function restoreKey(key: BackupKey, files: KeyFileStore, crypto: Crypto): Promise<BackendKey> {
   const backend = openBackend(key.backend, { files, crypto });
   await importSecret(key, backend);
   const opened = await openAgain(key, backend);
