@@ -64,24 +64,25 @@ export function aeadOpen(
 /**
  * Node decrypts into one buffer, copies that into another which it returns, and frees the first as it is. Memory that is freed is
  * given out again first where its size is the same (glibc keeps lists up to 1,032 bytes), so another operation of the same size
- * overwrites it. Longer values go in pieces; very long ones are worth no fourfold time.
+ * overwrites it. Longer values go in pieces; very long ones are worth no fourfold time, but for their beginning, where a backup has its keys.
  */
 function decrypt(decipher: Decipheriv, ciphertext: Uint8Array): Uint8Array {
   const { length } = ciphertext;
-  if (length > MAX_SWEPT_BYTES) return ownBytes(decipher.update(ciphertext));
   if (length <= PIECE_BYTES) {
     const plaintext = ownBytes(decipher.update(ciphertext));
     sweeper.update(ciphertext);
     return plaintext;
   }
   const plaintext = settledBytes(length);
-  for (let at = 0; at < length; at += PIECE_BYTES) {
+  const swept = length > MAX_SWEPT_BYTES ? PIECE_BYTES : length;
+  for (let at = 0; at < swept; at += PIECE_BYTES) {
     const piece = decipher.update(ciphertext.subarray(at, at + PIECE_BYTES));
     plaintext.set(piece, at);
     piece.fill(0);
   }
   sweeper.update(ciphertext.subarray(0, PIECE_BYTES));
-  sweeper.update(ciphertext.subarray(length - (length % PIECE_BYTES)));
+  if (swept < length) plaintext.set(decipher.update(ciphertext.subarray(swept)), swept);
+  else sweeper.update(ciphertext.subarray(length - (length % PIECE_BYTES)));
   return plaintext;
 }
 
