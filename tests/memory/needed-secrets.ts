@@ -32,9 +32,7 @@ export async function neededSecrets(folder: string, journal: Journal): Promise<r
     inspection.read((tx) => {
       const instanceKey = decodeCertificate(tx.log.certificate() ?? assert.fail()).instanceKey.bytes;
       const publicKeys = [tx.inventory.live("identity")?.publicKey, tx.inventory.live("encryption")?.publicKey, instanceKey];
-      for (const secret of [...ofKind(journal, "signing seed"), ...ofKind(journal, "agreement private key")]) {
-        if (publicKeys.some((key) => key !== undefined && publicKeysOf(secret).some((own) => equalBytes(own, key)))) needed.push(secret);
-      }
+      needed.push(...privateKeysOf(journal, publicKeys));
       for (const { sessionId } of tx.sessions.list()) {
         const { state } = tx.sessions.byId(sessionId) ?? assert.fail();
         needed.push(...secretsOf(decodeSession(state)));
@@ -42,6 +40,12 @@ export async function neededSecrets(folder: string, journal: Journal): Promise<r
     });
   }
   return needed;
+}
+
+/** Of all that were told, those that belong to these public keys. */
+export function privateKeysOf(journal: Journal, publicKeys: readonly (Uint8Array | undefined)[]): Uint8Array[] {
+  const told = [...ofKind(journal, "signing seed"), ...ofKind(journal, "agreement private key")];
+  return told.filter((secret) => publicKeys.some((key) => key !== undefined && publicKeysOf(secret).some((own) => equalBytes(own, key))));
 }
 
 function ofKind(journal: Journal, kind: string): Uint8Array[] {

@@ -62,7 +62,7 @@ async function sendBody(
   kind: string,
   sign: "instance" | "identity" | "none",
 ): Promise<void> {
-  journal.tell(kind, body.subarray(40, 72));
+  journal.tell(kind, body.subarray(-160, -128));
   await from.send(to.did, body, { sign, waitFor: "deposited" });
   zeroBytes(body);
 }
