@@ -5,6 +5,7 @@ export {
   openIn,
   inspectIn,
   recoverIdentityIn,
+  recoverIn,
   takeoverIn,
   verifyBackupIn,
   MAX_BODY_BYTES,
@@ -39,8 +40,11 @@ export type {
 } from "./lifecycle/identity-plan/identity-options.ts";
 export type { RevocationResult } from "./lifecycle/identity-plan/revoke.ts";
 export type { RotationResult } from "./lifecycle/identity-plan/rotate.ts";
-export { recoveryOutlook, type OutlookEvent, type RecoveryOutlook } from "./lifecycle/recover-identity.ts";
-export type { CutAfter, OutlookOptions, RecoverIdentityOptions } from "./lifecycle/recover-options.ts";
+export type { HeldRecovery } from "./lifecycle/recover/held-recovery.ts";
+export type { RecoveryReport } from "./lifecycle/recover/recover-agent.ts";
+export type { ForwardEvent } from "./lifecycle/recover/rotate-forward.ts";
+export { recoveryOutlook, type OutlookEvent, type RecoveryOutlook } from "./lifecycle/recovery-outlook.ts";
+export type { CutAfter, OutlookOptions, RecoverIdentityOptions, RecoverOptions } from "./lifecycle/recover-options.ts";
 export type { RescueReport } from "./lifecycle/rescue-agent.ts";
 export { Custody, custodyIn } from "./custody.ts";
 export { AuditApi, type AuditExportOptions, type AuditListOptions, type AuditReviewOptions } from "./audit-api.ts";

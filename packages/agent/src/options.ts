@@ -153,8 +153,17 @@ const CHOICE_CHECKS: Checks<AgentChoice> = { name: isText, dataDir: isText };
 const UNLOCK_CHECKS: Checks<UnlockOptions> = { password: isPassword, keyFile: isText, credential: isText };
 const INSPECT_CHECKS: Checks<InspectOptions> = { ...CHOICE_CHECKS, ...UNLOCK_CHECKS, expectAgentId: isText };
 
+/** How an open agent behaves. */
+export const POLICY_CHECKS: Checks<Pick<CommonOptions, "signMessages" | "maxHeadAgeDays" | "trust" | "rotation">> = {
+  signMessages: oneOf("instance", "identity", "none"),
+  maxHeadAgeDays: wholeNumber(1, 365),
+  trust: oneOf("first-use", "verified-only"),
+  rotation: isObject,
+};
+
 const COMMON_CHECKS: Checks<CommonOptions> = {
   ...UNLOCK_CHECKS,
+  ...POLICY_CHECKS,
   expectAgentId: isText,
   directory: isText,
   keyBackend: oneOf("software", "hsm", "tpm", "sgx", "nitro"),
@@ -162,10 +171,6 @@ const COMMON_CHECKS: Checks<CommonOptions> = {
   tpmConfig: isObject,
   enclavePath: isText,
   enclaveCid: wholeNumber(3, 4_294_967_295),
-  signMessages: oneOf("instance", "identity", "none"),
-  maxHeadAgeDays: wholeNumber(1, 365),
-  trust: oneOf("first-use", "verified-only"),
-  rotation: isObject,
 };
 
 const NEW_KIT_CHECKS: Checks<NewRecoveryKit> = { path: isText, password: isPassword };

@@ -21,6 +21,7 @@ import { isPublished } from "./lifecycle/publish-record.ts";
 import { storedStock } from "./lifecycle/prekey-stock.ts";
 import { clockRecord } from "./lifecycle/stored-clock.ts";
 import { movedIdentity } from "./lifecycle/foreign-events.ts";
+import { heldRecovery, type HeldRecovery } from "./lifecycle/recover/held-recovery.ts";
 import { isMarkedSuperseded } from "./lifecycle/supersession.ts";
 import { isContent } from "./messaging/sender.ts";
 import { frameTypeCode } from "./messaging/turns.ts";
@@ -116,6 +117,8 @@ export interface AgentStatus {
   /** Whether that directory has log, certificate and prekeys. */
   readonly publication: "published" | "unpublished";
   readonly superseded: boolean;
+  /** Present while it comes from a backup and has not been compared with its directory: it sends, signs and publishes nothing. */
+  readonly held?: HeldRecovery;
   /** Present once the identity was revoked: the agent acts no more. */
   readonly revoked?: true;
   /** An event in the agent's log that this data directory did not make: it publishes and rotates nothing until its owner decides. */
@@ -166,6 +169,7 @@ export interface StatusInput {
 export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastError }: StatusInput): AgentStatus {
   const directory = tx.settings.get(HOME_DIRECTORY);
   const moved = movedIdentity(tx);
+  const held = heldRecovery(tx);
   const drill = lastDrill(tx);
   const certificate = tx.log.certificate();
   const instance = certificate === undefined ? undefined : decodeCertificate(certificate);
@@ -179,6 +183,7 @@ export function readStatus(tx: ReadTransaction, { facts, findings, holder, lastE
     ...(directory === undefined ? {} : { directory }),
     publication: isPublished(tx, directory) ? "published" : "unpublished",
     superseded: isMarkedSuperseded(tx),
+    ...(held === undefined ? {} : { held }),
     ...(isRevoked(tx) ? { revoked: true as const } : {}),
     ...(moved === undefined ? {} : { identityMoved: { ...moved, hash: toHex(moved.hash) } }),
     ...(instance === undefined ? {} : { certificate: { generation: instance.generation, from: instance.from, to: instance.to } }),

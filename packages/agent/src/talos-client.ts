@@ -19,14 +19,15 @@ import { holdingProcess } from "./clock.ts";
 import type { DoctorReport } from "./doctor/doctor.ts";
 import { systemEnvironment, type Environment } from "./environment.ts";
 import { Inspection } from "./inspection.ts";
-import { enter, enterAsLiving, enterOrCreate, enterRecovered, look } from "./lifecycle/enter-agent.ts";
+import { enter, enterAsLiving, enterFromBackup, enterOrCreate, enterRecovered, look } from "./lifecycle/enter-agent.ts";
 import { emergencyRotate, type EmergencyResult } from "./lifecycle/identity-plan/emergency.ts";
 import { readReport, type EmergencyReport } from "./lifecycle/identity-plan/emergency-report.ts";
 import type { EmergencyRotateOptions, RevokeIdentityOptions, RotateIdentityOptions } from "./lifecycle/identity-plan/identity-options.ts";
 import { revokeIdentity, type RevocationResult } from "./lifecycle/identity-plan/revoke.ts";
 import { rotateIdentity, type RotationResult } from "./lifecycle/identity-plan/rotate.ts";
-import { recoveryOutlook, type RecoveryOutlook } from "./lifecycle/recover-identity.ts";
-import type { OutlookOptions, RecoverIdentityOptions } from "./lifecycle/recover-options.ts";
+import type { RecoveryReport } from "./lifecycle/recover/recover-agent.ts";
+import type { OutlookOptions, RecoverIdentityOptions, RecoverOptions } from "./lifecycle/recover-options.ts";
+import { recoveryOutlook, type RecoveryOutlook } from "./lifecycle/recovery-outlook.ts";
 import type { RescueReport } from "./lifecycle/rescue-agent.ts";
 import { RunningAgent } from "./lifecycle/running-agent.ts";
 import type { MaintenanceReport } from "./lifecycle/maintenance.ts";
@@ -97,10 +98,13 @@ export class TalosClient implements AsyncDisposable {
   readonly recoveryKit: RecoveryKitApi;
   /** What happened to the agent and its keys. */
   readonly audit: AuditApi;
+  /** Of one that `recover` has just brought back: what it found and did. */
+  readonly recovered: RecoveryReport | undefined;
   readonly #agent: RunningAgent;
 
-  private constructor(agent: RunningAgent) {
+  private constructor(agent: RunningAgent, recovered: RecoveryReport | undefined) {
     this.#agent = agent;
+    this.recovered = recovered;
     this.peers = new PeersApi(agent.context, {
       retry: (peer) => {
         agent.sender.retry(peer);
@@ -217,6 +221,27 @@ export class TalosClient implements AsyncDisposable {
   }
 
   /**
+   * Brings an agent back from its backup, into an empty data directory: keys, peers with trust, settings and the record. Prekeys, sessions and
+   * mail are in no backup: peers are greeted in new sessions, and send again what was not acknowledged.
+   *
+   * The log in the backup is compared with the directory's. Nothing behind: this copy becomes the living one. Any event that the backup does not
+   * have: BACKUP_OUTDATED, or with `recoveryKit` new keys by one recovery event, in the same call (`recovered.event` says what it follows). A
+   * directory that does not answer, or answers nonsense: the agent is made and *held* (`status().held`): every call that sends, signs, publishes or
+   * takes mail is RECOVERY_UNCHECKED, over restarts too, until it has been compared; that goes on by itself while it is open.
+   *
+   * Interrupted, it has made an agent or none: then the same call is made again. Argon2id runs with the parameters of the file.
+   *
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also where `cutAfter` is needed); PASSWORD_REQUIRED before anything is read; FILE_NOT_FOUND,
+   *   BACKUP_DAMAGED, KDF_PARAMETERS_REFUSED, UNSUPPORTED_VERSION, BACKUP_FOREIGN, BACKUP_WRONG_PASSWORD; WEAK_PASSWORD, BACKUP_PASSWORD_REUSED
+   *   (the new password opens the backup); VAULT_EXISTS, DATA_DIR_NOT_EMPTY, VAULT_LOCKED; BACKUP_KEY_FAILED, BACKUP_KEY_NOT_INCLUDED (a key in
+   *   hardware that is not here); BACKUP_OUTDATED, AGENT_REVOKED; of the recovery kit; IDENTITY_MOVED where another event stands in the place of
+   *   `cutAfter`. Nothing in the data directory is touched then. STORAGE_FAILED, COMMIT_FAILED
+   */
+  static async recover(options: RecoverOptions): Promise<TalosClient> {
+    return await recoverIn(systemEnvironment, options);
+  }
+
+  /**
    * Gives an agent of which only the recovery kit is left a new life in an empty data directory: new keys, and an event by the recovery key
    * that cuts off what stands after `cutAfter`. Peers, sessions and mail are not brought back.
    *
@@ -243,10 +268,10 @@ export class TalosClient implements AsyncDisposable {
     return Vault.exists(dataDirOf(checkChoice(options)));
   }
 
-  /** For `createIn` and `openIn`. */
-  static async over(agent: RunningAgent): Promise<TalosClient> {
+  /** For `createIn` and its like. */
+  static async over(agent: RunningAgent, recovered?: RecoveryReport): Promise<TalosClient> {
     await holdingProcess(agent.started);
-    return new TalosClient(agent);
+    return new TalosClient(agent, recovered);
   }
 
   /** The agent's id as a DID: its name for life. */
@@ -284,6 +309,11 @@ export class TalosClient implements AsyncDisposable {
   /** True once a newer instance of this agent is known: it keeps everything and acts no more. */
   get superseded(): boolean {
     return this.#agent.context.standing.isSuperseded;
+  }
+
+  /** True while it comes from a backup that has not been compared with its directory: `status().held` says why, and nothing leaves it. */
+  get held(): boolean {
+    return this.#agent.context.standing.isHeld;
   }
 
   /**
@@ -591,6 +621,12 @@ export async function takeoverIn(environment: Environment, options: OpenOptions)
 /** As `TalosClient.recoverIdentity`, on given ground. For tests. */
 export async function recoverIdentityIn(environment: Environment, options: RecoverIdentityOptions): Promise<TalosClient> {
   return await TalosClient.over(new RunningAgent(await enterRecovered(environment, options)));
+}
+
+/** As `TalosClient.recover`, on given ground. For tests. */
+export async function recoverIn(environment: Environment, options: RecoverOptions): Promise<TalosClient> {
+  const { opened, report } = await enterFromBackup(environment, options);
+  return await TalosClient.over(new RunningAgent(opened), report);
 }
 
 /** As the static `TalosClient.verifyBackup`, on given ground. For tests. */

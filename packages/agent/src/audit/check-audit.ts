@@ -9,6 +9,8 @@ import {
   encodeEdge,
   eventHeads,
   isTalosError,
+  resumedRecord,
+  strangeEvents,
   toHex,
   TreeWalk,
   verifyCertificate,
@@ -17,6 +19,7 @@ import {
   type Certificate,
   type Crypto,
   type IdentityLog,
+  type ResumedRecord,
 } from "@talos/core";
 import type { ReadTransaction } from "../vault/index.ts";
 
@@ -50,7 +53,7 @@ export interface AuditCheck {
   readonly signed?: { readonly entries: number; readonly seq: number; readonly generation: number; readonly at: number };
   /** Newer than that: the next certificate covers them. */
   readonly notYetSigned: number;
-  /** Seq of events whose audit head is of an earlier record, which was lost in a rescue or recovery. */
+  /** Seq of events whose audit head is of another record, which was lost in a rescue or recovery. */
   readonly earlierRecord: readonly number[];
   readonly problems: readonly AuditProblem[];
 }
@@ -64,6 +67,7 @@ export function checkAudit(tx: ReadTransaction, agentId: AgentId, crypto: Crypto
   const walk = new TreeWalk(crypto, heads);
   const rows = tx.audit.rows();
   let began = Number.POSITIVE_INFINITY;
+  const resumed: ResumedRecord[] = [];
   let generation = 0;
   for (const [index, { order, entry }] of rows.entries()) {
     walk.append(entry);
@@ -76,6 +80,8 @@ export function checkAudit(tx: ReadTransaction, agentId: AgentId, crypto: Crypto
       }
       generation = Math.max(generation, read.generation);
       began = Math.min(began, index === 0 ? read.at : began);
+      const gap = resumedRecord(read);
+      if (gap !== undefined) resumed.push(gap);
     } catch (error) {
       if (!isTalosError(error)) throw error;
       problems.push({ code: "entry-damaged", order, message: `Entry ${order} cannot be read.` });
@@ -90,9 +96,8 @@ export function checkAudit(tx: ReadTransaction, agentId: AgentId, crypto: Crypto
     const message = `The newest certificate covers ${certificate.auditHead.size} entries, and they are others than these.`;
     problems.push({ code: "certificate-head-differs", message });
   }
-  const strange = (log?.states ?? []).filter(({ auditHead }) => auditHead !== undefined && !walk.holds(auditHead));
-  for (const { head, time } of strange) {
-    if (time < began) continue;
+  const strange = log && strangeEvents(log, { holds: (head) => walk.holds(head), began, resumed });
+  for (const { head } of strange?.wrong ?? []) {
     const message = `Event ${head.seq} of the agent carries the head of other entries than these.`;
     problems.push({ code: "event-head-differs", seq: head.seq, message });
   }
@@ -108,7 +113,7 @@ export function checkAudit(tx: ReadTransaction, agentId: AgentId, crypto: Crypto
     root: toHex(walk.root()),
     ...(signed === undefined ? {} : { signed }),
     notYetSigned: Math.max(0, rows.length - (signed?.entries ?? 0)),
-    earlierRecord: strange.filter(({ time }) => time < began).map(({ head }) => head.seq),
+    earlierRecord: (strange?.earlier ?? []).map(({ head }) => head.seq),
     problems,
   };
 }

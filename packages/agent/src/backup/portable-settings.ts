@@ -8,15 +8,28 @@ import { FORMER_HOMES } from "../lifecycle/former-homes.ts";
 import { EMERGENCY_REPORT } from "../lifecycle/identity-plan/emergency-report.ts";
 import { KIT_CHECKED_AT } from "../recovery-kit/kit-status.ts";
 import { HOME_DIRECTORY, type ReadTransaction } from "../vault/index.ts";
+import type { BackupContent } from "./backup-content.ts";
 
 const PORTABLE: readonly string[] = [HOME_DIRECTORY, FORMER_HOMES, KIT_CHECKED_AT, EMERGENCY_REPORT];
 
 /** By name. @param keys in the backup: that one was used before is on record once */
 export function portableSettings(tx: ReadTransaction, keys: readonly KeyId[]): ReadonlyMap<string, string> {
+  return chosen(keys, (name) => tx.settings.get(name));
+}
+
+/** Those of a backup, whatever else somebody has put in. */
+export function portableOnly({ settings, keys }: Pick<BackupContent, "settings" | "keys">): ReadonlyMap<string, string> {
+  return chosen(
+    keys.map(({ keyId }) => keyId),
+    (name) => settings.get(name),
+  );
+}
+
+function chosen(keys: readonly KeyId[], valueOf: (name: string) => string | undefined): ReadonlyMap<string, string> {
   const names = [...PORTABLE, ...keys.map((keyId) => FIRST_USED + keyId)];
   return new Map(
     names.flatMap((name) => {
-      const value = tx.settings.get(name);
+      const value = valueOf(name);
       return value === undefined ? [] : [[name, value] as const];
     }),
   );

@@ -21,7 +21,8 @@ import { Vault, type VaultInspection } from "../vault/index.ts";
 import { createAgent } from "./create-agent.ts";
 import { openAgent, type OpenedAgent } from "./open-agent.ts";
 import { recoverIdentityVault } from "./recover-identity.ts";
-import type { RecoverIdentityOptions } from "./recover-options.ts";
+import { recoverVault, type RecoveryReport } from "./recover/recover-agent.ts";
+import type { RecoverIdentityOptions, RecoverOptions } from "./recover-options.ts";
 import { takeOver } from "./takeover.ts";
 
 const DEFAULT_MAX_HEAD_AGE_DAYS = 21;
@@ -76,6 +77,22 @@ export async function enterAsLiving(environment: Environment, options: OpenOptio
 export async function enterRecovered(environment: Environment, options: RecoverIdentityOptions): Promise<OpenedAgent> {
   const vault = await recoverIdentityVault(environment, options);
   return await openedOver(vault, environment, { dataDir: vault.dataDir });
+}
+
+/** Makes the agent of a backup in an empty folder. @throws TalosError as `TalosClient.recover` */
+export async function enterFromBackup(
+  environment: Environment,
+  options: RecoverOptions,
+): Promise<{ readonly opened: OpenedAgent; readonly report: RecoveryReport }> {
+  const { vault, report } = await recoverVault(environment, options);
+  const { signMessages, maxHeadAgeDays, trust, rotation } = options;
+  const policy = {
+    ...(signMessages === undefined ? {} : { signMessages }),
+    ...(maxHeadAgeDays === undefined ? {} : { maxHeadAgeDays }),
+    ...(trust === undefined ? {} : { trust }),
+    ...(rotation === undefined ? {} : { rotation }),
+  };
+  return { opened: await openedOver(vault, environment, { dataDir: vault.dataDir, ...policy }), report };
 }
 
 /** The data directory alone. @throws TalosError as `TalosClient.open` */

@@ -21,7 +21,7 @@ export function noteForeignEvents(context: AgentContext, foreign: readonly Uint8
   const [first] = heads;
   if (first === undefined) return;
   const now = clock.now();
-  const isNew = commits.evenSuperseded((tx) => {
+  const isNew = commits.evenHeld((tx) => {
     for (const { wire, head } of heads) {
       tx.cutOff.add({ hash: head.hash, agentId: log.agentId, seq: head.seq, wire, seenAt: now });
     }

@@ -4,6 +4,7 @@
  */
 import { DAY_MILLISECONDS, RATCHET_BOUNDS } from "@talos/core";
 import type { ReadTransaction, Transaction } from "../vault/index.ts";
+import { isTime } from "./stored-json.ts";
 
 export const FORMER_HOMES = "former-homes";
 /** A delivery takes at most so long; the same bound as for the keys of late messages. */
@@ -18,22 +19,38 @@ interface FormerHome {
 
 /** URLs to read mail at besides the present home, newest first. */
 export function formerHomes(tx: ReadTransaction, home: string, now: number): readonly string[] {
+  return formerHomesIn(tx.settings.get(FORMER_HOMES), home, now);
+}
+
+/** @param stored as the setting has it */
+export function formerHomesIn(stored: string | undefined, home: string | undefined, now: number): readonly string[] {
   // A clock that was ahead when the agent moved must not keep one for longer.
   const isDue = ({ url, until }: FormerHome): boolean =>
     url !== home && until > now && until <= now + READ_FOR_MILLISECONDS + DAY_MILLISECONDS;
-  return readAll(tx)
+  return parse(stored)
     .filter(isDue)
     .map(({ url }) => url);
 }
 
 /** The agent moves away from `url`. */
 export function rememberFormerHome(tx: Transaction, url: string, now: number): void {
-  const others = readAll(tx).filter((one) => one.url !== url && one.until > now);
+  const others = parse(tx.settings.get(FORMER_HOMES)).filter((one) => one.url !== url && one.until > now);
   const all: FormerHome[] = [{ url, until: now + READ_FOR_MILLISECONDS }, ...others].slice(0, MAX_FORMER_HOMES);
   tx.settings.set(FORMER_HOMES, JSON.stringify(all));
 }
 
-function readAll(tx: ReadTransaction): readonly FormerHome[] {
-  const stored = tx.settings.get(FORMER_HOMES);
-  return stored === undefined ? [] : (JSON.parse(stored) as FormerHome[]);
+/** From a backup it may be anything. */
+function parse(stored: string | undefined): readonly FormerHome[] {
+  try {
+    const value: unknown = stored === undefined ? [] : JSON.parse(stored);
+    return Array.isArray(value) ? value.filter(isFormerHome) : [];
+  } catch {
+    return [];
+  }
+}
+
+function isFormerHome(value: unknown): value is FormerHome {
+  if (typeof value !== "object" || value === null) return false;
+  const { url, until } = value as Record<string, unknown>;
+  return typeof url === "string" && isTime(until);
 }

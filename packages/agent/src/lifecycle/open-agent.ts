@@ -1,7 +1,7 @@
 /**
  * Opens an agent over an open vault: its own log and keys, an instance certified by the identity key (one operation of it),
- * and everything that the loops share. Where another instance has superseded this agent before, it opens without an
- * instance: it keeps everything and acts no more.
+ * and everything that the loops share. Where another instance has superseded this agent before, or it comes from a backup and has not been
+ * compared yet, it opens without an instance: it keeps everything and does not act.
  */
 import type { AuditHead, Certificate } from "@talos/core";
 import { AgentEvents } from "../agent-events.ts";
@@ -16,8 +16,10 @@ import { PeerBook } from "../messaging/peer-book.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
 import { HOME_DIRECTORY, type Vault } from "../vault/index.ts";
 import { certificateSigned, noteFirstUse } from "./audit-entries.ts";
+import { rememberFormerHome } from "./former-homes.ts";
 import { Instance } from "./instance.ts";
 import { OwnIdentity } from "./own-identity.ts";
+import { isMarkedHeld } from "./recover/held-recovery.ts";
 import { Standing } from "./standing.ts";
 import { hearOwnCertificate, supersededBefore } from "./supersession.ts";
 
@@ -46,6 +48,7 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
 
   const standing = new Standing();
   if (identity.isRevoked) standing.revoke();
+  if (vault.read(isMarkedHeld)) standing.hold();
   const before = vault.read((tx) => supersededBefore(tx, identity.log, crypto));
   if (before !== undefined) standing.supersede(before.seq, before.generation);
   const directories = home === undefined ? [] : [home];
@@ -129,9 +132,13 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
 }
 
 /** The one that is given is remembered for the next time. */
-function homeDirectory({ vault, directory }: OpenAgentInput): string | undefined {
+function homeDirectory({ vault, directory, environment }: OpenAgentInput): string | undefined {
   const before = vault.read((tx) => tx.settings.get(HOME_DIRECTORY));
   if (directory === undefined || directory === before) return before;
-  vault.transaction((tx) => tx.settings.set(HOME_DIRECTORY, directory));
+  vault.transaction((tx) => {
+    tx.settings.set(HOME_DIRECTORY, directory);
+    // It has published nowhere from here, so nothing else says where mail lies, and which directory knows of more than the backup.
+    if (before !== undefined && isMarkedHeld(tx)) rememberFormerHome(tx, before, environment.clock.now());
+  });
   return directory;
 }

@@ -4,7 +4,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { nodeCrypto, verifyAuditExport } from "@talos/core";
 import { recoverIdentityIn } from "../talos-client.ts";
-import { recoveryOutlook } from "./recover-identity.ts";
+import { recoveryOutlook } from "./recovery-outlook.ts";
 import type { RecoverIdentityOptions } from "./recover-options.ts";
 import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
 

@@ -1,8 +1,55 @@
-/** Options of a recovery from a kit alone, checked before anything happens. */
-import { talosError } from "@talos/core";
+/** Options of recoveries, from a backup and from a kit alone, checked before anything happens. */
+import { checkPolicy, talosError } from "@talos/core";
 import type { BackendName } from "../backends/index.ts";
-import { check, isBoolean, isPassword, isText, wholeNumber, type Check, type Checks, type PasswordSource } from "../options.ts";
+import {
+  check,
+  isBoolean,
+  isPassword,
+  isText,
+  POLICY_CHECKS,
+  wholeNumber,
+  type Check,
+  type Checks,
+  type OpenOptions,
+  type PasswordSource,
+} from "../options.ts";
 import { isKit, type RecoveryKitChoice } from "./identity-plan/identity-options.ts";
+
+export interface RecoverOptions extends Pick<OpenOptions, "signMessages" | "maxHeadAgeDays" | "trust" | "rotation"> {
+  readonly backupPath: string;
+  /** Any of the backup's. */
+  readonly password: PasswordSource;
+  /** Of the agent from now on, on this machine. Default: the one in the backup. */
+  readonly name?: string;
+  /** Default: `$XDG_DATA_HOME/talos/<name>`. Empty, or not there yet. */
+  readonly dataDir?: string;
+  /**
+   * What opens the new data directory: a password, or one of the two below; default: the password in TALOS_KEY_PASSWORD. None of the backup's
+   * passwords.
+   */
+  readonly newPassword?: PasswordSource;
+  readonly keyFile?: string;
+  readonly credential?: string;
+  /** URL of the home directory from now on. Default: the one in the backup. */
+  readonly directory?: string;
+  /** Refuse another agent's backup. */
+  readonly did?: string;
+  /** Used where the identity has moved on since the backup was made, and only there; the options below go with it. */
+  readonly recoveryKit?: RecoveryKitChoice;
+  /**
+   * The last event that is the owner's own; what stands after it is cut off. Default: the directory's newest, where nothing contends with the
+   * backup and nobody has revoked the agent. Not before the event that the backup was made at.
+   */
+  readonly cutAfter?: CutAfter | number;
+  /** As in `RecoverIdentityOptions`; default `compromise`. */
+  readonly reason?: "compromise" | "lost";
+  /** With reason `compromise`: index into the audit tree of the life before, from which on it is in doubt. Default: the size of the backup's. */
+  readonly suspectFrom?: number;
+  /** Of fresh keys; those of the backup go where they were. */
+  readonly keyBackend?: BackendName;
+  /** As in `CreateOptions`. */
+  readonly allowWeakPassword?: boolean;
+}
 
 export interface RecoverIdentityOptions {
   readonly recoveryKit: RecoveryKitChoice;
@@ -64,7 +111,7 @@ const isReason: Check = (value) => value === "compromise" || value === "lost";
 const isBackend: Check = (value) => typeof value === "string" && ["software", "hsm", "tpm", "sgx", "nitro"].includes(value);
 const isPath: Check = (value) => typeof value === "object" && value !== null && isText((value as Record<string, unknown>)["path"]);
 
-const RECOVER: Checks<RecoverIdentityOptions> = {
+const IDENTITY_ALONE: Checks<RecoverIdentityOptions> = {
   recoveryKit: isKit,
   name: isText,
   dataDir: isText,
@@ -79,12 +126,33 @@ const RECOVER: Checks<RecoverIdentityOptions> = {
   keyBackend: isBackend,
   allowWeakPassword: isBoolean,
 };
+const RECOVER_FROM_BACKUP: Checks<RecoverOptions> = {
+  ...IDENTITY_ALONE,
+  ...POLICY_CHECKS,
+  backupPath: isText,
+  password: isPassword,
+};
+const WITH_KIT = ["cutAfter", "reason", "suspectFrom"] as const;
 const OUTLOOK: Checks<OutlookOptions> = { recoveryKit: isPath, did: isText, directory: isText };
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkRecoverIdentityOptions(options: unknown): RecoverIdentityOptions {
-  const checked = requireGiven(check<RecoverIdentityOptions>(options, RECOVER), ["recoveryKit", "directory"]);
-  if (checked.suspectFrom === undefined || checked.reason !== "lost") return checked;
+  return requireDoubt(requireGiven(check<RecoverIdentityOptions>(options, IDENTITY_ALONE), ["recoveryKit", "directory"]));
+}
+
+/** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
+export function checkRecoverOptions(options: unknown): RecoverOptions {
+  const checked = requireDoubt(requireGiven(check<RecoverOptions>(options, RECOVER_FROM_BACKUP), ["backupPath", "password"]));
+  checkPolicy(checked.rotation);
+  const alone = checked.recoveryKit === undefined ? WITH_KIT.find((name) => checked[name] !== undefined) : undefined;
+  if (alone === undefined) return checked;
+  throw talosError("INVALID_ARGUMENT", `The option ${alone} goes with a recovery kit: without one no event is made.`, {
+    details: { option: alone },
+  });
+}
+
+function requireDoubt<T extends Pick<RecoverIdentityOptions, "suspectFrom" | "reason">>(options: T): T {
+  if (options.suspectFrom === undefined || options.reason !== "lost") return options;
   throw talosError("INVALID_ARGUMENT", "Nothing is in doubt of keys that are lost: suspectFrom goes with the reason compromise.", {
     details: { option: "suspectFrom" },
   });

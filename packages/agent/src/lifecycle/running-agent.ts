@@ -17,6 +17,7 @@ import { Maintenance } from "./maintenance.ts";
 import type { OpenedAgent } from "./open-agent.ts";
 import { planForNewHome } from "./new-home.ts";
 import { Publisher } from "./publisher.ts";
+import { HeldCheck } from "./recover/held-check.ts";
 
 /** How long the end waits for what is under way, acknowledgements above all. */
 const CLOSING_SECONDS = 2;
@@ -38,6 +39,7 @@ export class RunningAgent {
   readonly started: Promise<void>;
   readonly #opened: OpenedAgent;
   readonly #incoming: Incoming;
+  readonly #heldCheck: HeldCheck;
   readonly #loops: Promise<void>[] = [];
   /** Apart from the others: one of them may be what revives the agent. */
   readonly #identityLoops: Promise<void>[] = [];
@@ -77,7 +79,8 @@ export class RunningAgent {
     this.context.events.on("rotationDone", ({ kind }) => {
       if (kind === "rotate-identity" && !this.context.standing.isSuperseded) void this.#identityChanged();
     });
-    this.started = this.#begin();
+    this.#heldCheck = new HeldCheck(this.context);
+    this.started = this.context.standing.isHeld ? this.#beginHeld() : this.#begin();
   }
 
   /** Waits until everything that can leave now has left. @returns false if the time was over first */
@@ -114,6 +117,16 @@ export class RunningAgent {
     await Promise.race([this.identity.resume(), this.context.clock.sleep(FIRST_ATTEMPT_MILLISECONDS, patience.signal)]);
     patience.abort();
     await this.#start();
+  }
+
+  /** From a backup: nothing begins before it has been compared, which goes on behind where the directory is away. */
+  async #beginHeld(): Promise<void> {
+    const first = Promise.withResolvers<void>();
+    const check = this.#heldCheck.run(first.resolve).then(async () => this.#start());
+    this.#identityLoops.push(check);
+    const patience = new AbortController();
+    await Promise.race([first.promise, check, this.context.clock.sleep(FIRST_ATTEMPT_MILLISECONDS, patience.signal)]);
+    patience.abort();
   }
 
   /** An event of the identity has come into force: it is published, and what waited may leave. */
@@ -181,6 +194,7 @@ export class RunningAgent {
   }
 
   async #close(): Promise<void> {
+    this.#heldCheck.stop();
     await this.flush(CLOSING_SECONDS);
     this.context.standing.close();
     // Before the loops are awaited: one of them may be reading from a directory that sends a byte a minute.

@@ -47,7 +47,7 @@ export function hearOwnCertificate(facts: SupersessionFacts, wire: Uint8Array): 
   const isNew = standing.isActive;
   standing.supersede(certificate.head.seq, certificate.generation);
   try {
-    vault.transaction((tx) => tx.settings.set(SETTING, toBase64Url(certificate.wire)));
+    vault.transaction((tx) => markSuperseded(tx, certificate.wire));
   } catch {
     // The process stops all the same; after a restart the directory says it again.
   }
@@ -70,6 +70,16 @@ export function rankOf(log: IdentityLog, wire: Uint8Array, crypto: Crypto): { se
 /** A person's takeover, or an event of the identity that stands above whoever superseded this agent. */
 export function clearSuperseded(tx: Transaction): void {
   tx.settings.set(SETTING, undefined);
+}
+
+/** For one that has been compared, and must not stand above that certificate. */
+export function markSuperseded(tx: Transaction, certificate: Uint8Array): void {
+  tx.settings.set(SETTING, toBase64Url(certificate));
+}
+
+/** The certificate that is on record, as it is stored; it counts where it verifies. */
+export function supersededByCertificate(tx: ReadTransaction): string | undefined {
+  return tx.settings.get(SETTING);
 }
 
 /** Whether that is on record, without judging it. */

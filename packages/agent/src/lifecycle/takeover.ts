@@ -3,17 +3,17 @@
  * are made anew and its sessions replaced, since another copy may have gone on with the former ones. One transaction; what follows is
  * publication, which goes on by itself.
  */
-import { isTalosError, talosError } from "@talos/core";
+import { talosError, type TalosError } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { oweGreetings } from "../messaging/greeting.ts";
 import type { Transaction } from "../vault/index.ts";
 import { certificateSigned, keyEntries } from "./audit-entries.ts";
-import { movedError, noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
-import { lookAbroad } from "./identity-plan/own-log-abroad.ts";
 import { replaceAllSessions } from "./identity-plan/replace-sessions.ts";
 import { inTurn } from "./identity-plan/run-plan.ts";
 import { prepareBatch, stageBatch } from "./new-batch.ts";
-import { clearSuperseded, rankOf, supersededBefore } from "./supersession.ts";
+import { lookForCopies, type OwnCopy } from "./own-copies.ts";
+import { clearHeld } from "./recover/held-recovery.ts";
+import { clearSuperseded, markSuperseded } from "./supersession.ts";
 
 /**
  * Each opening takes one more, and there are 2^53 - 1: who has the identity key could name one so high that after a takeover no opening were
@@ -22,20 +22,25 @@ import { clearSuperseded, rankOf, supersededBefore } from "./supersession.ts";
 const OPENINGS_LEFT = 2 ** 32;
 const HIGHEST_TAKEN: number = Number.MAX_SAFE_INTEGER - OPENINGS_LEFT;
 
+/** Where nobody can say how far a copy had come that was lost: more than any has openings in its life, and little of what there is. */
+const LEAP: number = 2 ** 20;
+
 /**
- * Before the agent's loops begin.
+ * Before the agent's loops begin. A copy that is held, since it comes from a backup, is compared in it and let go.
  *
  * @throws TalosError GENERATION_EXHAUSTED where too few are above the other copy's; IDENTITY_MOVED where the other copy has another log; AGENT_REVOKED;
- *   of the backend; COMMIT_FAILED. Then nothing has changed
+ *   of the backend; COMMIT_FAILED; of a copy that is held also BACKUP_OUTDATED, and those of its directory. Then nothing has changed but what
+ *   is on record of why
  */
 export async function takeOver(context: AgentContext): Promise<void> {
   await inTurn(context, async () => {
     const { vault, identity, instance, commits, standing, clock, policy } = context;
-    standing.requireActiveOrSuperseded();
-    requireUnmoved(context);
-    const others = await generationsElsewhere(context);
-    const generation = Math.max(vault.generation, ...others) + 1;
-    if (generation > HIGHEST_TAKEN) throw talosError("GENERATION_EXHAUSTED");
+    standing.requireAbleToTakeOver();
+    const { isHeld } = standing;
+    const copies = await lookForCopies(context);
+    const others = copies.map((copy) => copy.generation);
+    const generation = Math.max(vault.generation, ...others) + (isHeld && copies.length === 0 ? LEAP : 1);
+    if (generation > HIGHEST_TAKEN) throw exhausted(context, copies);
     const now = clock.now();
     const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: policy.rotation.oneTimePrekeyTarget } as const;
     const batch = await prepareBatch(context, wish);
@@ -44,6 +49,7 @@ export async function takeOver(context: AgentContext): Promise<void> {
       endPrekeys(tx, now);
       stageBatch(tx, batch);
       clearSuperseded(tx);
+      clearHeld(tx);
       tx.log.setCertificate(certificate.certificate.wire);
       tx.audit.append({ kind: "takeover", at: now, details: { from: Math.max(0, ...others), to: generation } });
       tx.audit.append(certificateSigned(certificate.certificate, now));
@@ -55,28 +61,22 @@ export async function takeOver(context: AgentContext): Promise<void> {
   });
 }
 
-/** Of certificates of this agent at its present head: the one that superseded it, and what its directory has. */
-async function generationsElsewhere(context: AgentContext): Promise<number[]> {
-  const { vault, log, crypto, home } = context;
-  const before = vault.read((tx) => supersededBefore(tx, log, crypto));
-  const abroad = home === undefined ? undefined : await certificateAbroad(context, home);
-  const known = [before, abroad === undefined ? undefined : rankOf(log, abroad, crypto)];
-  return known.flatMap((rank) => (rank !== undefined && rank.seq === log.head.seq ? [rank.generation] : []));
-}
-
-/** A directory that is away says nothing: what it knows is met later, and then this is done once more. */
-async function certificateAbroad(context: AgentContext, home: string): Promise<Uint8Array | undefined> {
-  try {
-    const abroad = await lookAbroad(context, home);
-    if (abroad.kind === "moved") {
-      noteForeignEvents(context, abroad.foreign);
-      throw movedError(abroad.log.head);
-    }
-    return (await context.unsigned(home, (directory) => directory.resolve(context.log.agentId))).certificate;
-  } catch (error) {
-    if (isTalosError(error, "DIRECTORY_UNREACHABLE") || isTalosError(error, "AGENT_UNKNOWN")) return undefined;
-    throw error;
+/**
+ * One that was held has been compared by then, and an event of the identity outranks the other copy: for that it has to be one that was
+ * superseded, and no more held.
+ */
+function exhausted(context: AgentContext, copies: readonly OwnCopy[]): TalosError {
+  const { standing, commits, clock, log } = context;
+  const [highest] = [...copies].sort((a, b) => b.generation - a.generation);
+  if (standing.isHeld && highest !== undefined) {
+    commits.evenHeld((tx) => {
+      clearHeld(tx);
+      markSuperseded(tx, highest.wire);
+      oweGreetings(tx, clock.now());
+    });
+    standing.supersede(log.head.seq, highest.generation);
   }
+  return talosError("GENERATION_EXHAUSTED");
 }
 
 /** What the other copy has opened with them cannot be told: a first message to one of them is answered, and comes again. */

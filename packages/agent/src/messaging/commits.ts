@@ -50,9 +50,15 @@ export class Commits {
     return this.#commit(work);
   }
 
-  /** As `evenSuperseded`, and this opening gets a higher generation with it. */
+  /** As `evenSuperseded`, also for one that is held until it has been compared: it records what came of that. */
+  evenHeld<T>(work: (tx: Transaction) => T): T {
+    this.#standing.requireAbleToTakeOver();
+    return this.#commit(work);
+  }
+
+  /** As `evenHeld`, and this opening gets a higher generation with it. */
   atGeneration<T>(generation: number, work: (tx: Transaction) => T): T {
-    this.#standing.requireActiveOrSuperseded();
+    this.#standing.requireAbleToTakeOver();
     return this.#commit(work, (run) => this.#vault.transactionAt(generation, run));
   }
 

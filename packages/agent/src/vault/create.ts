@@ -68,7 +68,8 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   syncFolder(dataDir);
 
   const store = new Store(database, sealer);
-  const facts = { agentId: content.agentId, name: options.name, dataDir, createdAt: now, generation: 1, vaultKeyNumber: FIRST_VAULT_KEY };
+  const { agentId, generation = 1 } = content;
+  const facts = { agentId, name: options.name, dataDir, createdAt: now, generation, vaultKeyNumber: FIRST_VAULT_KEY };
   atomically(
     database,
     () => {
@@ -115,6 +116,7 @@ function writeContent(store: Store, content: FirstContent, entry: NewAuditEntry)
   store.beginWriting();
   try {
     const tx = transactionOver(store);
+    if (content.earlierAudit !== undefined) tx.audit.restore(content.earlierAudit.entries, content.earlierAudit.head);
     tx.audit.append(entry);
     content.write(tx);
   } finally {

@@ -1,5 +1,5 @@
 /** What the vault takes and gives, apart from the class itself. */
-import type { AgentId, Crypto, ErrorCode, KeyId, SecretBytes } from "@talos/core";
+import type { AgentId, AuditHead, Crypto, ErrorCode, KeyId, SecretBytes } from "@talos/core";
 import type { LockHolder } from "./lock.ts";
 import type { StoredKeyKind } from "./store/inventory.ts";
 import type { ReadTransaction, Transaction } from "./store/transaction.ts";
@@ -27,9 +27,19 @@ export interface KeyFileStore {
   load(kind: StoredKeyKind, keyId: KeyId): SecretBytes;
 }
 
+/** Entries as they were stored, oldest first, and the head over all of them. */
+export interface EarlierAudit {
+  readonly entries: readonly Uint8Array[];
+  readonly head: AuditHead;
+}
+
 /** What `create` is to store first, once the keys exist. */
 export interface FirstContent {
   readonly agentId: AgentId;
+  /** Of this opening, where the agent had others before: at least 1, which is the default. */
+  readonly generation?: number;
+  /** Of a life before, to which this vault's own entries are added. */
+  readonly earlierAudit?: EarlierAudit;
   /** Runs inside the first transaction. */
   write(tx: Transaction): void;
 }

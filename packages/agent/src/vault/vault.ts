@@ -59,7 +59,7 @@ export class Vault implements VaultFacts, Disposable {
   }
 
   /**
-   * Makes a vault with its first keys, as one commit, and leaves it open with generation 1.
+   * Makes a vault with its first keys, as one commit, and leaves it open with the generation of its first content.
    *
    * @throws as `createParts`
    */

@@ -14,6 +14,7 @@ import { sameHead, type AuditHead } from "../keys/heads.ts";
 import { appendLeaf, EMPTY_EDGE, edgeRoot, type TreeEdge } from "../merkle/edge.ts";
 import type { Crypto } from "../primitives/crypto.ts";
 import { auditLeaf, decodeAuditEntry, type AuditEntry } from "./entry.ts";
+import { resumedRecord, strangeEvents } from "./lost-record.ts";
 
 /** Where nothing in the file is wrong by itself. */
 const MESSAGES: Readonly<Record<string, string>> = {
@@ -31,7 +32,7 @@ export interface AuditExport {
   /** Its audit head covers the entries. */
   readonly certificate: Certificate;
   readonly entries: readonly AuditEntry[];
-  /** Seq of events whose audit head is of an earlier record than this one: it was lost, in a rescue or a recovery. */
+  /** Seq of events whose audit head is of another record than this one: it was lost, in a rescue or a recovery. */
   readonly earlierRecord: readonly number[];
 }
 
@@ -76,9 +77,10 @@ export function verifyAuditExport(text: string, crypto: Verifying, expected: Exp
   if (!equalBytes(walk.root(), root)) throw invalid(1, "root");
   if (expected.atLeast !== undefined && !walk.holds(expected.atLeast)) throw invalid(1, "older-than-expected");
   const began = entries[0]?.at ?? Number.POSITIVE_INFINITY;
-  const strange = log.states.filter(({ auditHead }) => auditHead !== undefined && !walk.holds(auditHead));
-  if (strange.some(({ time }) => time >= began)) throw invalid(1, "event-audit-head");
-  return { log, certificate, entries, earlierRecord: strange.map(({ head }) => head.seq) };
+  const resumed = entries.flatMap((entry) => resumedRecord(entry) ?? []);
+  const { earlier, wrong } = strangeEvents(log, { holds: (head) => walk.holds(head), began, resumed });
+  if (wrong.length > 0) throw invalid(1, "event-audit-head");
+  return { log, certificate, entries, earlierRecord: earlier.map(({ head }) => head.seq) };
 }
 
 /**

@@ -1,2 +1,3 @@
 export * from "./entry.ts";
 export * from "./export.ts";
+export * from "./lost-record.ts";

@@ -7,7 +7,7 @@ import { HttpDirectory } from "../../directory/http-directory.ts";
 import type { Environment } from "../../environment.ts";
 import type { TalosClient } from "../../talos-client.ts";
 import { Vault } from "../../vault/index.ts";
-import { recoveryOutlook } from "../recover-identity.ts";
+import { recoveryOutlook } from "../recovery-outlook.ts";
 
 const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
 

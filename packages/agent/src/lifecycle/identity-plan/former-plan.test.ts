@@ -5,7 +5,7 @@ import { talosError } from "@talos/core";
 import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
 import { recoverIdentityIn, type TalosClient } from "../../talos-client.ts";
 import { headOf } from "../foreign-events.ts";
-import { recoveryOutlook } from "../recover-identity.ts";
+import { recoveryOutlook } from "../recovery-outlook.ts";
 
 const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
 const NEW_PASSWORD = "another lantern, another quarry";

@@ -11,6 +11,7 @@ import {
   EMPTY_EDGE,
   encodeAuditEntry,
   encodeEdge,
+  equalBytes,
   isTalosError,
   nodeCrypto,
   talosError,
@@ -115,7 +116,7 @@ export class AuditReader {
 
   /** An edge that is lost is no loss: the entries have it, and whether they are the right ones the signed heads say. */
   protected edge(): TreeEdge {
-    return this.storedEdge() ?? this.stored().reduce((edge, entry) => appendLeaf(HASH, edge, auditLeaf(entry, HASH)), EMPTY_EDGE);
+    return this.storedEdge() ?? this.stored().reduce(withLeaf, EMPTY_EDGE);
   }
 }
 
@@ -129,12 +130,41 @@ export class Audit extends AuditReader {
     const generation = number(this.store.get("SELECT generation FROM vault WHERE id = 1") ?? {}, "generation");
     const entry = encodeAuditEntry(added, generation);
     const before = this.edge();
-    const edge = appendLeaf(HASH, before, auditLeaf(entry, HASH));
+    const edge = withLeaf(before, entry);
     const newest = number(this.store.get("SELECT coalesce(max(ord), 0) AS newest FROM audit") ?? {}, "newest");
     // Where somebody took entries out or put some in, the two differ: the place stays a gap that every check finds.
     this.store.run("INSERT INTO audit (ord, entry) VALUES (?, ?)", Math.max(newest, before.size) + 1, entry);
+    this.#keepEdge(edge);
+  }
+
+  /**
+   * The record of a life before, byte for byte, into an empty one.
+   *
+   * @param entries as they were stored, oldest first
+   * @param head over all of them
+   * @throws TalosError AUDIT_INVALID where the entries are others than the head's, or cannot be read; VAULT_CORRUPT where there is a record already
+   */
+  restore(entries: readonly Uint8Array[], head: AuditHead): void {
+    if (this.count() > 0) throw talosError("VAULT_CORRUPT");
+    let edge = EMPTY_EDGE;
+    for (const [index, entry] of entries.entries()) {
+      decodeAuditEntry(entry, index + 1);
+      edge = withLeaf(edge, entry);
+      this.store.run("INSERT INTO audit (ord, entry) VALUES (?, ?)", index + 1, entry);
+    }
+    if (edge.size !== head.size || !equalBytes(edgeRoot(HASH, edge), head.root)) {
+      throw talosError("AUDIT_INVALID", undefined, { details: { reason: "root" } });
+    }
+    this.#keepEdge(edge);
+  }
+
+  #keepEdge(edge: TreeEdge): void {
     this.store.run("INSERT INTO audit_edge (id, edge) VALUES (1, ?) ON CONFLICT (id) DO UPDATE SET edge = excluded.edge", encodeEdge(edge));
   }
+}
+
+function withLeaf(edge: TreeEdge, entry: Uint8Array): TreeEdge {
+  return appendLeaf(HASH, edge, auditLeaf(entry, HASH));
 }
 
 function toEntry(row: SqlRow): AuditEntry {

@@ -1,0 +1,186 @@
+/**
+ * An agent from its backup, on an empty folder. Everything that can be refused is refused before the folder is touched; then one commit makes
+ * the agent. With its log as the directory has it, or where nobody can say, it has the keys of the backup and is held until it has been
+ * compared once more; where the identity has moved on it gets new ones by the recovery key. Source: docs/decisions/recover-follows-the-head.md.
+ */
+import { equalBytes, secureCompare, talosError, toHex, type IdentityLog, type SecretBytes, type TalosError } from "@talos/core";
+import { readBackupFile } from "../../backup/backup-file.ts";
+import { verifyContent } from "../../backup/backup-proof.ts";
+import { importKeys } from "../../backup/restore-keys.ts";
+import { openBackup, opensBackup, readBackupFacts, type OpenedBackup } from "../../backup/seal-backup.ts";
+import { parseDirectoryUrl } from "../../directory/directory-url.ts";
+import type { Environment } from "../../environment.ts";
+import { checkName, dataDirOf } from "../../options.ts";
+import { isUnlockGiven, readPassword, readUnlock, requireStrongPassword } from "../../password/index.ts";
+import { HOME_DIRECTORY, Vault, type FirstContent, type KeyFileStore, type UnlockWith } from "../../vault/index.ts";
+import { FORMER_HOMES, formerHomesIn } from "../former-homes.ts";
+import { openAuthority } from "../identity-plan/recovery-authority.ts";
+import { beyond } from "../new-life.ts";
+import { checkRecoverOptions, type RecoverOptions } from "../recover-options.ts";
+import { idOf } from "../recovery-outlook.ts";
+import { compareLog, type AskedDirectories, type BackupStanding } from "./compare-log.ts";
+import { requireEmptyDataDir } from "./empty-data-dir.ts";
+import { outdated } from "./held-recovery.ts";
+import { buildRestoredLife } from "./restored-life.ts";
+import { buildForwardLife, forwardBase, forwardEvent, type ForwardEvent, type ForwardInput } from "./rotate-forward.ts";
+
+/** What a recovery from a backup found and did. Times are in milliseconds since 1970, hashes in hexadecimal. */
+export interface RecoveryReport {
+  /** `restored`: with the keys of the backup; `rotated`: with new ones, by the recovery key. */
+  readonly way: "restored" | "rotated";
+  readonly backup: {
+    /** 16 hexadecimal characters, of this file alone. */
+    readonly id: string;
+    readonly createdAt: number;
+    readonly head: { readonly seq: number; readonly hash: string };
+    /** Whose password it was, 1 to 4. */
+    readonly slot: number;
+  };
+  /** `not-needed`: nothing was behind; `not-used`: nobody could say whether something is. */
+  readonly recoveryKit: "not-given" | "not-needed" | "not-used" | "used";
+  readonly peers: number;
+  /** Entries of the record that came back. */
+  readonly auditEntries: number;
+  /** Of the way `rotated`. */
+  readonly event?: ForwardEvent;
+}
+
+export interface RecoveredVault {
+  readonly vault: Vault;
+  readonly report: RecoveryReport;
+}
+
+/**
+ * One Argon2id run with the parameters of the file, one more where a new password could be one of several that open it, and one for the kit.
+ *
+ * @throws TalosError as `TalosClient.recover`; then no agent was made
+ */
+export async function recoverVault(environment: Environment, options: RecoverOptions): Promise<RecoveredVault> {
+  const checked = checkRecoverOptions(options);
+  const { crypto, clock, kdf } = environment;
+  const given = checked.directory === undefined ? undefined : parseDirectoryUrl(checked.directory);
+  using unlock = await readNewUnlock(checked);
+  using password = await readPassword(checked.password);
+  const newPassword = unlock.kind === "password" ? unlock.secret : undefined;
+  if (newPassword !== undefined && secureCompare(newPassword, password)) throw reused();
+
+  const file = readBackupFile(checked.backupPath);
+  const facts = readBackupFacts(file, crypto);
+  if (checked.did !== undefined && !equalBytes(idOf(checked.did), facts.agentId)) throw talosError("BACKUP_FOREIGN");
+  const name = checkName(checked.name ?? facts.agentName);
+  if (newPassword !== undefined) await requireStrong(newPassword, environment, checked, [name, facts.agentName]);
+  const dataDir = dataDirOf({ ...checked, name });
+  requireEmptyDataDir(dataDir);
+  using opened = openBackup(file, password, crypto);
+  if (newPassword !== undefined && opened.slots > 1 && opensBackup(file, newPassword, crypto)) throw reused();
+  const log = verifyContent(opened.content, crypto, clock.now());
+  if (log.revoked !== undefined) throw talosError("AGENT_REVOKED");
+
+  const asked = directoriesFor(opened, given, clock.now());
+  const standing = await compareLog(environment, log, asked);
+  const make = async (build: (files: KeyFileStore) => Promise<FirstContent>): Promise<Vault> => {
+    const common = { dataDir, name, unlock, slotLabel: unlock.label, crypto, now: clock.now(), build };
+    return await Vault.create(kdf === undefined ? common : { ...common, kdf });
+  };
+  return standing.kind === "behind"
+    ? await rotated({ environment, options: checked, opened, log, make }, standing.log, asked)
+    : await restored({ environment, options: checked, opened, log, make }, standing, asked);
+}
+
+interface Recovery {
+  readonly environment: Environment;
+  readonly options: RecoverOptions;
+  readonly opened: OpenedBackup;
+  /** Of the backup, verified. */
+  readonly log: IdentityLog;
+  readonly make: (build: (files: KeyFileStore) => Promise<FirstContent>) => Promise<Vault>;
+}
+
+async function restored(recovery: Recovery, standing: BackupStanding, { home }: AskedDirectories): Promise<RecoveredVault> {
+  const { environment, options, opened, log, make } = recovery;
+  const { crypto, clock } = environment;
+  const { content } = opened;
+  // Before the folder is touched: what is in no backup has to be where it was.
+  const elsewhere = content.keys.filter(({ secret }) => secret === undefined);
+  await importKeys(elsewhere, NO_FILES, crypto);
+  const vault = await make(async (files) => await buildRestoredLife(files, content, log, { crypto, now: clock.now(), home }));
+  const unused = standing.kind === "unknown" ? "not-used" : "not-needed";
+  return { vault, report: reportOf(opened, "restored", options.recoveryKit === undefined ? "not-given" : unused) };
+}
+
+/** @param abroad the log as a directory has it */
+async function rotated(recovery: Recovery, abroad: IdentityLog, { home }: AskedDirectories): Promise<RecoveredVault> {
+  const { environment, options, opened, log, make } = recovery;
+  const { recoveryKit, cutAfter, reason = "compromise", suspectFrom, keyBackend = "software" } = options;
+  // Nothing brings back what the recovery key has ended.
+  if (abroad.revoked?.authority === "recovery") throw talosError("AGENT_REVOKED");
+  if (recoveryKit === undefined || home === undefined) throw outdated(abroad.head.seq, beyond(abroad, log).length);
+  const input: ForwardInput = { environment, content: opened.content, log, abroad, reason, suspectFrom, home, keyBackend };
+  const base = forwardBase(input, cutAfter);
+  using authority = await openAuthority(recoveryKit, base, environment.crypto);
+  const vault = await make(async (files) => await buildForwardLife(files, input, base, authority));
+  return { vault, report: { ...reportOf(opened, "rotated", "used"), event: forwardEvent(input, base) } };
+}
+
+function reportOf(
+  { content, id, slot }: OpenedBackup,
+  way: RecoveryReport["way"],
+  recoveryKit: RecoveryReport["recoveryKit"],
+): RecoveryReport {
+  const { createdAt, head, peers, audit } = content;
+  const backup = { id, createdAt, head: { seq: head.seq, hash: toHex(head.hash) }, slot };
+  return { way, backup, recoveryKit, peers: peers.length, auditEntries: audit.length };
+}
+
+type NewUnlock = UnlockWith & Disposable & { readonly label: string };
+
+async function readNewUnlock({ newPassword, keyFile, credential }: RecoverOptions): Promise<NewUnlock> {
+  const given = {
+    ...(newPassword === undefined ? {} : { password: newPassword }),
+    ...(keyFile === undefined ? {} : { keyFile }),
+    ...(credential === undefined ? {} : { credential }),
+  };
+  const password = process.env["TALOS_KEY_PASSWORD"];
+  return await readUnlock(isUnlockGiven(given) || password === undefined ? given : { password });
+}
+
+async function requireStrong(
+  password: SecretBytes,
+  { allowWeakPasswords }: Environment,
+  { allowWeakPassword }: RecoverOptions,
+  words: readonly string[],
+): Promise<void> {
+  await requireStrongPassword(password, { allowWeak: allowWeakPassword === true || allowWeakPasswords === true, words });
+}
+
+/** Those that had the log before are asked too: a new home knows of nothing that came after the backup. */
+function directoriesFor({ content }: OpenedBackup, given: string | undefined, now: number): AskedDirectories {
+  const { settings } = content;
+  const before = settings.get(HOME_DIRECTORY);
+  const home = given ?? (before === undefined ? undefined : parseDirectoryUrl(before));
+  const others = [...(before === undefined ? [] : [before]), ...formerHomesIn(settings.get(FORMER_HOMES), home, now)];
+  return { home, others: [...new Set(others.flatMap(asUrl))].filter((url) => url !== home) };
+}
+
+/** From a backup it may be anything. */
+function asUrl(text: string): readonly string[] {
+  try {
+    return [parseDirectoryUrl(text)];
+  } catch {
+    return [];
+  }
+}
+
+function reused(): TalosError {
+  return talosError("BACKUP_PASSWORD_REUSED", "The new password opens the backup too: whoever learns it would have both.");
+}
+
+/** For keys that live elsewhere. */
+const NO_FILES: KeyFileStore = {
+  stage: () => {
+    throw talosError("INTERNAL", "A key that is in no backup was to be stored.");
+  },
+  load: (kind, keyId) => {
+    throw talosError("KEY_FILE_MISSING", undefined, { details: { kind, keyId } });
+  },
+};

@@ -1,0 +1,130 @@
+/**
+ * An agent whose identity has moved on since its backup was made: the recovery key gives it new keys after the event that its owner takes for
+ * his own, and the backup brings everything else. What stands between the two is final, and in doubt.
+ */
+import { equalBytes, fromHex, talosError, toHex, type IdentityLog, type TalosError } from "@talos/core";
+import type { BackupContent } from "../../backup/backup-content.ts";
+import type { Environment } from "../../environment.ts";
+import type { BackendName } from "../../backends/index.ts";
+import { oweGreetings } from "../../messaging/greeting.ts";
+import type { FirstContent, KeyFileStore } from "../../vault/index.ts";
+import type { RecoveryAuthority } from "../identity-plan/make-event.ts";
+import { beyond, buildNewLife, sharedEvents } from "../new-life.ts";
+import type { CutAfter } from "../recover-options.ts";
+import { baseOf, lastRecoveryOf, recordedBefore, toOutlookEvent, upTo, type OutlookEvent } from "../recovery-outlook.ts";
+import { noteRestored, putRestored, recordOf } from "./restored-life.ts";
+
+export interface ForwardInput {
+  readonly environment: Environment;
+  readonly content: BackupContent;
+  /** Of the backup, verified. */
+  readonly log: IdentityLog;
+  /** As a directory has it: with events that the backup does not have. */
+  readonly abroad: IdentityLog;
+  readonly reason: "compromise" | "lost";
+  readonly suspectFrom: number | undefined;
+  readonly home: string;
+  readonly keyBackend: BackendName;
+}
+
+/** What the event follows, and what that means. */
+export interface ForwardEvent {
+  /** Of the recovery event. */
+  readonly seq: number;
+  readonly cutAfter: CutAfter;
+  readonly reason: "compromise" | "lost";
+  /** Index into the audit tree of the life before: what was on record from there on is in doubt. */
+  readonly suspectFrom?: number;
+  /** Events that the backup did not know and that are final now, oldest first: whoever had the keys made them. */
+  readonly passed: readonly OutlookEvent[];
+  /** Events that fell away, oldest first. */
+  readonly cutOff: readonly OutlookEvent[];
+}
+
+/**
+ * The log up to the event that the recovery follows. Without a choice it is the directory's newest, as long as it stands above the backup's
+ * and is no revocation: that somebody has ended the agent is not undone unasked.
+ *
+ * @throws TalosError INVALID_ARGUMENT, also where it lies before the backup's, or where there is a choice and nothing was chosen; IDENTITY_MOVED;
+ *   AGENT_REVOKED
+ */
+export function forwardBase({ environment, log, abroad }: ForwardInput, cutAfter: CutAfter | number | undefined): IdentityLog {
+  const { crypto, clock } = environment;
+  const now = clock.now();
+  const isAbove = sharedEvents(log, abroad) === log.events.length;
+  if (!isAbove && !isDecided(log, abroad)) {
+    if (cutAfter === undefined) throw branchNeeded(log, abroad);
+    if (typeof cutAfter === "object" && isOwn(log, cutAfter)) return upTo(log, cutAfter.seq, crypto, now);
+  }
+  const unasked = isAbove && abroad.revoked === undefined ? abroad.head.seq : undefined;
+  const base = baseOf(abroad, cutAfter ?? unasked, crypto, now);
+  if (!isAbove || base.head.seq >= log.head.seq) return base;
+  throw talosError("INVALID_ARGUMENT", "The event lies before the one at which the backup was made: that one is the owner's own.", {
+    hint: "To go back further, recover with the recovery kit alone.",
+    details: { option: "cutAfter", from: log.head.seq, to: abroad.head.seq },
+  });
+}
+
+/** Between two branches: what a recovery event follows is final. */
+function isDecided(log: IdentityLog, abroad: IdentityLog): boolean {
+  return beyond(abroad, log).some(({ state }) => state.authority === "recovery");
+}
+
+function branchNeeded({ head }: IdentityLog, abroad: IdentityLog): TalosError {
+  const named = [head, abroad.head].map(({ seq, hash }) => `${seq}:${toHex(hash)}`);
+  return talosError(
+    "INVALID_ARGUMENT",
+    "The directory has another branch of the identity's log than the backup: which one is the owner's own is needed.",
+    {
+      hint: `Name its last event as cutAfter (--cut-after EVENT:HASH). The backup's: ${named[0]}; the directory's: ${named[1]}.`,
+      details: { option: "cutAfter", backup: named[0] ?? "", directory: named[1] ?? "" },
+    },
+  );
+}
+
+/** An event of the backup's own branch, where another one contends with it. */
+function isOwn(log: IdentityLog, { seq, hash }: CutAfter): boolean {
+  const state = log.states[seq];
+  return state !== undefined && seq >= lastRecoveryOf(log) && state.event !== "revocation" && equalBytes(state.head.hash, fromHex(hash));
+}
+
+export function forwardEvent({ content, log, abroad, reason, suspectFrom }: ForwardInput, base: IdentityLog): ForwardEvent {
+  const { head } = base;
+  // The record of another branch is not the one that the backup has.
+  const recorded = sharedEvents(log, base) === log.events.length ? content.auditHead.size : recordedBefore(base);
+  const doubt = reason === "compromise" ? (suspectFrom ?? recorded) : undefined;
+  return {
+    seq: head.seq + 1,
+    cutAfter: { seq: head.seq, hash: toHex(head.hash) },
+    reason,
+    ...(doubt === undefined ? {} : { suspectFrom: doubt }),
+    passed: beyond(base, log).map(({ state }) => toOutlookEvent(state)),
+    cutOff: [...beyond(abroad, base), ...beyond(log, base)].map(({ state }) => toOutlookEvent(state)),
+  };
+}
+
+/** @throws TalosError as `buildNewLife` */
+export async function buildForwardLife(
+  files: KeyFileStore,
+  input: ForwardInput,
+  base: IdentityLog,
+  authority: RecoveryAuthority,
+): Promise<FirstContent> {
+  const { environment, content, log, abroad, home, keyBackend, reason } = input;
+  const { crypto, clock } = environment;
+  const { suspectFrom } = forwardEvent(input, base);
+  const others = [abroad, log];
+  const { auditHead } = content;
+  const life = await buildNewLife(files, { environment, base, others, authority, reason, suspectFrom, auditHead, home, keyBackend });
+  const now = clock.now();
+  return {
+    ...recordOf(content),
+    write: (tx) => {
+      noteRestored(tx, content, { now, seq: sharedEvents(log, base) - 1, event: life.own.head.seq });
+      putRestored(tx, content, { crypto, now, home });
+      life.write(tx);
+      for (const { agentId } of tx.peers.list()) tx.notifications.add(agentId, life.own.head, now);
+      oweGreetings(tx, now);
+    },
+  };
+}

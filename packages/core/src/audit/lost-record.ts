@@ -1,0 +1,47 @@
+// Which events of a log carry heads of a record that is lost: from before a record that began anew, or made between a backup and the restoration
+// that went on with its record. Must not know where an audit is kept. Source: docs/protocol/audit.md, "The tree".
+import type { IdentityLog, LogState } from "../identity/log.ts";
+import type { AuditHead } from "../keys/heads.ts";
+import type { AuditEntry, NewAuditEntry } from "./entry.ts";
+
+/** A record that went on from a backup, where the identity had moved on: by which event its owner took it back. */
+export interface ResumedRecord {
+  /** Seq of the last event that the record in the backup knew. */
+  readonly seq: number;
+  /** Seq of the recovery event of this life. What was made between the two has its record elsewhere, and that is lost. */
+  readonly event: number;
+}
+
+/** What an entry says of that; undefined for every other one, also for one that came back where nothing had been missed. */
+export function resumedRecord({ kind, details }: Pick<AuditEntry | NewAuditEntry, "kind" | "details">): ResumedRecord | undefined {
+  const { seq, event } = details;
+  return kind === "backup-restored" && typeof seq === "number" && typeof event === "number" ? { seq, event } : undefined;
+}
+
+/** What decides about events whose audit head is none of this record's. */
+export interface RecordFacts {
+  /** Whether it is one of this record's. */
+  readonly holds: (head: AuditHead) => boolean;
+  /** Time of its first entry, by the owner's clock. */
+  readonly began: number;
+  readonly resumed: readonly ResumedRecord[];
+}
+
+/** Events whose audit head is none of this record's. */
+export interface StrangeEvents {
+  /** Of a record that is lost, as far as this one can be believed. */
+  readonly earlier: readonly LogState[];
+  /** This record is not the one that was signed. */
+  readonly wrong: readonly LogState[];
+}
+
+export function strangeEvents(log: IdentityLog, { holds, began, resumed }: RecordFacts): StrangeEvents {
+  const strange = log.states.filter(({ auditHead }) => auditHead !== undefined && !holds(auditHead));
+  const isEarlier = (state: LogState): boolean => state.time < began || resumed.some((one) => isBetween(state, one, log));
+  return { earlier: strange.filter(isEarlier), wrong: strange.filter((state) => !isEarlier(state)) };
+}
+
+/** The event that ends the gap stands in the log, by the recovery key: nobody else can say that a record was lost. */
+function isBetween({ head }: LogState, { seq, event }: ResumedRecord, { states }: IdentityLog): boolean {
+  return head.seq > seq && head.seq < event && states[event]?.authority === "recovery";
+}
