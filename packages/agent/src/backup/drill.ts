@@ -1,18 +1,20 @@
 /**
- * A restoration that is tried: the keys of an opened backup go into a throw-away vault in a folder of its own, are opened again from there, and
- * used. The vault opens by a secret that never leaves memory, and is destroyed in every case; what a killed process leaves is ciphertext
+ * A restoration that is tried: an opened backup goes into a throw-away vault in a folder of its own as a recovery would put it there; its keys
+ * are opened again from there, and used. The vault opens by a secret that never leaves memory, and is destroyed in every case; what a killed process leaves is ciphertext
  * that nobody can open, and the next drill removes it. Compares with nothing outside.
  */
 import { lstatSync, mkdtempSync, rmSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { ALGORITHM, concatBytes, type Crypto, type IdentityLog, isTalosError, talosError, utf8 } from "@talos/core";
+import { ALGORITHM, concatBytes, type Crypto, type IdentityLog, isTalosError, sameHead, talosError, utf8 } from "@talos/core";
 import { type BackendAgreementKey, type BackendSigningKey, openBackend } from "../backends/index.ts";
-import { Vault, type InventoryEntry, type KeyFileStore } from "../vault/index.ts";
+import { buildRestoredLife } from "../lifecycle/recover/restored-life.ts";
+import { type FirstContent, HOME_DIRECTORY, type KeyFileStore, Vault } from "../vault/index.ts";
 import { listFolder } from "../vault/files.ts";
 import { mayBeRunning, readHolder } from "../vault/lock.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
 import type { CheckedKey } from "./backup-views.ts";
+import { damagedBackup } from "./damaged-backup.ts";
 import { importKeys, keyFailed } from "./restore-keys.ts";
 
 const FOLDER = "talos-drill-";
@@ -36,8 +38,8 @@ export interface DrillPlace {
  * @param content stays the caller's
  * @param log its own, as `verifyContent` gives it
  * @returns every key of the backup: proved, or not in it and not here
- * @throws TalosError BACKUP_KEY_FAILED (`details.kind`, `keyId`, `reason`) for a key that does not do what it must; STORAGE_FAILED,
- *   COMMIT_FAILED where the temporary folder cannot be written
+ * @throws TalosError BACKUP_KEY_FAILED (`details.kind`, `keyId`, `reason`) for a key that does not do what it must; BACKUP_DAMAGED where not
+ *   everything comes back; STORAGE_FAILED, COMMIT_FAILED where the temporary folder cannot be written
  */
 export async function drillBackup(content: BackupContent, log: IdentityLog, place: DrillPlace): Promise<readonly CheckedKey[]> {
   const { crypto, now, temporary = tmpdir() } = place;
@@ -51,8 +53,9 @@ export async function drillBackup(content: BackupContent, log: IdentityLog, plac
       unlock: { kind: "key-file", secret },
       crypto,
       now,
-      build: async (files) => await restored(content.keys, log, files, crypto),
+      build: async (files) => await restored(content, log, files, place),
     });
+    requireWhole(vault, content);
     const checked: CheckedKey[] = [];
     for (const key of content.keys) checked.push(await check(key, vault, crypto));
     return checked;
@@ -61,33 +64,33 @@ export async function drillBackup(content: BackupContent, log: IdentityLog, plac
   }
 }
 
-type FirstContent = Awaited<ReturnType<Parameters<typeof Vault.create>[0]["build"]>>;
-
-async function restored(
-  keys: readonly BackupKey[],
-  { agentId, events, states }: IdentityLog,
-  files: KeyFileStore,
-  crypto: Crypto,
-): Promise<FirstContent> {
-  const entries: InventoryEntry[] = [];
-  for (const key of keys) entries.push(...(await importPresent(key, files, crypto)));
-  return {
-    agentId,
-    write: (tx) => {
-      for (const { head } of states) tx.log.append({ ...head, wire: events[head.seq] ?? new Uint8Array() });
-      for (const entry of entries) tx.inventory.put(entry);
-    },
-  };
+/** All that a recovery writes, by the same hand. A key that is not in the backup is in the trial only where its hardware is here too. */
+async function restored(content: BackupContent, log: IdentityLog, files: KeyFileStore, { crypto, now }: DrillPlace): Promise<FirstContent> {
+  const present: BackupKey[] = [];
+  for (const key of content.keys) if (await isHere(key, files, crypto)) present.push(key);
+  const home = content.settings.get(HOME_DIRECTORY);
+  return await buildRestoredLife(files, { ...content, keys: present }, log, { crypto, now, home });
 }
 
-/** A key that is not in the backup is in the drill only where its hardware is here too. */
-async function importPresent(key: BackupKey, files: KeyFileStore, crypto: Crypto): Promise<readonly InventoryEntry[]> {
+async function isHere(key: BackupKey, files: KeyFileStore, crypto: Crypto): Promise<boolean> {
+  if (key.secret !== undefined) return true;
   try {
-    return await importKeys([key], files, crypto);
+    await importKeys([key], files, crypto);
+    return true;
   } catch (error) {
-    if (isTalosError(error, "BACKUP_KEY_NOT_INCLUDED")) return [];
+    if (isTalosError(error, "BACKUP_KEY_NOT_INCLUDED")) return false;
     throw error;
   }
+}
+
+/** What was put in is there. */
+function requireWhole(vault: Vault, { peers, audit, head }: BackupContent): void {
+  const isWhole = vault.read((tx) => {
+    const there = tx.log.head();
+    const hasLog = there !== undefined && sameHead(there, head);
+    return hasLog && tx.peers.list().length === peers.length && tx.audit.count() >= audit.length;
+  });
+  if (!isWhole) throw damagedBackup("restoration");
 }
 
 async function check(key: BackupKey, vault: Vault, crypto: Crypto): Promise<CheckedKey> {
