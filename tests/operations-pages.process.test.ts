@@ -52,7 +52,7 @@ for (const name of readdirSync(PAGES).filter((file) => file.endsWith(".md"))) {
         cwd: folder,
         env,
         encoding: "utf8",
-        timeout: 120_000,
+        timeout: 240_000,
       });
       assert.equal(status, 0, `${stdout.slice(-2000)}\n${stderr.slice(-2000)}`);
     } finally {

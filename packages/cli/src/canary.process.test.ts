@@ -7,6 +7,7 @@ import { type Agent, CommandWorld } from "./testing/command-world.test.ts";
 
 const PASSWORD = "canary-Zk7:q9/Vw3?Lr=Tq8";
 const NEXT_PASSWORD = "canary-Hb2!m4^Xn8_Dw=Kc5";
+const BACKUP_PASSWORD = "canary-Rv6%t1&Jy3=Ls0#Pe9";
 const WEAK_PASSWORD = "canary-1984";
 // In the form in which a key file may be text.
 const KEY_MATERIAL: string = Buffer.from("canary-of-a-key-file:0123456789abcdefghijklmnopq").toString("base64");
@@ -96,15 +97,32 @@ test("failure 41: a password is in nothing that any command says or writes, and 
   await world.json(["slots", "remove", "2", "--data-dir", alice.dataDir, "--key-file", key]);
   await world.run(["init", "carol", "--data-dir", world.path("carol"), "--password-file", weak]);
 
+  // A backup has a password of its own.
+  const forBackup = world.passwordFile("for-backup", BACKUP_PASSWORD);
+  const withBackup = ["--backup-password-file", forBackup];
+  const backup = world.path("alice.backup");
+  const create = ["backup", "create", "--to", backup, ...as(alice)];
+  const recover = ["recover", "--backup", backup, "--data-dir", world.path("again")];
+  await world.run([...create, "--backup-password-file", weak]);
+  await world.run([...create, "--backup-password-file", password]);
+  await world.run([...create, ...withBackup, ...withBackup]);
+  await world.run([...create, "--backup-password", BACKUP_PASSWORD]);
+  await world.json([...create, ...withBackup]);
+  await world.json(["backup", "verify", backup, "--data-dir", alice.dataDir, ...withBackup]);
+  await world.run(["backup", "verify", backup, "--data-dir", alice.dataDir, "--backup-password-file", password]);
+  await world.run([...recover, "--new-password-file", forBackup, ...withBackup]);
+  await world.json([...recover, "--new-password-file", next, ...withBackup]);
+  await world.run(["backup", "plan", "--data-dir", world.path("again")]);
+
   await world.stopDirectory();
   await world.json(["send", bob.did, "--file", body, "--timeout", "1", ...as(alice)]);
 
   assert.ok(world.said.length > 30);
-  const canaries = [PASSWORD, NEXT_PASSWORD, WEAK_PASSWORD, KEY_MATERIAL, MESSAGE];
+  const canaries = [PASSWORD, NEXT_PASSWORD, BACKUP_PASSWORD, WEAK_PASSWORD, KEY_MATERIAL, MESSAGE];
   const found = (bytes: Buffer): string[] => canaries.flatMap((canary) => find(bytes, canary));
   for (const said of world.said) assert.deepEqual(found(Buffer.from(said)), [], said);
 
-  const own = new Set([password, next, weak, key, body, ...filesUnder(world.path("received"))]);
+  const own = new Set([password, next, forBackup, weak, key, body, ...filesUnder(world.path("received"))]);
   const files = filesUnder(world.folder).filter((file) => !own.has(file));
   assert.ok(files.length > 200 && files.includes(world.path("directory.db")) && files.includes(join(bob.dataDir, "state.db")));
   for (const file of files) {

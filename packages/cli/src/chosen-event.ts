@@ -1,4 +1,7 @@
 /** How a person names an event of a log: by its number, and to be sure by the beginning of its hash, as lists show it. */
+import type { CutAfter, RecoveryOutlook } from "@talos/agent";
+import { talosError } from "@talos/core";
+
 export interface ChosenEvent {
   readonly seq: number;
   /** 8 to 64 hexadecimal digits, in small letters. */
@@ -14,4 +17,18 @@ export function parseChosenEvent(text: string): ChosenEvent | undefined {
 
 export function eventName(seq: number, hash: string): string {
   return `${seq}:${hash.slice(0, 16)}`;
+}
+
+/**
+ * The one that was shown, with its whole hash: the log is fetched once more, and may then be another. Errors: IDENTITY_MOVED where the
+ * directory has another one in that place.
+ */
+export function eventIn({ events }: RecoveryOutlook, { seq, hash = "" }: ChosenEvent): CutAfter | number {
+  const event = events.find((one) => one.seq === seq);
+  if (event === undefined) return seq;
+  if (event.hash.startsWith(hash)) return { seq, hash: event.hash };
+  throw talosError("IDENTITY_MOVED", "The directory has another event in that place than the one that was chosen.", {
+    hint: "Look again (talos recover --list), at another directory too: one of the two branches may be a thief's.",
+    details: { seq, hash: event.hash },
+  });
 }

@@ -5,7 +5,7 @@
 import { existsSync, readdirSync } from "node:fs";
 import { homedir } from "node:os";
 import { join, resolve } from "node:path";
-import { talosError } from "@talos/core";
+import { isTalosError, talosError } from "@talos/core";
 
 export interface DataDirectoryChoices {
   readonly dataDir?: string | undefined;
@@ -19,12 +19,12 @@ function agentsFolder(env: NodeJS.ProcessEnv): string {
 
 /** For `init`: the directory of a new agent. */
 export function dataDirectoryOf(name: string, choices: DataDirectoryChoices, env: NodeJS.ProcessEnv): string {
-  return chosen(choices, env) ?? join(agentsFolder(env), name);
+  return namedDataDirectory(choices, env) ?? join(agentsFolder(env), name);
 }
 
 /** For every other command. Errors: `INVALID_ARGUMENT` where several agents would do, `VAULT_NOT_FOUND` where none is. */
 export function existingDataDirectory(choices: DataDirectoryChoices, env: NodeJS.ProcessEnv): string {
-  const named = chosen(choices, env);
+  const named = namedDataDirectory(choices, env);
   if (named !== undefined) return named;
   const folder = agentsFolder(env);
   const agents = existsSync(folder) ? readdirSync(folder).sort() : [];
@@ -38,7 +38,21 @@ export function existingDataDirectory(choices: DataDirectoryChoices, env: NodeJS
   return join(folder, only);
 }
 
-function chosen(choices: DataDirectoryChoices, env: NodeJS.ProcessEnv): string | undefined {
+/**
+ * For a command that an agent helps and that needs none: the one named, else the only one there. Errors: `INVALID_ARGUMENT` where several
+ * would do.
+ */
+export function dataDirectoryIfAny(choices: DataDirectoryChoices, env: NodeJS.ProcessEnv): string | undefined {
+  try {
+    return existingDataDirectory(choices, env);
+  } catch (error) {
+    if (isTalosError(error, "VAULT_NOT_FOUND")) return undefined;
+    throw error;
+  }
+}
+
+/** The one that was named: by the option, else by the environment. */
+export function namedDataDirectory(choices: DataDirectoryChoices, env: NodeJS.ProcessEnv): string | undefined {
   const path = choices.dataDir ?? env["TALOS_DATA_DIR"];
   return path === undefined || path === "" ? undefined : resolve(path);
 }

@@ -34,6 +34,16 @@ test("usage errors are one line, a hint and exit code 2", async () => {
     [["send", "did:talos:z1", "x", "--timeout", "soon"], "INVALID_ARGUMENT"],
     [["status", "--data-dir"], "INVALID_ARGUMENT"],
     [["directory", "serve", "--listen", "8420"], "INVALID_ARGUMENT"],
+    [["backup", "make"], "UNKNOWN_COMMAND"],
+    [["backup", "create", "--backup-password", "x", "--to", "y"], "UNKNOWN_OPTION"],
+    [["backup", "create"], "INVALID_ARGUMENT"],
+    [["backup", "verify"], "INVALID_ARGUMENT"],
+    [["recover"], "INVALID_ARGUMENT"],
+    [["recover", "--backup", "x", "--identity-only", "y"], "INVALID_ARGUMENT"],
+    [["recover", "--identity-only", "x"], "INVALID_ARGUMENT"],
+    [["recover", "--identity-only", "x", "--directory", "http://localhost", "--recovery-kit", "y"], "INVALID_ARGUMENT"],
+    [["recover", "--backup", "x", "--list"], "INVALID_ARGUMENT"],
+    [["recover", "--backup", "x", "--cut-after", "last"], "INVALID_ARGUMENT"],
   ] as const) {
     const { exitCode, stdout, stderr } = await talos(...argv);
     assert.equal(exitCode, 2, argv.join(" "));
@@ -51,7 +61,21 @@ test("with --json a failure is one document, with code and hint", async () => {
 test("help names every verb and ends well; no verb at all shows help and is a usage error", async () => {
   const help = await talos("--help");
   assert.equal(help.exitCode, 0);
-  for (const verb of ["init", "whoami", "status", "send", "receive", "peers", "passwd", "slots", "doctor", "directory", "demo"])
+  for (const verb of [
+    "init",
+    "whoami",
+    "status",
+    "send",
+    "receive",
+    "peers",
+    "passwd",
+    "slots",
+    "backup",
+    "recover",
+    "doctor",
+    "directory",
+    "demo",
+  ])
     assert.match(help.stdout, new RegExp(`^  ${verb}\\b`, "m"));
   const bare = await talos();
   assert.equal(bare.exitCode, 2);

@@ -5,6 +5,7 @@
 import { Command, Option } from "commander";
 import type { CommonChoices } from "./command-context.ts";
 import { addAuditCommands, addSignatureCommands } from "./grammar/audit.ts";
+import { addBackupCommands } from "./grammar/backup.ts";
 import { addEmergencyCommands } from "./grammar/emergency.ts";
 import {
   ALLOW_WEAK_PASSWORD,
@@ -17,6 +18,7 @@ import {
   type Dispatch,
 } from "./grammar/parts.ts";
 import { addPeerCommands } from "./grammar/peers.ts";
+import { addRecoverCommand } from "./grammar/recover.ts";
 import { addKitCommands } from "./grammar/recovery-kit.ts";
 import { addRotationCommands } from "./grammar/rotation.ts";
 
@@ -129,6 +131,8 @@ export function buildProgram(dispatch: Dispatch): Command {
   addRotationCommands(program, dispatch);
   addEmergencyCommands(program, dispatch);
   addKitCommands(program, dispatch);
+  addBackupCommands(program, dispatch);
+  addRecoverCommand(program, dispatch);
   addAuditCommands(program, dispatch);
   addSignatureCommands(program, dispatch);
 

@@ -21,6 +21,7 @@ import { encodeStruct, nodeCrypto } from "@talos/core";
 import { snapshotFolder, TEST_KDF } from "@talos/testkit";
 import { doctorIn } from "../care.ts";
 import { systemEnvironment, type Environment } from "../environment.ts";
+import type { HeldRecovery } from "../lifecycle/recover/held-recovery.ts";
 import type { DoctorOptions } from "../options.ts";
 import { createIn, openIn } from "../talos-client.ts";
 import { DEFAULT_KDF } from "../vault/slots/kdf-bounds.ts";
@@ -469,7 +470,23 @@ const CASES: readonly Case[] = [
     found: ["SUPERSEDED"],
     worst: "error",
   },
+  {
+    name: "a recovery that was not compared",
+    damage: (dataDir) => inDatabase(dataDir, held({ since: 1, backupAt: 1, reason: "DIRECTORY_UNREACHABLE", lastAttemptAt: 1 })),
+    found: ["RECOVERY_UNCHECKED"],
+    worst: "warning",
+  },
+  {
+    name: "a recovery from a backup that was left behind",
+    damage: (dataDir) => inDatabase(dataDir, held({ since: 1, backupAt: 1, reason: "BACKUP_OUTDATED", lastAttemptAt: 1, eventsBehind: 2 })),
+    found: ["BACKUP_OUTDATED"],
+    worst: "error",
+  },
 ];
+
+function held(mark: HeldRecovery): string {
+  return `INSERT INTO settings (name, value) VALUES ('recovery-unchecked', '${JSON.stringify(mark)}')`;
+}
 
 for (const { name, damage, found, worst, only, ...given } of CASES) {
   if (only === "as root" && process.getuid?.() !== 0) continue;

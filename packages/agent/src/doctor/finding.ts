@@ -13,6 +13,7 @@ export type Severity = (typeof SEVERITIES)[number];
 export const FINDING_SEVERITIES = {
   AGENT_REVOKED: "note",
   AUDIT_DAMAGED: "error",
+  BACKUP_OUTDATED: "error",
   CERTIFICATE_EXPIRED: "note",
   CLOCK_BEHIND: "warning",
   CLOCK_IMPLAUSIBLE: "warning",
@@ -42,6 +43,7 @@ export const FINDING_SEVERITIES = {
   OWNER_FOREIGN: "error",
   PERMISSIONS_TOO_OPEN: "error",
   QUARANTINE_NOT_EMPTY: "note",
+  RECOVERY_UNCHECKED: "warning",
   RESCUE_NOT_POSSIBLE: "error",
   RESCUE_POSSIBLE: "note",
   ROW_DAMAGED: "error",

@@ -1,14 +1,15 @@
-/** What there is left and what is under way: stock of one-time prekeys, a newer copy elsewhere, unfinished plans, mail that was kept. */
+/** What there is left and what is under way: stock of one-time prekeys, a recovery that was not compared, a newer copy elsewhere, unfinished plans, mail that was kept. */
 import { ONE_TIME_PREKEY_REFILL_BELOW, ONE_TIME_PREKEY_TARGET } from "@talos/core";
 import { movedIdentity } from "../lifecycle/foreign-events.ts";
+import { heldRecovery } from "../lifecycle/recover/held-recovery.ts";
 import { isMarkedSuperseded } from "../lifecycle/supersession.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
 
 export function checkStock({ tx, dataDir }: StateLook): DoctorFinding[] {
   const left = tx.inventory.countOneTime();
-  // Of an agent that is revoked there are none, and none are missed.
-  if (left >= ONE_TIME_PREKEY_REFILL_BELOW || tx.inventory.live("identity") === undefined) return [];
+  // Of an agent that is revoked, or has not been compared, there are none, and none are missed.
+  if (left >= ONE_TIME_PREKEY_REFILL_BELOW || tx.inventory.live("identity") === undefined || heldRecovery(tx) !== undefined) return [];
   return [
     finding("ONE_TIME_PREKEYS_LOW", {
       message: `${left} of ${ONE_TIME_PREKEY_TARGET} one-time prekeys are left. Without them first messages have less protection against a theft of this folder.`,
@@ -18,7 +19,7 @@ export function checkStock({ tx, dataDir }: StateLook): DoctorFinding[] {
 }
 
 export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
-  const findings: DoctorFinding[] = [];
+  const findings: DoctorFinding[] = checkHeld({ tx, dataDir });
   if (isMarkedSuperseded(tx)) {
     findings.push(
       finding("SUPERSEDED", {
@@ -56,4 +57,25 @@ export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
     );
   }
   return findings;
+}
+
+function checkHeld({ tx, dataDir }: Pick<StateLook, "tx" | "dataDir">): DoctorFinding[] {
+  const held = heldRecovery(tx);
+  if (held === undefined) return [];
+  const { reason, eventsBehind } = held;
+  if (reason === "BACKUP_OUTDATED") {
+    return [
+      finding("BACKUP_OUTDATED", {
+        message: `The agent was recovered from a backup, and its directory has ${eventsBehind ?? "some"} events of the identity that the backup did not have: it will never act.`,
+        remedy:
+          "Recover again into an empty folder, with the recovery kit (talos recover --backup FILE --recovery-kit KIT), and destroy this one.",
+      }),
+    ];
+  }
+  return [
+    finding("RECOVERY_UNCHECKED", {
+      message: `The agent was recovered from a backup and has not been compared with its directory${reason === undefined ? "" : ` (${reason})`}: until then it sends, signs and publishes nothing.`,
+      remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}`,
+    }),
+  ];
 }

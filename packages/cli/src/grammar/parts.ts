@@ -11,6 +11,8 @@ export const KIT_PASSWORD_FILE = [
   "file that holds the kit's own password (else TALOS_RECOVERY_KIT_PASSWORD, or a prompt)",
 ] as const;
 
+export const BACKUP_PASSWORD_FILE = ["--backup-password-file <path>", "file that holds a password of the backup (else a prompt)"] as const;
+
 export const NO_NOTIFY = ["--no-notify", "bring the event to nobody; peers learn of it when they next look"] as const;
 export const OFFLINE = [
   "--offline",
@@ -38,7 +40,8 @@ export function secondsOption(flags: string, description: string, fallback: numb
   return new Option(flags, description).default(fallback).argParser(parseSeconds);
 }
 
-export function collect(value: string, earlier: readonly string[]): readonly string[] {
+/** For an option that may be given several times. */
+export function collect(value: string, earlier: readonly string[] = []): readonly string[] {
   return [...earlier, value];
 }
 

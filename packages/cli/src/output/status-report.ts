@@ -1,6 +1,8 @@
 /** An agent's status as text: the key table first, then what is under way. Knows no vault and no network. */
 import type { AgentStatus } from "@talos/agent";
+import { backupRows } from "./backup-report.ts";
 import { formatDate, formatTime } from "./moments.ts";
+import { heldLine } from "./recovered-report.ts";
 import { formatTable, printable } from "./table.ts";
 
 const KIND_ORDER: readonly string[] = ["identity", "encryption", "signed-prekey", "one-time-prekey"];
@@ -20,15 +22,18 @@ export function statusLines(status: AgentStatus, heading: (text: string) => stri
     `outbox            ${outboxCounts(status)}`,
     `inbox             ${status.inbox.offered} not yet acknowledged`,
     `recovery kit      ${recoveryText(status.recovery)}`,
+    `backups           ${backupText(status)}`,
     ...outboxRows(status),
     ...notificationRows(status),
+    ...backupRows(status.backups),
     ...remarks(status),
   ];
 }
 
 /** What somebody has to decide. */
-function alarms({ revoked, identityMoved }: AgentStatus): string[] {
+function alarms({ held, revoked, identityMoved }: AgentStatus): string[] {
   return [
+    ...(held === undefined ? [] : [heldLine(held)]),
     ...(revoked === true ? ["REVOKED: this identity has ended; the agent acts no more"] : []),
     ...(identityMoved === undefined
       ? []
@@ -57,6 +62,15 @@ function stockText({ oneTimePrekeys: { live, target, atDirectory } }: AgentStatu
 function recoveryText({ kit, lastCheckedAt }: AgentStatus["recovery"]): string {
   if (kit === "none") return "none: whoever steals it all keeps the identity, and a loss is final";
   return `in force, ${lastCheckedAt === undefined ? "not checked since it was made" : `last checked ${formatDate(lastCheckedAt)}`}`;
+}
+
+function backupText({ backups, backupDrill }: AgentStatus): string {
+  const dangerous = backups.filter(({ state }) => state === "dangerous").length;
+  return [
+    backups.length === 0 ? "none was made here" : `${backups.length} on record`,
+    ...(dangerous === 0 ? [] : [`${dangerous} DANGEROUS: from before the last event of the identity, destroy every copy`]),
+    ...(backupDrill === undefined ? [] : [`last tried ${formatTime(backupDrill.at)}: ${backupDrill.result}`]),
+  ].join("; ");
 }
 
 function keyTable(status: AgentStatus): string[] {

@@ -84,7 +84,8 @@ export async function requireKitPassword(
   });
 }
 
-async function promptTwice(question: string): Promise<SecretBytes> {
+/** Asked for on the terminal, and once more. Errors: as `promptPassword`; `INVALID_ARGUMENT` where the two differ. */
+export async function promptTwice(question: string): Promise<SecretBytes> {
   const password = normalisedPassword(await promptPassword(question));
   using again = normalisedPassword(await promptPassword("Once more: "));
   if (secureCompare(password, again)) return password;
@@ -98,7 +99,8 @@ function passwordFromEnvironment(name: string, env: NodeJS.ProcessEnv): SecretBy
   return text === undefined ? undefined : SecretBytes.fromUtf8(text);
 }
 
-function passwordFromFile(path: string): SecretBytes {
+/** Errors: `FILE_NOT_FOUND`, `PASSWORD_REQUIRED` (the file is empty), `MALFORMED` (not UTF-8), `INVALID_ARGUMENT` (too large for a password). */
+export function passwordFromFile(path: string): SecretBytes {
   let bytes: Buffer;
   try {
     bytes = readFileSync(path);

@@ -1,0 +1,91 @@
+/** What a backup holds, what its proof found, and how an agent stands by each practice, as text. Knows no file and no password. */
+import type { BackupCheck, BackupPlan, BackupReport, BackupStatus } from "@talos/agent";
+import { eventName } from "../chosen-event.ts";
+import { amount } from "./amount.ts";
+import { formatTime } from "./moments.ts";
+import { formatTable, printable } from "./table.ts";
+
+/** What whoever has just made one should know. */
+export const BACKUP_ADVICE: string =
+  "Keep a copy off this machine, and its password apart from it: together they are the agent. After the next event of the identity (a rotation) make a new one and destroy this one.";
+
+export function createdBackupLines({ did, name }: { readonly did: string; readonly name: string }, report: BackupReport): string[] {
+  const { id, paths, bytes, slots, head, keys, notIncluded, peers, auditEntries } = report;
+  return [
+    `Made backup ${id} of ${printable(name)}, ${did}, at event ${eventName(head.seq, head.hash)}: ${bytes} bytes, opened by ${amount(slots, "password")}.`,
+    ...paths.map((path) => printable(path)),
+    "",
+    ...formatTable(
+      ["KEY", "ID", "IN THE BACKUP", "PROTECTION"],
+      keys.map(({ kind, keyId, included, backend, protection }) => [kind, keyId, included ? "yes" : `no, in ${backend}`, protection]),
+    ),
+    ...notIncluded.map(({ kind, backend, advice }) => `Not in it: the ${kind} key, which stays in ${backend}. ${printable(advice)}`),
+    "",
+    `With ${contents({ peers, auditEntries })} and the settings. Without prekeys, sessions, messages and the recovery key.`,
+  ];
+}
+
+export function backupCheckLines(check: BackupCheck): string[] {
+  const { id, did, name, createdAt, ageDays, head, slot, slots, keys } = check;
+  return [
+    `Backup ${id} of ${printable(name)}, ${did}, opened by password ${slot} of ${slots}.`,
+    `Made ${formatTime(createdAt)}, ${amount(ageDays, "day")} ago, at event ${eventName(head.seq, head.hash)}; with ${contents(check)}.`,
+    "",
+    ...formatTable(
+      ["KEY", "ID", "RESTORED AND USED"],
+      keys.map(({ kind, keyId, proved, reason }) => [kind, keyId, proved ? "yes" : `no: ${reason ?? "unknown"}`]),
+    ),
+    "",
+    verdictOf(check),
+  ];
+}
+
+const COMPARED: Readonly<Record<BackupCheck["comparedWith"], string>> = {
+  agent: "compared with the agent",
+  "data-directory": "compared with the agent's data directory",
+  directory: "compared with the log at the directory",
+  nothing: "compared with nothing",
+};
+
+function verdictOf({ verdict, eventsBehind, comparedWith }: BackupCheck): string {
+  if (verdict === "dangerous") {
+    const isBehind = eventsBehind !== undefined && eventsBehind > 0;
+    const why = isBehind ? `the identity has moved on by ${amount(eventsBehind, "event")} since` : "the agent is revoked";
+    return `DANGEROUS, destroy it: ${why} (${COMPARED[comparedWith]}).`;
+  }
+  return comparedWith === "nothing"
+    ? "Its keys work. Whether they still count is not known: say where the agent's log is, with --data-dir or --directory."
+    : `Good: its keys work, and the identity stands where the backup has it (${COMPARED[comparedWith]}).`;
+}
+
+export function backupPlanLines({ practices, backups }: BackupPlan): string[] {
+  const hints = practices.flatMap(({ practice, hint }) => (hint === undefined ? [] : [`${practice}: ${printable(hint)}`]));
+  return [
+    ...formatTable(
+      ["PRACTICE", "STATE", ""],
+      practices.map(({ practice, state, detail }) => [practice, state, detail]),
+    ),
+    ...(hints.length === 0 ? [] : ["", ...hints]),
+    ...backupRows(backups),
+  ];
+}
+
+/** A table with a line for each copy of each backup on record; empty where there is none. */
+export function backupRows(backups: readonly BackupStatus[]): string[] {
+  if (backups.length === 0) return [];
+  const rows = backups.flatMap(({ id, createdAt, seq, state, verifiedAt, verifyResult, paths }) =>
+    (paths.length === 0 ? ["-"] : paths).map((path) => [
+      id,
+      formatTime(createdAt),
+      String(seq),
+      state === "dangerous" ? "DANGEROUS, destroy it" : state,
+      verifiedAt === undefined ? "never" : `${formatTime(verifiedAt)} ${verifyResult ?? ""}`.trimEnd(),
+      path,
+    ]),
+  );
+  return ["", ...formatTable(["BACKUP", "MADE", "EVENT", "STATE", "TRIED", "COPY"], rows)];
+}
+
+function contents({ peers, auditEntries }: Pick<BackupCheck, "peers" | "auditEntries">): string {
+  return `${amount(peers, "peer")}, ${amount(auditEntries, "entry", "entries")} of the record`;
+}

@@ -1,0 +1,84 @@
+/** `talos backup create|verify|plan|forget`: makes a backup, proves one, and says what is missing. `plan` and a plain `verify` only look. */
+import { resolve } from "node:path";
+import { TalosClient, type BackupCheck } from "@talos/agent";
+import { inspectAgent, openAgent } from "../agent-access.ts";
+import type { CommandContext, CommonChoices } from "../command-context.ts";
+import { dataDirectoryIfAny, namedDataDirectory } from "../data-directory.ts";
+import { BACKUP_ADVICE, backupCheckLines, backupPlanLines, createdBackupLines } from "../output/backup-report.ts";
+import { printable } from "../output/table.ts";
+import { givenBackupPasswords, promptBackupPasswords, requireBackupPassword, type BackupPasswordChoices } from "../password/backup.ts";
+
+export interface CreateBackupChoices extends CommonChoices {
+  readonly to: readonly string[];
+  readonly backupPasswordFile?: readonly string[];
+  readonly force?: boolean;
+  readonly allowWeakPassword?: boolean;
+}
+
+export interface VerifyBackupChoices extends CommonChoices, BackupPasswordChoices {
+  readonly file: string;
+  readonly directory?: string;
+  readonly record?: boolean;
+}
+
+export interface ForgetBackupChoices extends CommonChoices {
+  readonly id: string;
+}
+
+/** Of a backup whose keys the identity has left behind: it was read, and is to be destroyed. */
+const EXIT_DANGEROUS = 5;
+
+export async function createBackup(choices: CreateBackupChoices, context: CommandContext): Promise<void> {
+  const { output, signal } = context;
+  const { force = false, allowWeakPassword = false } = choices;
+  using given = givenBackupPasswords(choices.backupPasswordFile);
+  await using client = await openAgent(choices, context);
+  using asked = given === undefined ? await promptBackupPasswords(signal) : undefined;
+  const { passwords = [] } = given ?? asked ?? {};
+  const report = await client.exportKeys({ path: choices.to.map((path) => resolve(path)), password: passwords, force, allowWeakPassword });
+  output.document({ agentId: client.did, name: client.name, ...report });
+  for (const line of createdBackupLines(client, report)) output.line(line);
+  output.remark(BACKUP_ADVICE);
+}
+
+export async function verifyBackup(choices: VerifyBackupChoices, context: CommandContext): Promise<number> {
+  const { output } = context;
+  const check = await checkOf(choices, context);
+  output.document(check);
+  for (const line of backupCheckLines(check)) output.line(line);
+  return check.verdict === "good" ? 0 : EXIT_DANGEROUS;
+}
+
+async function checkOf(choices: VerifyBackupChoices, context: CommandContext): Promise<BackupCheck> {
+  const { file: path, directory, record } = choices;
+  if (record === true) {
+    using password = await requireBackupPassword(choices);
+    await using client = await openAgent(choices, context);
+    return await client.verifyBackup({ path, password });
+  }
+  const dataDir = directory === undefined ? dataDirectoryIfAny(choices, context.env) : namedDataDirectory(choices, context.env);
+  using password = await requireBackupPassword(choices);
+  return await TalosClient.verifyBackup({
+    path,
+    password,
+    ...(dataDir === undefined ? {} : { dataDir }),
+    ...(directory === undefined ? {} : { directory }),
+  });
+}
+
+export async function backupPlan(choices: CommonChoices, context: CommandContext): Promise<void> {
+  const { output } = context;
+  await using agent = await inspectAgent(choices, context);
+  const plan = agent.backupPlan();
+  output.document(plan);
+  for (const line of backupPlanLines(plan)) output.line(line);
+}
+
+export async function forgetBackup(choices: ForgetBackupChoices, context: CommandContext): Promise<void> {
+  const { output } = context;
+  await using client = await openAgent(choices, context);
+  client.forgetBackup(choices.id);
+  const { backups } = client.status();
+  output.document({ forgotten: choices.id, backups });
+  output.line(`Backup ${printable(choices.id)} is off the record. Whoever has a copy of it can still open it with its password.`);
+}
