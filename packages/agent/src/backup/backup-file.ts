@@ -16,6 +16,7 @@ import {
   unlinkQuietly,
   writeNewFile,
 } from "../vault/files.ts";
+import { isHeldFile } from "../vault/held-files.ts";
 import { MAX_BACKUP_BYTES } from "./backup-record.ts";
 import { damagedBackup } from "./damaged-backup.ts";
 
@@ -128,7 +129,7 @@ export function readBackupFile(path: string): Uint8Array {
   try {
     // Before it is opened: a database of ours would lose its lock, and a pipe would never end.
     const stats = statSync(file);
-    if (!stats.isFile() || stats.size > MAX_BACKUP_BYTES) throw damagedBackup("size");
+    if (!stats.isFile() || stats.size > MAX_BACKUP_BYTES || isHeldFile(stats)) throw damagedBackup("size");
     const bytes = readStart(file, stats.size);
     if (bytes.length < stats.size) throw damagedBackup("size");
     return bytes;

@@ -6,6 +6,7 @@ import { dirname, isAbsolute, relative, resolve, sep } from "node:path";
 import { statSync } from "node:fs";
 import { type AgentId, type Crypto, isTalosError, type SecretBytes, secureCompare, talosError, zeroBytes } from "@talos/core";
 import { readStart, statPath, syncFolder, unlinkFile, writeNewFile } from "../vault/files.ts";
+import { isHeldFile } from "../vault/held-files.ts";
 import { DEFAULT_KDF, type KdfParameters } from "../vault/slots/kdf-bounds.ts";
 import { damagedKit, type KitFacts } from "./kit-record.ts";
 import { type OpenedKit, sealKit, unsealKit } from "./seal-kit.ts";
@@ -94,7 +95,7 @@ export function readText(path: string, what: string, damaged: (details: { readon
   try {
     // Before it is opened: a database of ours would lose its lock, and a pipe would never end.
     const stats = statSync(file);
-    if (!stats.isFile() || stats.size > MAX_FILE_BYTES) throw damaged({ reason: "size" });
+    if (!stats.isFile() || stats.size > MAX_FILE_BYTES || isHeldFile(stats)) throw damaged({ reason: "size" });
     text = readStart(file, MAX_FILE_BYTES + 1);
   } catch (cause) {
     if (isTalosError(cause) && !isTalosError(cause, "STORAGE_FAILED")) throw cause;

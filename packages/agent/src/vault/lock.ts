@@ -9,6 +9,7 @@ import { DatabaseSync } from "node:sqlite";
 import { type Crypto, equalBytes, talosError, type TalosError } from "@talos/core";
 import { connect } from "./connect.ts";
 import { createEmptyFile } from "./files.ts";
+import { holdFiles } from "./held-files.ts";
 import { LOCK_FILE } from "./keys/layout.ts";
 import { fromSqlite, isBusy } from "./sqlite-error.ts";
 import { bytes, number, text } from "./store/columns.ts";
@@ -28,10 +29,12 @@ const READER_TIMEOUT_MS = 2000;
 export class Lock implements Disposable {
   readonly #database: DatabaseSync;
   readonly #token: Uint8Array;
+  readonly #files: Disposable;
 
-  private constructor(database: DatabaseSync, token: Uint8Array) {
+  private constructor(database: DatabaseSync, token: Uint8Array, files: Disposable) {
     this.#database = database;
     this.#token = token;
+    this.#files = files;
   }
 
   /**
@@ -47,7 +50,7 @@ export class Lock implements Disposable {
     const token = crypto.randomBytes(TOKEN_BYTES);
     try {
       takeLock(database, now, token);
-      return new Lock(database, token);
+      return new Lock(database, token, holdFiles(dataDir));
     } catch (error) {
       database.close();
       if (isBusy(error)) throw locked(readHolder(dataDir));
@@ -66,6 +69,7 @@ export class Lock implements Disposable {
       // The row then names a process that is gone; the lock itself falls with the connection.
     }
     this.#database.close();
+    this.#files[Symbol.dispose]();
   }
 }
 
