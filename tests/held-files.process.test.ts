@@ -23,7 +23,7 @@ function openElsewhere(dataDir: string): string {
 
 test("failure 33: a file that is named as a backup or a kit and is a database of this process costs it no lock, by whatever name", async () => {
   await using world = await AgentWorld.start();
-  const client = await world.create("alice", { directory: undefined });
+  const client = await world.create("alice", {});
   const password = "granite heron violet anvil";
   for (const name of ["lock", "state.db"]) {
     const file = join(client.dataDir, name);
