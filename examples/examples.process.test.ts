@@ -8,7 +8,7 @@ import { test } from "node:test";
 const here = import.meta.dirname;
 const readme = readFileSync(join(here, "..", "README.md"), "utf8");
 const samples = [...readme.matchAll(/```ts\n(.*?)```/gs)].map(([, sample]) => sample ?? "");
-const EXAMPLES = ["two-agents.ts", "life-of-a-key.ts"];
+const EXAMPLES = ["two-agents.ts", "life-of-a-key.ts", "new-machine.ts"];
 
 test("each sample of the README belongs to an example", () => {
   assert.equal(samples.length, EXAMPLES.length);
