@@ -73,6 +73,8 @@ test("two copies under two passwords are made and proved, and a rotation makes t
   const check = await world.json<BackupCheck>([...verify, ...agent, ...inTheSafe]);
   assert.deepEqual([check.id, check.verdict, check.comparedWith, check.slot, check.slots], [made.id, "good", "data-directory", 2, 2]);
   assert.ok(check.keys.length === 3 && check.keys.every(({ proved }) => proved));
+  // The only agent of this user is another one.
+  await world.json(["init", "other", ...own, "--no-recovery-kit"]);
   const alone = await world.run([...verify, ...operators]);
   assert.equal(alone.exitCode, 0, alone.stderr);
   assert.match(alone.stdout, /\nIts keys work\. Whether they still count is not known: /);

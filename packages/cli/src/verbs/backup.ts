@@ -1,6 +1,7 @@
 /** `talos backup create|verify|plan|forget`: makes a backup, proves one, and says what is missing. `plan` and a plain `verify` only look. */
 import { resolve } from "node:path";
 import { TalosClient, type BackupCheck } from "@talos/agent";
+import { isTalosError } from "@talos/core";
 import { inspectAgent, openAgent } from "../agent-access.ts";
 import type { CommandContext, CommonChoices } from "../command-context.ts";
 import { dataDirectoryIfAny, namedDataDirectory } from "../data-directory.ts";
@@ -56,14 +57,17 @@ async function checkOf(choices: VerifyBackupChoices, context: CommandContext): P
     await using client = await openAgent(choices, context);
     return await client.verifyBackup({ path, password });
   }
-  const dataDir = directory === undefined ? dataDirectoryIfAny(choices, context.env) : namedDataDirectory(choices, context.env);
+  const named = namedDataDirectory(choices, context.env);
+  const dataDir = named ?? (directory === undefined ? dataDirectoryIfAny(choices, context.env) : undefined);
   using password = await requireBackupPassword(choices);
-  return await TalosClient.verifyBackup({
-    path,
-    password,
-    ...(dataDir === undefined ? {} : { dataDir }),
-    ...(directory === undefined ? {} : { directory }),
-  });
+  const options = { path, password, ...(directory === undefined ? {} : { directory }) };
+  try {
+    return await TalosClient.verifyBackup({ ...options, ...(dataDir === undefined ? {} : { dataDir }) });
+  } catch (error) {
+    // Nobody said that it is the backup of the only agent here.
+    if (named !== undefined || !isTalosError(error, "BACKUP_FOREIGN")) throw error;
+    return await TalosClient.verifyBackup(options);
+  }
 }
 
 export async function backupPlan(choices: CommonChoices, context: CommandContext): Promise<void> {
