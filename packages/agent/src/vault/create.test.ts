@@ -12,6 +12,7 @@ import { KeyFolder } from "./keys/key-folder.ts";
 import type { VaultParts } from "./parts.ts";
 import { APPLICATION_ID } from "./store/migrations.ts";
 import type { Transaction } from "./store/transaction.ts";
+import type { FirstContent, KeyFileStore } from "./types.ts";
 import {
   agent,
   FLOOR_KDF,
@@ -148,6 +149,44 @@ test("a commit that fails in its last step may come back with a crash: what was 
   // It did not: the next attempt clears them.
   new Vault(await make(folder.dataDir)).close();
   assert.deepEqual(staged(folder.dataDir), []);
+});
+
+test("failure 32: keys that keep their ids go beside what such an attempt has left of them, never over it", async (t) => {
+  using folder = temporaryFolder();
+  const kept: Parameters<KeyFileStore["stage"]>[] = [];
+  let write: FirstContent["write"] = () => {};
+  const first = async (files: KeyFileStore): Promise<FirstContent> => {
+    const stage: KeyFileStore["stage"] = (kind, keyId, secret) => {
+      kept.push([kind, keyId, secret.clone()]);
+      files.stage(kind, keyId, secret);
+    };
+    ({ write } = await stageKeys({ stage, load: (kind, keyId) => files.load(kind, keyId) }, 0));
+    return { agentId: agent(), write: (tx) => [write(tx), failNextExec(t, "COMMIT")] };
+  };
+  const options = { dataDir: folder.dataDir, name: "alice", unlock: password(), crypto: nodeCrypto, now: NOW, kdf: FLOOR_KDF };
+  await assert.rejects(createParts({ ...options, build: first }), hasCode("COMMIT_FAILED"));
+  const left = staged(folder.dataDir);
+  const again = async (files: KeyFileStore): Promise<FirstContent> => {
+    for (const key of kept) files.stage(...key);
+    return await Promise.resolve({
+      agentId: agent(),
+      write: (tx) => {
+        write(tx);
+        assert.deepEqual(
+          left.filter((name) => !existsSync(join(folder.dataDir, name))),
+          [],
+          "until the commit both could be the one",
+        );
+      },
+    });
+  };
+  new Vault(await createParts({ ...options, build: again })).close();
+  assert.deepEqual(staged(folder.dataDir), []);
+  using vault = await Vault.open({ ...options, unlock: password() });
+  for (const [kind, keyId, secret] of kept) {
+    using loaded = vault.files.load(kind === "next-identity" ? "identity" : kind, keyId);
+    assert.ok(loaded.equals(secret), kind);
+  }
 });
 
 test("failure 32: every name is durable before the first commit", async () => {

@@ -59,8 +59,9 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
   const content = await options.build(folder);
 
   const vaultKey = crypto.randomSecret(VAULT_KEY_BYTES);
-  const sealer = cleanup.use(new Sealer(vaultKey, content.agentId, FIRST_VAULT_KEY, crypto));
-  const place = { agentId: content.agentId, vaultKeyNumber: FIRST_VAULT_KEY };
+  const vaultKeyNumber = folder.unusedVaultKeyNumber(FIRST_VAULT_KEY);
+  const sealer = cleanup.use(new Sealer(vaultKey, content.agentId, vaultKeyNumber, crypto));
+  const place = { agentId: content.agentId, vaultKeyNumber };
   const { record, stretched } = makeSlot(options.unlock, vaultKey, place, { label, now, kdf }, crypto);
   cleanup.use(stretched);
   folder.sealHeld(sealer);
@@ -69,7 +70,7 @@ export async function createParts(options: CreateVaultOptions): Promise<VaultPar
 
   const store = new Store(database, sealer);
   const { agentId, generation = 1 } = content;
-  const facts = { agentId, name: options.name, dataDir, createdAt: now, generation, vaultKeyNumber: FIRST_VAULT_KEY };
+  const facts = { agentId, name: options.name, dataDir, createdAt: now, generation, vaultKeyNumber };
   atomically(
     database,
     () => {

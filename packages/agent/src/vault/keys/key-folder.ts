@@ -81,6 +81,18 @@ export class KeyFolder implements KeyFileStore {
     }
   }
 
+  /**
+   * The first number of a vault key, from that one on, under which none of what is held has a file yet. Keys that come out of a backup keep
+   * their ids: an attempt that did not commit may have left them there under a key that is gone, and its commit could still come back with a
+   * crash and would need its files.
+   */
+  unusedVaultKeyNumber(first: number): number {
+    const names = (number: number): string[] => [...this.#held].map(([keyId, { kind }]) => stagedName(placeOfNew(kind, keyId), number));
+    let number = first;
+    while (names(number).some((name) => statPath(join(this.#dataDir, name)) !== undefined)) number++;
+    return number;
+  }
+
   /** Seals and stages what was held until now. */
   sealHeld(sealer: Sealer): void {
     this.#sealer = sealer;
