@@ -1,5 +1,6 @@
 // Writes fixtures/backup/vN once, where N is the version this release writes: a backup of an agent that has rotated, with two passwords, two
-// peers and evidence against one of them, and what is in it. A fixture that exists is never written again: it stands for the backups that
+// peers, evidence against one of them and against an agent that is no peer any more, a parting of histories that is decided and one that is
+// not, and what is in it. A fixture that exists is never written again: it stands for the backups that
 // are out there.
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
@@ -48,8 +49,11 @@ const cutOff = dave.rotate({ time: Date.now() });
     const [, standing] = log.events;
     if (standing === undefined) throw new Error("carol has not rotated");
     tx.peers.put({ ...peer, forkedAt: seenAt });
+    // What stood there has fallen away.
+    tx.peerForks.raise({ agentId, seq: 1, standing: dave.log.head.hash, isOfRecovery: false, seenAt, decidedAt: seenAt });
     tx.peerForks.raise({ agentId, seq: 1, standing: log.head.hash, isOfRecovery: false, seenAt });
     tx.peers.addConflict({ agentId, kind: "log-fork", first: standing, second: cutOff, seenAt });
+    tx.peers.addConflict({ agentId: dave.log.agentId, kind: "cut-off-branch", first: cutOff, second: cutOff, seenAt });
     tx.cutOff.add({ agentId: dave.log.agentId, seq: 1, hash: dave.log.head.hash, wire: cutOff, seenAt });
   });
 }
@@ -85,10 +89,12 @@ const expected = {
     seq: peer.head.seq,
     certified: peer.certificate !== undefined,
     events: events.length,
-    forks: forks.length,
+    forks: forks.map(({ seq, decidedAt }) => ({ seq, isDecided: decidedAt !== undefined })),
     evidence: conflicts.map(({ kind }) => kind),
   })),
   cutOff: content.cutOff.map(({ seq, hash }) => ({ seq, hash: toHex(hash) })),
+  evidence: content.evidence.map(({ agentId, kind }) => ({ agent: toHex(agentId), kind })),
+  leftOut: content.leftOut.peers,
   settings: Object.fromEntries(content.settings),
   audit: { size: content.auditHead.size, root: toHex(content.auditHead.root), first: "vault-created" },
 };

@@ -33,9 +33,13 @@ export interface BackupKey {
 export interface BackupPeer {
   readonly peer: Peer;
   readonly events: readonly PeerEvent[];
-  /** Those that nobody has decided yet. */
+  /** Where histories have contended, also those about which somebody has decided: that keeps them from being raised again. */
   readonly forks: readonly PeerFork[];
   readonly conflicts: readonly Conflict[];
+}
+
+export interface LeftOut {
+  readonly peers: number;
 }
 
 /** Disposing it wipes the keys. */
@@ -50,6 +54,10 @@ export interface BackupContent extends BackupFacts, Disposable {
   readonly peers: readonly BackupPeer[];
   /** Events that recovery events have cut off, of the agent itself and of peers. */
   readonly cutOff: readonly CutOffEvent[];
+  /** Against agents that are no peers any more. */
+  readonly evidence: readonly Conflict[];
+  /** Agents that are known to the vault, and of which nothing is here: the backup would have become too large. */
+  readonly leftOut: LeftOut;
   /** By name; those that belong to the agent and not to the machine. */
   readonly settings: ReadonlyMap<string, string>;
   /** Entries of the audit trail as they are stored, oldest first. */

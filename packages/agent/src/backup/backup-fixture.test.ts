@@ -91,6 +91,8 @@ export function someContent(changes: Partial<BackupContent> = {}, identity: Some
     keys: someKeys(identity),
     peers: [somePeer("bob", 0), somePeer(undefined, 2)],
     cutOff: [{ agentId: cutOff.agentId, ...cutOff.head, wire: cutOff.events[1] as Uint8Array, seenAt: NOW }],
+    evidence: [{ agentId: cutOff.agentId, kind: "log-fork", first: Uint8Array.of(4), second: Uint8Array.of(5, 6), seenAt: NOW }],
+    leftOut: { peers: 0 },
     settings: new Map([
       ["home-directory", "http://127.0.0.1:8080"],
       ["recovery-kit-checked-at", "{}"],
@@ -165,7 +167,10 @@ export function somePeer(petname: string | undefined, rotations: number, agent: 
     events: log.events.map((wire, seq) => ({ wire, seenAt: NOW - DAY + seq })),
     forks: isNamed
       ? []
-      : [{ agentId: log.agentId, seq: 1, standing: log.states[1]?.head.hash as Uint8Array, isOfRecovery: false, seenAt: NOW }],
+      : log.states.slice(1).map(({ head: { seq, hash: standing } }) => {
+          const fork = { agentId: log.agentId, seq, standing, isOfRecovery: false, seenAt: NOW };
+          return seq === 1 ? { ...fork, decidedAt: NOW + 1 } : fork;
+        }),
     conflicts: isNamed ? [] : [{ agentId: log.agentId, kind: "fork", first: Uint8Array.of(1), second: Uint8Array.of(2, 3), seenAt: NOW }],
   };
 }

@@ -3,11 +3,14 @@
  * password, not that it is whole in itself. Knows no vault, no directory and no bytes of a file. Source: docs/protocol/backup.md, "Proof".
  */
 import {
+  appendLeaf,
   auditLeaf,
   type Crypto,
   decodeAuditEntry,
   decodeCertificate,
   decodeEvent,
+  edgeRoot,
+  EMPTY_EDGE,
   equalBytes,
   type IdentityLog,
   isTalosError,
@@ -16,7 +19,6 @@ import {
   type PublicKey,
   sameHead,
   samePublicKey,
-  treeRoot,
   verifyCertificate,
   verifyLog,
 } from "@talos/core";
@@ -48,9 +50,10 @@ export function verifyContent(content: BackupContent, crypto: Crypto, now: numbe
 
 function verifyKeys(keys: readonly BackupKey[], log: IdentityLog, crypto: Crypto): void {
   for (const key of keys) verifyKey(key, log, crypto);
-  const isWhole = ALL_KINDS.every((kind) => keys.filter((key) => key.kind === kind).length === 1);
-  // A revoked agent has no key to live on with.
-  if (!isWhole && log.revoked === undefined) throw damagedBackup("keys");
+  const isWhole = keys.length === ALL_KINDS.length && ALL_KINDS.every((kind) => keys.some((key) => key.kind === kind));
+  // No hardware will ever have what this software made.
+  const isLost = keys.some(({ backend, secret }) => backend === "software" && secret === undefined);
+  if (!isWhole || isLost) throw damagedBackup("keys");
 }
 
 function verifyKey(key: BackupKey, log: IdentityLog, crypto: Crypto): void {
@@ -76,9 +79,12 @@ function privatePart(key: BackupKey, crypto: Crypto): Disposable & { readonly pu
 }
 
 function verifyAudit({ audit, auditHead }: BackupContent, crypto: Crypto): void {
-  for (const [index, entry] of audit.entries()) checked("audit", () => decodeAuditEntry(entry, index + 1));
-  const leaves = audit.map((entry) => auditLeaf(entry, crypto));
-  if (auditHead.size !== audit.length || !equalBytes(treeRoot(crypto, leaves), auditHead.root)) throw damagedBackup("audit");
+  let edge = EMPTY_EDGE;
+  for (const [index, entry] of audit.entries()) {
+    checked("audit", () => decodeAuditEntry(entry, index + 1));
+    edge = appendLeaf(crypto, edge, auditLeaf(entry, crypto));
+  }
+  if (auditHead.size !== edge.size || !equalBytes(edgeRoot(crypto, edge), auditHead.root)) throw damagedBackup("audit");
 }
 
 function verifyPeers(peers: readonly BackupPeer[], crypto: Crypto, now: number): void {

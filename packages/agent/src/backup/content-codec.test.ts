@@ -3,7 +3,7 @@ import { test } from "node:test";
 import * as fc from "fast-check";
 import { agentId, agentIdToDid, type CborValue, decodeCbor, encodeCbor, type ErrorCode, nodeCrypto } from "@talos/core";
 import { hasCode } from "@talos/testkit";
-import { BACKEND_NAMES, TRUST } from "../vault/index.ts";
+import { BACKEND_NAMES, type Conflict, type PeerFork, TRUST } from "../vault/index.ts";
 import { plain, someContent } from "./backup-fixture.test.ts";
 import type { BackupContent, BackupPeer } from "./backup-content.ts";
 import { decodeContent, encodeContent, secretsOf } from "./content-codec.ts";
@@ -39,6 +39,11 @@ function withFirst(section: number, change: (fields: Fields) => void): Uint8Arra
   });
 }
 
+/** A section of those items. */
+function nested(...items: readonly CborValue[]): Uint8Array {
+  return encodeCbor(items.map((item) => encodeCbor(item)));
+}
+
 function refuses(bytes: Uint8Array, what: string, code: ErrorCode = "BACKUP_DAMAGED"): void {
   assert.throws(() => decodeContent(bytes, secretsOf(CONTENT), CONTENT), hasCode(code), what);
 }
@@ -51,6 +56,15 @@ const maybe = <T>(some: fc.Arbitrary<T>): fc.Arbitrary<T | undefined> => fc.opti
 const record = <T>(model: { [K in keyof T]: fc.Arbitrary<T[K]> }): fc.Arbitrary<T> => fc.record(model, { noNullPrototype: true });
 const head = record({ seq: fc.nat(9_999), hash });
 const word = fc.string({ minLength: 1, maxLength: 16, unit: "grapheme-ascii" });
+
+function fork(id: Uint8Array): fc.Arbitrary<PeerFork> {
+  const undecided = { agentId: fc.constant(agentId(id)), seq: fc.nat(), standing: hash, isOfRecovery: fc.boolean(), seenAt: time };
+  return fc.oneof(record<PeerFork>(undecided), record({ ...undecided, decidedAt: time }));
+}
+
+function evidence(id: Uint8Array): fc.Arbitrary<Conflict> {
+  return record({ agentId: fc.constant(agentId(id)), kind: word, first: bytes, second: bytes, seenAt: time });
+}
 
 const peer: fc.Arbitrary<BackupPeer> = hash.chain((id) =>
   record({
@@ -71,13 +85,8 @@ const peer: fc.Arbitrary<BackupPeer> = hash.chain((id) =>
       sessionReplacedAt: maybe(time),
     }),
     events: fc.array(record({ wire: bytes, seenAt: time }), { maxLength: 3 }),
-    forks: fc.array(
-      record({ agentId: fc.constant(agentId(id)), seq: fc.nat(), standing: hash, isOfRecovery: fc.boolean(), seenAt: time }),
-      { maxLength: 3 },
-    ),
-    conflicts: fc.array(record({ agentId: fc.constant(agentId(id)), kind: word, first: bytes, second: bytes, seenAt: time }), {
-      maxLength: 3,
-    }),
+    forks: fc.array(fork(id), { maxLength: 3 }),
+    conflicts: fc.array(evidence(id), { maxLength: 3 }),
   }),
 );
 
@@ -87,6 +96,8 @@ const changes: fc.Arbitrary<Partial<BackupContent>> = record({
   certificate: bytes,
   peers: fc.array(peer, { maxLength: 4 }),
   cutOff: fc.array(record({ agentId: hash.map(agentId), seq: fc.nat(), hash, wire: bytes, seenAt: time }), { maxLength: 3 }),
+  evidence: fc.array(hash.chain(evidence), { maxLength: 3 }),
+  leftOut: record({ peers: fc.maxSafeNat() }),
   settings: fc.dictionary(word, fc.string({ unit: "grapheme" })).map((values) => new Map(Object.entries(values))),
   audit: fc.array(bytes, { maxLength: 8 }),
   auditHead: record({ size: fc.maxSafeNat(), root: hash }),
@@ -114,8 +125,8 @@ test("keys come back with their private parts where they were included, in any o
 
 test("long lists take nothing from one another", () => {
   const audit = Array.from({ length: 30_000 }, (_, at) => Uint8Array.of(at >> 16, at >> 8, at));
-  const settings = new Map(Array.from({ length: 25_000 }, (_, at) => [`setting ${at}`, ""]));
-  const content = { ...CONTENT, audit, settings };
+  const cutOff = Array.from({ length: 25_000 }, () => CONTENT.cutOff[0] ?? assert.fail("no event"));
+  const content = { ...CONTENT, audit, cutOff };
   assert.deepEqual(plain(again(content)), plain(content));
 });
 
@@ -137,7 +148,7 @@ test("a list of keys that does not fit the private parts is refused", () => {
 });
 
 test("every field must be there, of its own kind, and no other", () => {
-  for (let key = 0; key <= 10; key++) {
+  for (let key = 0; key <= 12; key++) {
     refuses(
       withField(key, () => undefined),
       `field ${key} missing`,
@@ -148,7 +159,7 @@ test("every field must be there, of its own kind, and no other", () => {
     );
   }
   refuses(
-    withField(11, () => 1),
+    withField(13, () => 1),
     "a field that nobody knows",
   );
   refuses(
@@ -164,21 +175,24 @@ test("every field must be there, of its own kind, and no other", () => {
     "bytes after a section",
   );
   refuses(
-    withField(7, () => encodeCbor([[1, 2, 3, 4, 5]])),
+    withField(7, () => nested([1, 2, 3, 4, 5])),
     "no event",
   );
   refuses(
-    withField(8, () =>
-      encodeCbor([
-        ["a", "1"],
-        ["a", "2"],
-      ]),
-    ),
+    withField(8, () => nested(["a", "1"], ["a", "2"])),
     "a setting twice",
   );
   refuses(
-    withField(8, () => encodeCbor([["", "1"]])),
+    withField(8, () => nested(["", "1"])),
     "a setting without a name",
+  );
+  refuses(
+    withField(8, () => encodeCbor([["a", "1"]])),
+    "a setting that is no byte string",
+  );
+  refuses(
+    withField(11, () => nested([new Uint8Array(31), encodeCbor(["log-fork", new Uint8Array(1), new Uint8Array(1), 0])])),
+    "evidence against nobody",
   );
   refuses(
     withField(9, () => encodeCbor(["text"])),
@@ -215,10 +229,13 @@ test("a key or a peer whose words nobody knows is refused", () => {
     [8, new Uint8Array(4_097)],
     [10, [0, 1, new Uint8Array(31)]],
     [10, [0, 1]],
-    [15, [[new Uint8Array(4_097), 0]]],
-    [15, [[new Uint8Array(1)]]],
-    [16, [[0, new Uint8Array(32), 1, 0]]],
-    [17, [["x".repeat(65), new Uint8Array(1), new Uint8Array(1), 0]]],
+    [15, nested([new Uint8Array(4_097), 0])],
+    [15, nested([new Uint8Array(1)])],
+    [15, [[new Uint8Array(1), 0]]],
+    [16, nested([0, new Uint8Array(32), 1, 0])],
+    [16, nested([0, new Uint8Array(32), true, 0, 0, 0])],
+    [16, nested([0, new Uint8Array(32), true, 0, null])],
+    [17, nested(["x".repeat(65), new Uint8Array(1), new Uint8Array(1), 0])],
     [18, 1],
   ];
   for (const [key, value] of peerChanges)

@@ -24,6 +24,8 @@ interface Expected {
   readonly certificate: string;
   readonly peers: readonly object[];
   readonly cutOff: readonly object[];
+  readonly evidence: readonly object[];
+  readonly leftOut: number;
   readonly settings: Readonly<Record<string, string>>;
   readonly audit: { readonly size: number; readonly root: string; readonly first: string };
 }
@@ -60,16 +62,18 @@ function ofAgent(content: BackupContent, log: IdentityLog): object {
       seq: peer.head.seq,
       certified: peer.certificate !== undefined,
       events: events.length,
-      forks: forks.length,
+      forks: forks.map(({ seq, decidedAt }) => ({ seq, isDecided: (decidedAt ?? null) !== null })),
       evidence: conflicts.map(({ kind }) => kind),
     })),
     cutOff: content.cutOff.map(({ seq, hash }) => ({ seq, hash: toHex(hash) })),
+    evidence: content.evidence.map(({ agentId, kind }) => ({ agent: toHex(agentId), kind })),
+    leftOut: content.leftOut.peers,
     settings: Object.fromEntries(settings),
     audit: { size: auditHead.size, root: toHex(auditHead.root), first: decodeAuditEntry(audit[0] ?? new Uint8Array(0), 1).kind },
   };
 }
 
-function ofReader({ log, keys, peers, cutOff, auditHead, audit, ...read }: BackupReading): object {
+function ofReader({ log, keys, peers, cutOff, evidence: others, leftOut, auditHead, audit, ...read }: BackupReading): object {
   const { agentName, createdAt, head, generation, certificate, settings } = read;
   return {
     agentName,
@@ -89,10 +93,12 @@ function ofReader({ log, keys, peers, cutOff, auditHead, audit, ...read }: Backu
       seq: peerHead.seq,
       certified: certified !== null,
       events: events.length,
-      forks: forks.length,
+      forks: forks.map(({ seq, decidedAt }) => ({ seq, isDecided: (decidedAt ?? null) !== null })),
       evidence: evidence.map(({ kind }) => kind),
     })),
     cutOff: cutOff.map(({ seq, hash }) => ({ seq, hash })),
+    evidence: others.map(({ agentId, kind }) => ({ agent: agentId, kind })),
+    leftOut,
     settings: Object.fromEntries(settings),
     audit: { ...auditHead, first: audit[0]?.kind },
   };
@@ -118,7 +124,7 @@ test("a reader written from the specification alone, on other primitives, gives 
 test("what is made today is read by the other reader too", () => {
   const content = someContent();
   const elsewhere = content.keys.map((key, at) => (at === 1 ? { ...key, secret: undefined, backend: "hsm" as const } : key));
-  for (const made of [content, { ...content, keys: elsewhere }, { ...content, peers: [] }]) {
+  for (const made of [content, { ...content, keys: elsewhere }, { ...content, peers: [], leftOut: { peers: 70_000 } }]) {
     const read = readBackup(sealBackup(made, [secret()], FLOOR, nodeCrypto), utf8("copper lantern beside the quiet harbour"));
     assert.deepEqual(asJson(ofReader(read)), asJson(ofAgent(made, verifyContent(made, nodeCrypto, NOW))));
   }

@@ -5,11 +5,17 @@
 import { type Crypto, equalBytes, isTalosError, type LogHead, sameHead, type SecretBytes, talosError } from "@talos/core";
 import { type BackendKeyKind, openBackend } from "../backends/index.ts";
 import type { InventoryEntry, ReadTransaction, Vault } from "../vault/index.ts";
-import type { BackupContent, BackupKey, BackupPeer } from "./backup-content.ts";
+import type { BackupContent, BackupKey } from "./backup-content.ts";
+import { encodeContent, MAX_AUDIT_ENTRIES } from "./content-codec.ts";
+import { gatherPeers } from "./gather-peers.ts";
+import { MAX_CONTENT_BYTES } from "./padding.ts";
 import { portableSettings } from "./portable-settings.ts";
+import { sectionBytes } from "./section.ts";
 
 /** A rotation that comes in force while keys are read is rare, and two in a row are none. */
 const MAX_ATTEMPTS = 3;
+/** For the three keys, which are read last, and for the lengths of sections. */
+const KEYS_BYTES = 2_048;
 
 /** Everything but the private parts. */
 type Gathered = Omit<BackupContent, "keys" | typeof Symbol.dispose> & { readonly entries: readonly KeyEntry[] };
@@ -19,7 +25,7 @@ type KeyEntry = readonly [BackendKeyKind, InventoryEntry];
  * @param now milliseconds since 1970
  * @returns the caller disposes it
  * @throws TalosError AGENT_REVOKED; KEY_NOT_FOUND, KEY_FILE_MISSING, KEY_FILE_CORRUPT, KEY_FILE_SWAPPED where a key is lost: a backup without
- *   it would be none; of the backend; PLAN_BLOCKED while the identity changes again and again; VAULT_CORRUPT, CLIENT_CLOSED
+ *   it would be none; of the backend; BACKUP_TOO_LARGE where leaving out strangers is not enough; PLAN_BLOCKED while the identity changes again and again; VAULT_CORRUPT, CLIENT_CLOSED
  */
 export async function gatherBackup(vault: Vault, crypto: Crypto, now: number): Promise<BackupContent> {
   for (let attempt = 1; attempt <= MAX_ATTEMPTS; attempt++) {
@@ -52,7 +58,7 @@ function read(tx: ReadTransaction, vault: Vault, crypto: Crypto, now: number): G
   const head = tx.log.head();
   const certificate = tx.log.certificate();
   if (head === undefined || certificate === undefined) throw talosError("VAULT_CORRUPT");
-  return {
+  const rest = {
     agentName: vault.name,
     agentId: vault.agentId,
     createdAt: now,
@@ -60,12 +66,6 @@ function read(tx: ReadTransaction, vault: Vault, crypto: Crypto, now: number): G
     generation: vault.generation,
     events: tx.log.events().map(({ wire }) => wire),
     certificate,
-    entries,
-    peers: tx.peers.list().map((peer): BackupPeer => {
-      const { agentId } = peer;
-      return { peer, events: tx.peers.eventsSeen(agentId), forks: tx.peerForks.undecided(agentId), conflicts: tx.peers.conflicts(agentId) };
-    }),
-    cutOff: tx.cutOff.list(),
     settings: portableSettings(
       tx,
       entries.map(([, { keyId }]) => keyId),
@@ -73,6 +73,16 @@ function read(tx: ReadTransaction, vault: Vault, crypto: Crypto, now: number): G
     audit: tx.audit.stored(),
     auditHead: tx.audit.head(crypto),
   };
+  return { ...rest, entries, ...gatherPeers(tx, vault.agentId, MAX_CONTENT_BYTES - bytesOf(rest)) };
+}
+
+/** What everything but the peers takes of a content. @throws TalosError BACKUP_TOO_LARGE */
+function bytesOf(rest: Omit<Gathered, "entries" | keyof ReturnType<typeof gatherPeers>>): number {
+  const { events, audit } = rest;
+  if (audit.length > MAX_AUDIT_ENTRIES) throw talosError("BACKUP_TOO_LARGE", undefined, { details: { auditEntries: audit.length } });
+  const none = { events: [], audit: [], keys: [], peers: [], cutOff: [], evidence: [], leftOut: { peers: 0 } };
+  const others = encodeContent({ ...rest, ...none, [Symbol.dispose]: () => undefined });
+  return others.length + sectionBytes(events) + sectionBytes(audit) + KEYS_BYTES;
 }
 
 /** @throws TalosError KEY_NOT_FOUND */

@@ -12,6 +12,8 @@ export const MAX_PADDED_BYTES = 66_060_288;
 const KEY_SECRET_BYTES = 32;
 const MAX_SECRETS = 3;
 const LENGTH_BYTES = 8;
+/** Of a content, whatever number of keys stands before it. */
+export const MAX_CONTENT_BYTES: number = MAX_PADDED_BYTES - 1 - MAX_SECRETS * KEY_SECRET_BYTES - LENGTH_BYTES;
 
 export interface Unpadded {
   readonly secrets: readonly SecretBytes[];

@@ -4,18 +4,22 @@ import {
   agentIdToDid,
   type ArrayReader,
   type CborValue,
+  encodeCbor,
   encodeStruct,
   headToCbor,
   MAX_CERTIFICATE_BYTES,
   MAX_DIRECTORY_URL_BYTES,
   MAX_EVENT_BYTES,
+  MAX_LOG_EVENTS,
+  readCborArray,
   readLogHead,
   StructReader,
   talosError,
 } from "@talos/core";
 import { type Conflict, type HighestInstance, type PeerEvent, type PeerFork, TRUST, type Trust } from "../vault/index.ts";
 import type { BackupPeer } from "./backup-content.ts";
-import { SECTION_LIMITS } from "./section.ts";
+import { MAX_PADDED_BYTES } from "./padding.ts";
+import { encodeSection, ITEM_LIMITS, type ItemBudget, readSection, STRUCTURE_LIMITS } from "./section.ts";
 
 const HASH_BYTES = 32;
 const MAX_WORD_BYTES = 64;
@@ -38,16 +42,20 @@ export function encodePeer({ peer, events, forks, conflicts }: BackupPeer): Uint
       [12, peer.trustSince],
       [13, peer.forkedAt],
       [14, peer.sessionReplacedAt],
-      [15, events.map(({ wire, seenAt }) => [wire, seenAt])],
-      [16, forks.map(({ seq, standing, isOfRecovery, seenAt }) => [seq, standing, isOfRecovery, seenAt])],
-      [17, conflicts.map(({ kind, first, second, seenAt }) => [kind, first, second, seenAt])],
+      [15, encodeSection(events.map(({ wire, seenAt }) => encodeCbor([wire, seenAt])))],
+      [16, encodeSection(forks.map(encodeFork))],
+      [17, encodeSection(conflicts.map(encodeEvidence))],
     ]),
   );
 }
 
-/** @throws TalosError MALFORMED, UNSUPPORTED_VERSION, UNSUPPORTED_SUITE, UNSUPPORTED_EXTENSION */
-export function decodePeer(bytes: Uint8Array): BackupPeer {
-  const reader = new StructReader(bytes, "backup peer", { limits: SECTION_LIMITS });
+/**
+ * @param budget out of which events, parting points and evidence are taken
+ * @throws TalosError MALFORMED, UNSUPPORTED_VERSION, UNSUPPORTED_SUITE, UNSUPPORTED_EXTENSION
+ */
+export function decodePeer(bytes: Uint8Array, budget: ItemBudget): BackupPeer {
+  const reader = new StructReader(bytes, "backup peer", { limits: STRUCTURE_LIMITS });
+  const section = (key: number): Uint8Array => reader.bytes(key, { max: MAX_PADDED_BYTES });
   const id = agentId(reader.bytes(2, { length: HASH_BYTES }));
   const decoded: BackupPeer = {
     peer: {
@@ -66,28 +74,44 @@ export function decodePeer(bytes: Uint8Array): BackupPeer {
       forkedAt: reader.optionalUint(13),
       sessionReplacedAt: reader.optionalUint(14),
     },
-    events: each(reader.array(15), 2, readEvent),
-    forks: each(reader.array(16), 4, (item): PeerFork => ({ agentId: id, ...readFork(item) })),
-    conflicts: each(reader.array(17), 4, (item): Conflict => ({ agentId: id, ...readConflict(item) })),
+    events: readSection(section(15), "peer's log", { budget, max: MAX_LOG_EVENTS }, decodeEvent),
+    forks: readSection(section(16), "parting points", { budget }, (item): PeerFork => ({ agentId: id, ...decodeFork(item) })),
+    conflicts: readSection(section(17), "evidence", { budget }, (item): Conflict => ({ agentId: id, ...decodeEvidence(item) })),
   };
   reader.finish();
   return decoded;
 }
 
-function each<T>(list: ArrayReader, length: number, read: (item: ArrayReader) => T): T[] {
-  return Array.from({ length: list.length }, () => read(list.array({ length })));
+/** Without the agent that it is about. */
+export function encodeEvidence({ kind, first, second, seenAt }: Conflict): Uint8Array {
+  return encodeCbor([kind, first, second, seenAt]);
 }
 
-function readEvent(item: ArrayReader): PeerEvent {
+/** @throws TalosError MALFORMED */
+export function decodeEvidence(bytes: Uint8Array): Omit<Conflict, "agentId"> {
+  const item = itemOf(bytes, "evidence", 4);
+  const any = { max: MAX_PADDED_BYTES };
+  return { kind: item.text({ maxBytes: MAX_WORD_BYTES }), first: item.bytes(any), second: item.bytes(any), seenAt: item.uint() };
+}
+
+function decodeEvent(bytes: Uint8Array): PeerEvent {
+  const item = itemOf(bytes, "event of a peer", 2);
   return { wire: item.bytes({ max: MAX_EVENT_BYTES }), seenAt: item.uint() };
 }
 
-function readFork(item: ArrayReader): Omit<PeerFork, "agentId"> {
-  return { seq: item.uint(), standing: item.bytes({ length: HASH_BYTES }), isOfRecovery: item.bool(), seenAt: item.uint() };
+/** One item less where nobody has decided. */
+function encodeFork({ seq, standing, isOfRecovery, seenAt, decidedAt }: PeerFork): Uint8Array {
+  return encodeCbor([seq, standing, isOfRecovery, seenAt, ...(decidedAt === undefined ? [] : [decidedAt])]);
 }
 
-function readConflict(item: ArrayReader): Omit<Conflict, "agentId"> {
-  return { kind: item.text({ maxBytes: MAX_WORD_BYTES }), first: item.bytes({}), second: item.bytes({}), seenAt: item.uint() };
+function decodeFork(bytes: Uint8Array): Omit<PeerFork, "agentId"> {
+  const item = readCborArray(bytes, "backup parting point", { min: 4, max: 5 }, ITEM_LIMITS);
+  const fork = { seq: item.uint(), standing: item.bytes({ length: HASH_BYTES }), isOfRecovery: item.bool(), seenAt: item.uint() };
+  return item.remaining === 0 ? fork : { ...fork, decidedAt: item.uint() };
+}
+
+function itemOf(bytes: Uint8Array, name: string, length: number): ArrayReader {
+  return readCborArray(bytes, `backup ${name}`, { length }, ITEM_LIMITS);
 }
 
 function readHighest(item: ArrayReader | undefined): HighestInstance | undefined {

@@ -5,12 +5,12 @@
 import type { KeyId } from "@talos/core";
 import { FIRST_USED } from "../lifecycle/audit-entries.ts";
 import { FORMER_HOMES } from "../lifecycle/former-homes.ts";
-import { EMERGENCY_REPORT } from "../lifecycle/identity-plan/emergency-report.ts";
 import { KIT_CHECKED_AT } from "../recovery-kit/kit-status.ts";
 import { HOME_DIRECTORY, type ReadTransaction } from "../vault/index.ts";
 import type { BackupContent } from "./backup-content.ts";
 
-const PORTABLE: readonly string[] = [HOME_DIRECTORY, FORMER_HOMES, KIT_CHECKED_AT, EMERGENCY_REPORT];
+/** No report of an emergency: half of it is which peers were told, and that stays behind. What was signed is in the audit. */
+const PORTABLE: readonly string[] = [HOME_DIRECTORY, FORMER_HOMES, KIT_CHECKED_AT];
 
 /** By name. @param keys in the backup: that one was used before is on record once */
 export function portableSettings(tx: ReadTransaction, keys: readonly KeyId[]): ReadonlyMap<string, string> {

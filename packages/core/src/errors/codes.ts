@@ -82,8 +82,8 @@ export const ERROR_CODES = {
   },
   BACKUP_TOO_LARGE: {
     exitCode: 1,
-    message: "The backup would be larger than a backup may be.",
-    hint: "Forget peers that are not needed any more, then try again.",
+    message: "The backup would be larger than a backup may be, without any stranger in it.",
+    hint: "Forget verified or blocked peers with long logs; the details name the largest. Where the audit alone is too long, the recovery kit is what brings the agent back.",
   },
   BACKUP_WRONG_PASSWORD: {
     exitCode: 3,

@@ -5,7 +5,7 @@ import { hex, join, sameBytes, u8 } from "./bytes.ts";
 import { decodeCbor, type CborValue } from "./cbor.ts";
 import { decodeCertificate, type Certificate } from "./certificate.ts";
 import { sha256 } from "./hashes.ts";
-import { decodeIdentityEvent, decodeIdentityLog, keyCommitment, REVOCATION, type IdentityLog } from "./identity.ts";
+import { decodeIdentityEvent, decodeIdentityLog, keyCommitment, type IdentityLog } from "./identity.ts";
 import { checkPublicKey, ED25519, ES256, sameKey, X25519, type PublicKey } from "./keys.ts";
 import { treeHash } from "./prekeys.ts";
 import { demand, refuse } from "./refusal.ts";
@@ -41,8 +41,23 @@ export interface BackupPeerFields {
   readonly times: readonly (number | null)[];
   readonly events: readonly Uint8Array[];
   readonly seenAt: readonly number[];
-  readonly forks: readonly { readonly seq: number; readonly standing: string; readonly isOfRecovery: boolean; readonly seenAt: number }[];
-  readonly evidence: readonly { readonly kind: string; readonly first: string; readonly second: string; readonly seenAt: number }[];
+  readonly forks: readonly PartingPointFields[];
+  readonly evidence: readonly EvidenceFields[];
+}
+
+export interface PartingPointFields {
+  readonly seq: number;
+  readonly standing: string;
+  readonly isOfRecovery: boolean;
+  readonly seenAt: number;
+  readonly decidedAt: number | null;
+}
+
+export interface EvidenceFields {
+  readonly kind: string;
+  readonly first: string;
+  readonly second: string;
+  readonly seenAt: number;
 }
 
 export interface BackupContentFields {
@@ -52,6 +67,9 @@ export interface BackupContentFields {
   readonly keys: readonly BackupKeyFields[];
   readonly peers: readonly BackupPeerFields[];
   readonly cutOff: readonly { readonly agentId: string; readonly seq: number; readonly hash: string; readonly event: Uint8Array }[];
+  /** Against agents that are no peers, hex. */
+  readonly evidence: readonly (EvidenceFields & { readonly agentId: string })[];
+  readonly leftOut: number;
   readonly settings: ReadonlyMap<string, string>;
   readonly audit: readonly AuditEntry[];
   readonly auditWires: readonly Uint8Array[];
@@ -60,23 +78,31 @@ export interface BackupContentFields {
 
 export function readBackupContent(bytes: Uint8Array, secrets: readonly Uint8Array[]): BackupContentFields {
   const fields = new Fields(bytes);
-  const section = (key: number): readonly CborValue[] => listIn(fields.bytes(key));
+  const section = (key: number): readonly Uint8Array[] => sectionIn(fields.bytes(key));
   const generation = fields.uint(2);
-  const events = section(3).map((event) => asBytes(event));
+  const events = section(3);
   const certificate = fields.bytes(4);
   const keys = readKeys(section(5), secrets);
-  const peers = section(6).map((peer) => readPeer(asBytes(peer)));
+  const peers = section(6).map(readPeer);
   const cutOff = section(7).map((item) => {
-    const [agentId, seq, hash, event, seenAt] = asTuple(item, 5);
+    const [agentId, seq, hash, event, seenAt] = asTuple(decodeCbor(item), 5);
     asUint(seenAt);
     return { agentId: hex(asBytes(agentId, 32)), seq: asUint(seq), hash: hex(asBytes(hash, 32)), event: asBytes(event) };
   });
   const settings = readSettings(section(8));
-  const auditWires = section(9).map((entry) => asBytes(entry));
+  const auditWires = section(9);
   const auditHead = fields.auditHead(10);
+  const evidence = section(11).map((item) => {
+    const [agentId, inner] = asTuple(decodeCbor(item), 2);
+    return { agentId: hex(asBytes(agentId, 32)), ...readEvidence(asBytes(inner)) };
+  });
+  const leftOut = fields.uint(12);
   fields.end();
+  demand(keys.length <= 3 && events.length <= 10_000 && auditWires.length <= 1_048_576 && settings.size <= 64, "a list is too long");
+  const ofPeers = peers.map((peer) => 1 + peer.events.length + peer.forks.length + peer.evidence.length);
+  demand(ofPeers.reduce((sum, one) => sum + one, cutOff.length + evidence.length) <= 131_072, "too many items about peers");
   const audit = auditWires.map(decodeAuditEntry);
-  return { generation, events, certificate, keys, peers, cutOff, settings, audit, auditWires, auditHead };
+  return { generation, events, certificate, keys, peers, cutOff, evidence, leftOut, settings, audit, auditWires, auditHead };
 }
 
 /** The agent's log. Keys that do not fit are refused as `backup-key-failed`, everything else in any class. */
@@ -84,8 +110,11 @@ export function proveBackup(content: BackupContentFields, clear: { readonly agen
   const log = decodeIdentityLog(content.events);
   demand(log.agentId === clear.agentId && sameHead(log.head, clear.head), "the log is not the one of the clear part");
   for (const key of content.keys) proveKey(key, log);
-  const isRevoked = log.events.at(-1)?.kind === REVOCATION;
-  demand(isRevoked || KINDS.every((kind) => content.keys.some((key) => key.kind === kind)), "a key is missing");
+  demand(content.keys.length === 3 && KINDS.every((kind) => content.keys.some((key) => key.kind === kind)), "not one key of each kind");
+  demand(
+    content.keys.every(({ backend, secret }) => backend !== "software" || secret !== null),
+    "a key of this software without its private part",
+  );
   const certificate: Certificate = decodeCertificate(content.certificate, log);
   demand(certificate.generation <= content.generation, "the certificate is of a later generation");
   const { size, root } = content.auditHead;
@@ -100,9 +129,9 @@ export function proveBackup(content: BackupContentFields, clear: { readonly agen
   return log;
 }
 
-function readKeys(items: readonly CborValue[], secrets: readonly Uint8Array[]): BackupKeyFields[] {
+function readKeys(items: readonly Uint8Array[], secrets: readonly Uint8Array[]): BackupKeyFields[] {
   const left = [...secrets];
-  const keys = items.map((item) => readKey(asBytes(item), () => left.shift()));
+  const keys = items.map((item) => readKey(item, () => left.shift()));
   demand(left.length === 0, "more private parts than keys that say so");
   demand(isUnique(keys.map(({ kind }) => kind)), "two keys of one kind");
   return keys;
@@ -143,7 +172,8 @@ function readPeer(bytes: Uint8Array): BackupPeerFields {
   const fields = new Fields(bytes);
   const text = (key: number, most: number): string | null => optional(fields, key, () => fields.text(key, most));
   const uint = (key: number): number | null => optional(fields, key, () => fields.uint(key));
-  const events = listOf(fields.raw(15)).map((item) => asTuple(item, 2));
+  const events = sectionIn(fields.bytes(15)).map((item) => asTuple(decodeCbor(item), 2));
+  demand(events.length <= 10_000, "a log of a peer is too long");
   const peer: BackupPeerFields = {
     agentId: fields.hex(2, 32),
     directory: text(3, 255),
@@ -160,18 +190,25 @@ function readPeer(bytes: Uint8Array): BackupPeerFields {
     times: [9, 12, 13, 14].map(uint),
     events: events.map(([event]) => asBytes(event)),
     seenAt: events.map(([, seenAt]) => asUint(seenAt)),
-    forks: listOf(fields.raw(16)).map((item) => {
-      const [seq, standing, isOfRecovery, seenAt] = asTuple(item, 4);
-      demand(typeof isOfRecovery === "boolean", "a boolean");
-      return { seq: asUint(seq), standing: hex(asBytes(standing, 32)), isOfRecovery, seenAt: asUint(seenAt) };
-    }),
-    evidence: listOf(fields.raw(17)).map((item) => {
-      const [kind, first, second, seenAt] = asTuple(item, 4);
-      return { kind: asText(kind, 64), first: hex(asBytes(first)), second: hex(asBytes(second)), seenAt: asUint(seenAt) };
-    }),
+    forks: sectionIn(fields.bytes(16)).map(readPartingPoint),
+    evidence: sectionIn(fields.bytes(17)).map(readEvidence),
   };
   fields.end();
   return peer;
+}
+
+function readPartingPoint(bytes: Uint8Array): PartingPointFields {
+  const item = decodeCbor(bytes);
+  const isDecided = Array.isArray(item) && item.length === 5;
+  const [seq, standing, isOfRecovery, seenAt, decidedAt] = asTuple(item, isDecided ? 5 : 4);
+  demand(typeof isOfRecovery === "boolean", "a boolean");
+  const point = { seq: asUint(seq), standing: hex(asBytes(standing, 32)), isOfRecovery, seenAt: asUint(seenAt) };
+  return { ...point, decidedAt: isDecided ? asUint(decidedAt) : null };
+}
+
+function readEvidence(bytes: Uint8Array): EvidenceFields {
+  const [kind, first, second, seenAt] = asTuple(decodeCbor(bytes), 4);
+  return { kind: asText(kind, 64), first: hex(asBytes(first)), second: hex(asBytes(second)), seenAt: asUint(seenAt) };
 }
 
 function provePeer({ agentId, head, toldSeq, certificate, events }: BackupPeerFields): void {
@@ -181,9 +218,9 @@ function provePeer({ agentId, head, toldSeq, certificate, events }: BackupPeerFi
   demand(certificate === null || decodeCertificate(certificate).agentId === agentId, "another peer's certificate");
 }
 
-function readSettings(items: readonly CborValue[]): ReadonlyMap<string, string> {
+function readSettings(items: readonly Uint8Array[]): ReadonlyMap<string, string> {
   const pairs = items.map((item) => {
-    const [name, value] = asTuple(item, 2);
+    const [name, value] = asTuple(decodeCbor(item), 2);
     const text = asText(name, 64);
     demand(text !== "" && typeof value === "string", "a setting is a name and a text");
     return [text, value] as const;
@@ -192,13 +229,11 @@ function readSettings(items: readonly CborValue[]): ReadonlyMap<string, string> 
   return new Map(pairs);
 }
 
-function listIn(bytes: Uint8Array): readonly CborValue[] {
-  return listOf(decodeCbor(bytes));
-}
-
-function listOf(value: CborValue): readonly CborValue[] {
+/** An array of byte strings. */
+function sectionIn(bytes: Uint8Array): readonly Uint8Array[] {
+  const value = decodeCbor(bytes);
   demand(Array.isArray(value), "a list");
-  return value as readonly CborValue[];
+  return (value as readonly CborValue[]).map((item) => asBytes(item));
 }
 
 function optional<T>(fields: Fields, key: number, read: () => T): T | null {

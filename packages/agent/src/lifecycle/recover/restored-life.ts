@@ -71,6 +71,7 @@ export function noteRestored(tx: Transaction, { createdAt, audit }: BackupConten
 export function putRestored(tx: Transaction, content: BackupContent, { crypto, now, home }: RestoreInto): void {
   for (const peer of content.peers) putPeer(tx, peer, crypto);
   for (const event of content.cutOff) tx.cutOff.add(event);
+  for (const conflict of content.evidence) tx.peers.addConflict(conflict, true);
   for (const [name, value] of portableOnly(content)) tx.settings.set(name, value);
   const before = content.settings.get(HOME_DIRECTORY);
   tx.settings.set(HOME_DIRECTORY, home);

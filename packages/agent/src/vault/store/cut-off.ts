@@ -25,9 +25,16 @@ export class CutOffReader {
 
   /** @param id of one agent; default: all */
   list(id?: AgentId): CutOffEvent[] {
-    return this.store
-      .all("SELECT * FROM cut_off_events WHERE ?1 IS NULL OR agent_id = ?1 ORDER BY agent_id, seq, hash", id)
-      .map(toCutOffEvent);
+    const rows =
+      id === undefined
+        ? this.store.all("SELECT * FROM cut_off_events ORDER BY agent_id, seq, hash")
+        : this.store.all("SELECT * FROM cut_off_events WHERE agent_id = ? ORDER BY seq, hash", id);
+    return rows.map(toCutOffEvent);
+  }
+
+  /** Whose events there are. */
+  agents(): AgentId[] {
+    return this.store.all("SELECT DISTINCT agent_id FROM cut_off_events ORDER BY agent_id").map((row) => agentId(bytes(row, "agent_id")));
   }
 
   has(hash: Uint8Array): boolean {

@@ -136,8 +136,18 @@ export class PeersReader {
       .map((row) => ({ hash: bytes(row, "hash"), wire: bytes(row, "wire"), seenAt: number(row, "seen_at") }));
   }
 
+  /** Against whom there is evidence, whether they are peers or not. */
+  accused(): AgentId[] {
+    return this.store.all("SELECT DISTINCT agent_id FROM peer_conflicts ORDER BY agent_id").map((row) => agentId(bytes(row, "agent_id")));
+  }
+
+  /** @param id of one agent; default: against all */
   conflicts(id?: AgentId): Conflict[] {
-    return this.store.all("SELECT * FROM peer_conflicts WHERE ?1 IS NULL OR agent_id = ?1 ORDER BY ord", id).map((row) => ({
+    const rows =
+      id === undefined
+        ? this.store.all("SELECT * FROM peer_conflicts ORDER BY ord")
+        : this.store.all("SELECT * FROM peer_conflicts WHERE agent_id = ? ORDER BY ord", id);
+    return rows.map((row) => ({
       agentId: agentId(bytes(row, "agent_id")),
       kind: text(row, "kind"),
       first: bytes(row, "first"),
