@@ -243,11 +243,50 @@ const BACKUP_SWAPS: readonly Mutation[] = [
   },
 ];
 
+const RESTORE_SWAPS: readonly Mutation[] = [
+  {
+    name: "an agent is let go before it is the living one",
+    operations: ["restore-back"],
+    every: 3,
+    patches: [
+      {
+        file: `${LIFECYCLE}/takeover.ts`,
+        from: "    commits.atGeneration(generation, (tx) => {\n",
+        to: "    commits.evenHeld((tx) => clearHeld(tx));\n    commits.atGeneration(generation, (tx) => {\n",
+      },
+    ],
+  },
+  {
+    name: "an agent from a backup is made before it is held",
+    operations: ["restore-away"],
+    every: 3,
+    patches: [
+      {
+        file: `${LIFECYCLE}/recover/restored-life.ts`,
+        from: "      markHeld(tx, { since: now, backupAt: content.createdAt });\n",
+        to: "",
+      },
+      {
+        file: `${LIFECYCLE}/recover/recover-agent.ts`,
+        from: "  const unused = standing.kind",
+        to:
+          "  vault.transaction((tx) => markHeld(tx, { since: clock.now(), backupAt: content.createdAt }));\n" +
+          "  const unused = standing.kind",
+      },
+      {
+        file: `${LIFECYCLE}/recover/recover-agent.ts`,
+        from: 'import { outdated } from "./held-recovery.ts";',
+        to: 'import { markHeld, outdated } from "./held-recovery.ts";',
+      },
+    ],
+  },
+];
+
 /** Those that the quick run tries. */
 export const SAMPLED_AGENT_SWAPS: readonly Mutation[] = AGENT_SWAPS.filter(({ name }) =>
   ["the event leaves before it is stored", "the old key ends before the new one is in force"].includes(name),
 );
-export const ALL_SWAPS: readonly Mutation[] = [...VAULT_SWAPS, ...AGENT_SWAPS, ...BACKUP_SWAPS];
+export const ALL_SWAPS: readonly Mutation[] = [...VAULT_SWAPS, ...AGENT_SWAPS, ...BACKUP_SWAPS, ...RESTORE_SWAPS];
 
 /** Runs them all, one after the other, in one copy: what is compiled once is not compiled again. @throws Error where a patch does not fit any more */
 export function runMutations(mutations: readonly Mutation[]): MutationResult[] {

@@ -18,7 +18,8 @@ export async function actOn(
     client ??= await openAgent(world);
     await operation.run?.(world, client, attempt);
   }
-  if (client.status().revoked !== true) await client.flush();
+  const { revoked, held } = client.status();
+  if (revoked !== true && held === undefined) await client.flush();
   return client;
 }
 
@@ -26,10 +27,13 @@ export async function actOn(
 export async function settled(world: World, client: TalosClient | undefined): Promise<void> {
   if (client === undefined) throw new Error("nothing is open");
   const isSettled = (): boolean => {
-    const { plans, publication, revoked, superseded } = client.status();
-    return plans.length === 0 && (publication === "published" || revoked === true || superseded);
+    const { plans, publication, revoked, superseded, held } = client.status();
+    return held === undefined && plans.length === 0 && (publication === "published" || revoked === true || superseded);
   };
-  await until(isSettled, () => `it is not completed: ${JSON.stringify(client.status().plans)} ${client.status().publication}`);
+  await until(isSettled, () => {
+    const { plans, publication, held } = client.status();
+    return `it is not completed: ${JSON.stringify(plans)} ${publication} ${JSON.stringify(held) ?? ""}`;
+  });
 }
 
 /** With the password that opens it. */

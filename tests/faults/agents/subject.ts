@@ -76,8 +76,8 @@ export async function begin(world: World, operation: AgentOperation): Promise<Ru
     goOn: async () => {
       if (operation.away === true) await world.begin();
       client ??= await openIfThere(world);
-      // What was begun may be done by now, or is done by being made again.
-      if (client === undefined || !operation.isDone(await viewOf(world))) {
+      // What was begun may be done by now, or goes on by itself, or is done by being made again.
+      if (client?.held !== true && (client === undefined || !operation.isDone(await viewOf(world)))) {
         await act().catch((error: unknown) => {
           if (operation.foundDone === undefined || !isTalosError(error, operation.foundDone)) throw error;
         });
