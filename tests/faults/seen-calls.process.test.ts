@@ -5,7 +5,9 @@ import { mkdirSync, mkdtempSync, readFileSync, realpathSync, rmSync } from "node
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import { absentDiskFaults, diskFaultEnvironment, parseTrace } from "@talos/testkit/disk-faults";
+import { absentDiskFaults, diskFaultEnvironment, parseTrace, type DiskSubject } from "@talos/testkit/disk-faults";
+import { stopDirectories } from "./agents/directory-holder.ts";
+import { agentSubject } from "./agents/subject.ts";
 import { vaultSubject } from "./vault-subject.ts";
 
 /** What the kernel calls it, and what the trace does. */
@@ -27,6 +29,7 @@ const KINDS: Readonly<Record<string, string>> = {
   unlinkat: "unlink",
   mkdir: "mkdir",
   mkdirat: "mkdir",
+  rmdir: "rmdir",
   chmod: "chmod",
   fchmod: "chmod",
   fchmodat: "chmod",
@@ -46,14 +49,27 @@ function absentTracer(): string | false {
     : "strace is absent, or may not trace: apt-get install strace";
 }
 
-test("no call that changes the folder escapes the library", { skip: absentDiskFaults() || absentTracer() }, async () => {
+const CASES: readonly (readonly [string, DiskSubject, string, string, number])[] = [
+  ["a vault", vaultSubject, "vault-child.ts", "change-password-rekey", 80],
+  ["copies of a backup and its record", agentSubject, "agents/child.ts", "export", 20],
+  ["a restoration that is tried", agentSubject, "agents/child.ts", "verify-backup", 80],
+];
+
+for (const [what, subject, child, name, atLeast] of CASES) {
+  test(`no call that changes the folder escapes the library: ${what}`, { skip: absentDiskFaults() || absentTracer() }, async () => {
+    await using _ = { [Symbol.asyncDispose]: stopDirectories };
+    await compare(subject, child, name, atLeast);
+  });
+}
+
+async function compare(subject: DiskSubject, child: string, name: string, atLeast: number): Promise<void> {
   const work = realpathSync(mkdtempSync(join(tmpdir(), "talos-seen-")));
   const traceFile = `${work}.trace`;
   const kernelFile = `${work}.strace`;
   try {
     const dataDir = join(work, "data");
     mkdirSync(dataDir, { mode: 0o700 });
-    const operation = vaultSubject.operations.find(({ name }) => name === "change-password-rekey");
+    const operation = subject.operations.find((one) => one.name === name);
     await operation?.prepare(dataDir);
     const task = JSON.stringify({ task: "trace", operation: operation?.name, dataDir });
     const { LD_PRELOAD, ...env } = diskFaultEnvironment(work, traceFile);
@@ -64,27 +80,27 @@ test("no call that changes the folder escapes the library", { skip: absentDiskFa
       "0",
       "-e",
       `trace=${Object.keys(KINDS)
-        .map((name) => `?${name}`)
+        .map((call) => `?${call}`)
         .join(",")}`,
       "-E",
       `LD_PRELOAD=${LD_PRELOAD}`,
     ];
-    const program = [process.execPath, "--single-threaded", join(import.meta.dirname, "vault-child.ts"), task];
+    const program = [process.execPath, "--single-threaded", join(import.meta.dirname, child), task];
     const { status, stderr } = spawnSync("strace", [...flags, "-o", kernelFile, ...program], { env, encoding: "utf8" });
     assert.equal(status, 0, stderr);
 
     const asked = readFileSync(kernelFile, "utf8")
       .split("\n")
       .filter((line) => line.includes(`${work}/`) && !line.includes(" = -1 "))
-      .map((line) => KINDS[/^\d+\s+(\w+)\(/.exec(line)?.[1] ?? ""] ?? line);
+      .map((line) => (line.includes("AT_REMOVEDIR") ? "rmdir" : (KINDS[/^\d+\s+(\w+)\(/.exec(line)?.[1] ?? ""] ?? line)));
     const seen = parseTrace(new Uint8Array(readFileSync(traceFile))).map(({ kind }) => kind);
     const counted = (kinds: readonly string[]): Record<string, number> => {
       const wanted = kinds.filter((kind) => kind !== "create" && kind !== "mark").sort();
       return Object.fromEntries([...new Set(wanted)].map((kind) => [kind, wanted.filter((one) => one === kind).length]));
     };
     assert.deepEqual(counted(seen), counted(asked));
-    assert.ok(seen.length > 80, `${seen.length}`);
+    assert.ok(seen.length > atLeast, `${seen.length}`);
   } finally {
     for (const path of [work, traceFile, kernelFile]) rmSync(path, { recursive: true, force: true });
   }
-});
+}

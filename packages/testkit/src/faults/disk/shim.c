@@ -377,6 +377,11 @@ int fchmod(int file, mode_t mode) {
 int unlink(const char *path) { BY_PATH(UNLINK, path, 0, 0, real_unlink(path)) }
 int rmdir(const char *path) { BY_PATH(RMDIR, path, 0, 0, real_rmdir(path)) }
 int mkdir(const char *path, mode_t mode) { BY_PATH(MKDIR, path, mode & 07777, 0, real_mkdir(path, mode)) }
+/* libc's own would call neither of them by name. */
+int remove(const char *path) {
+  struct stat stats;
+  return lstat(path, &stats) == 0 && S_ISDIR(stats.st_mode) ? rmdir(path) : unlink(path);
+}
 int chmod(const char *path, mode_t mode) { BY_PATH(CHMOD, path, mode & 07777, 0, real_chmod(path, mode)) }
 int truncate(const char *path, off_t size) { BY_PATH(TRUNCATE, path, 0, size, real_truncate(path, size)) }
 
