@@ -22,7 +22,10 @@ import { clearSuperseded, markSuperseded } from "./supersession.ts";
 const OPENINGS_LEFT = 2 ** 32;
 const HIGHEST_TAKEN: number = Number.MAX_SAFE_INTEGER - OPENINGS_LEFT;
 
-/** Where nobody can say how far a copy had come that was lost: more than any has openings in its life, and little of what there is. */
+/**
+ * How far the copy had come that was lost since a backup of it was made, nobody can say for certain: a directory that was away does not know its
+ * last certificates, and peers do. More than any has openings in its life, and little of what there is.
+ */
 const LEAP: number = 2 ** 20;
 
 /**
@@ -36,10 +39,9 @@ export async function takeOver(context: AgentContext): Promise<void> {
   await inTurn(context, async () => {
     const { vault, identity, instance, commits, standing, clock, policy } = context;
     standing.requireAbleToTakeOver();
-    const { isHeld } = standing;
     const copies = await lookForCopies(context);
     const others = copies.map((copy) => copy.generation);
-    const generation = Math.max(vault.generation, ...others) + (isHeld && copies.length === 0 ? LEAP : 1);
+    const generation = Math.max(vault.generation, ...others) + (standing.isHeld ? LEAP : 1);
     if (generation > HIGHEST_TAKEN) throw exhausted(context, copies);
     const now = clock.now();
     const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: policy.rotation.oneTimePrekeyTarget } as const;

@@ -3,20 +3,28 @@
  * Reads only.
  */
 import {
+  decodeAuditEntry,
   decodeUserSignature,
   encodeSignatureProof,
   endOfKey,
   equalBytes,
+  eventHeads,
   logAt,
   makeSignatureProof,
   proofToText,
   provesSignature,
   recordsSignature,
+  resumedRecord,
   signatureFromText,
+  strangeEvents,
   talosError,
+  TreeWalk,
   verifyLog,
   type AgentId,
+  type AuditHead,
   type Crypto,
+  type EndOfKey,
+  type IdentityLog,
   type UserSignature,
 } from "@talos/core";
 import type { ReadTransaction } from "../vault/index.ts";
@@ -52,14 +60,26 @@ export function proveSignature(tx: ReadTransaction, agentId: AgentId, signature:
   const index = entries.findIndex((entry) => recordsSignature(entry, signature));
   if (index < 0) throw notPossible("not-on-record");
   if (index >= end.suspectFrom) throw notPossible("suspect");
-  const newest = end.auditHeads.at(-1);
-  if (newest === undefined) throw notPossible("no-audit-head");
-  if (index >= newest.size) throw notPossible("after-the-end");
-  if (newest.size > entries.length) throw notPossible("no-audit-head");
+  if (end.auditHeads.length === 0) throw notPossible("no-audit-head");
+  const newest = newestHeld(entries, log, end, crypto);
+  if (index >= newest.size) throw notPossible(newest === end.auditHeads.at(-1) ? "after-the-end" : "no-audit-head");
   const proof = makeSignatureProof(entries.slice(0, newest.size), index, crypto);
   if (!provesSignature(proof, signature, newest, crypto))
     throw talosError("AUDIT_INVALID", undefined, { details: { reason: "event-head-differs" } });
   return { wire: encodeSignatureProof(proof), text: proofToText(proof), retiredBy: end.seq };
+}
+
+/** Of the heads that may prove it. Those of a record that is lost prove nothing here. */
+function newestHeld(entries: readonly Uint8Array[], log: IdentityLog, { auditHeads, seq }: EndOfKey, crypto: Crypto): AuditHead {
+  const walk = new TreeWalk(crypto, eventHeads(log));
+  for (const entry of entries) walk.append(entry);
+  const newest = auditHeads.findLast((head) => walk.holds(head));
+  const read = entries.map((entry, index) => decodeAuditEntry(entry, index + 1));
+  const facts = { began: read[0]?.at ?? 0, resumed: read.flatMap((entry) => resumedRecord(entry) ?? []) };
+  const { wrong } = strangeEvents(log, { holds: (head) => walk.holds(head), ...facts });
+  if (wrong.some(({ head }) => head.seq <= seq)) throw talosError("AUDIT_INVALID", undefined, { details: { reason: "event-head-differs" } });
+  if (newest === undefined) throw notPossible("no-audit-head");
+  return newest;
 }
 
 function notPossible(reason: string): Error {

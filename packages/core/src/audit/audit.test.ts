@@ -227,3 +227,43 @@ test("an event's audit head has to fit the entries, unless it is from before thi
   fresh.record({ kind: "vault-rescued", at: STORY_START + 5000, details: {} });
   assert.deepEqual(verify(exportOf(fresh)).earlierRecord, [1]);
 });
+
+/** Two rotations after a backup of four entries, whose own record is lost; then the recovery event, and what the restored record says of it. */
+function comeBack(details: NewAuditEntry["details"], kind: NewAuditEntry["kind"] = "backup-restored"): SigningStory {
+  const alice = grown(4);
+  const saved = [...alice.entries];
+  for (const at of [30, 31]) {
+    alice.record(unlocked(STORY_START + at));
+    alice.rotate({ reason: "planned" });
+  }
+  alice.entries.splice(0, alice.entries.length, ...saved);
+  const auditHead = alice.head;
+  alice.record({ kind, at: STORY_START + 40, details });
+  alice.rotate({ reason: "compromise", authority: "recovery", auditHead });
+  alice.record(unlocked(STORY_START + 50));
+  return alice;
+}
+
+test("a record that goes on from a backup may lack what was made between it and the recovery event, and nothing else", () => {
+  assert.deepEqual(verify(exportOf(comeBack({ seq: 0, event: 3, entries: 4 }))).earlierRecord, [1, 2]);
+  for (const details of [
+    {},
+    { seq: 0 },
+    { event: 3 },
+    { seq: 1, event: 3 },
+    { seq: 0, event: 2 },
+    { seq: 0, event: 4 },
+    { seq: 0, event: "3" },
+  ]) {
+    assertInvalid(() => verify(exportOf(comeBack(details))), "event-audit-head");
+  }
+  assertInvalid(() => verify(exportOf(comeBack({ seq: 0, event: 3 }, "backup-created"))), "event-audit-head");
+  // Only the recovery key says that a record was lost: a holder of the keys of before cannot drop what he had on record.
+  const own = grown(4);
+  own.rotate({ reason: "planned" });
+  own.entries.splice(2);
+  own.record({ kind: "backup-restored", at: STORY_START + 40, details: { seq: 0, event: 2 } });
+  own.rotate({ reason: "planned" });
+  own.record(unlocked(STORY_START + 50));
+  assertInvalid(() => verify(exportOf(own)), "event-audit-head");
+});

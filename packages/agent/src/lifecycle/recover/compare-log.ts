@@ -3,6 +3,7 @@
  * withhold events, and invent none.
  */
 import { isTalosError, verifyLog, type ErrorCode, type IdentityLog } from "@talos/core";
+import { whileBusy } from "../../directory/patience.ts";
 import type { Environment } from "../../environment.ts";
 import { fetchLog } from "../recovery-outlook.ts";
 
@@ -31,7 +32,7 @@ export async function compareLog(environment: Environment, log: IdentityLog, { h
 
 async function standingAt(environment: Environment, log: IdentityLog, url: string): Promise<BackupStanding> {
   try {
-    const abroad = await fetchLog(environment, log.agentId, url);
+    const abroad = await whileBusy(environment.clock, async () => await fetchLog(environment, log.agentId, url));
     return hasMore(environment, log, abroad) ? { kind: "behind", log: abroad } : { kind: "nothing-behind" };
   } catch (error) {
     if (isTalosError(error, "AGENT_UNKNOWN")) return { kind: "nothing-behind" };

@@ -1,8 +1,9 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { encodeAuditEntry, encodeStruct, isTalosError, nodeCrypto } from "@talos/core";
+import { auditLeaf, encodeAuditEntry, encodeStruct, isTalosError, nodeCrypto, treeRoot, type AgentId } from "@talos/core";
 import { openParts } from "../open.ts";
 import { FLOOR_KDF, makeClosedVault, makeVault, NOW, password, reopen, temporaryFolder } from "../vault-fixture.test.ts";
+import type { EarlierAudit } from "../types.ts";
 import { Vault } from "../vault.ts";
 import { openStore } from "./store-fixture.test.ts";
 
@@ -95,4 +96,67 @@ test("failure 26: in doubt since a time is also what was written under a clock t
   assert.equal(since([100, 50, 120, 200], 150), 3, "the clock was right again in time");
   assert.equal(since([100, 200, 50, 210], 150), 1, "the first decides");
   assert.equal(since([100, 110], 150), 2);
+});
+
+test("a record of a life before comes first, byte for byte, and this vault's entries follow; one that is not whole makes no vault", async () => {
+  const entries = ["unlocked", "takeover"].map((kind, at) => encodeAuditEntry({ kind: kind as "unlocked", at: NOW + at, details: {} }, 7));
+  const head = {
+    size: 2,
+    root: treeRoot(
+      nodeCrypto,
+      entries.map((entry) => auditLeaf(entry, nodeCrypto)),
+    ),
+  };
+  const make = async (dataDir: string, earlierAudit: EarlierAudit): Promise<Vault> => {
+    const common = { dataDir, name: "alice", unlock: password(), crypto: nodeCrypto, now: NOW + 100, kdf: FLOOR_KDF };
+    const agentId = nodeCrypto.sha256(Uint8Array.of(1)) as AgentId;
+    return await Vault.create({
+      ...common,
+      build: async () => ({
+        agentId,
+        generation: 9,
+        earlierAudit,
+        write: (tx) => tx.audit.append({ kind: "backup-restored", at: NOW + 100, details: {} }),
+      }),
+    });
+  };
+  using folder = temporaryFolder();
+  const others: readonly EarlierAudit[] = [
+    { entries: entries.slice(1), head },
+    { entries: entries.toReversed(), head },
+    { entries, head: { ...head, size: 3 } },
+    { entries: [...entries, ...entries], head },
+  ];
+  for (const other of others) await assert.rejects(make(folder.dataDir, other), (error) => isTalosError(error, "AUDIT_INVALID"));
+  await assert.rejects(make(folder.dataDir, { entries: [Uint8Array.of(0xa0)], head }), (error) => isTalosError(error, "MALFORMED"));
+  assert.equal(Vault.exists(folder.dataDir), false);
+
+  using vault = await make(folder.dataDir, { entries, head });
+  assert.equal(vault.generation, 9);
+  const listed = vault.read((tx) => tx.audit.list());
+  assert.deepEqual(
+    listed.map(({ order, kind, generation }) => [order, kind, generation]),
+    [
+      [1, "unlocked", 7],
+      [2, "takeover", 7],
+      [3, "vault-created", 9],
+      [4, "backup-restored", 9],
+    ],
+  );
+  vault.read((tx) => {
+    assert.deepEqual(tx.audit.stored(2), entries);
+    assert.deepEqual(tx.audit.head(nodeCrypto), {
+      size: 4,
+      root: treeRoot(
+        nodeCrypto,
+        tx.audit.stored().map((entry) => auditLeaf(entry, nodeCrypto)),
+      ),
+    });
+  });
+  vault.transaction((tx) => {
+    assert.throws(
+      () => tx.audit.restore(entries, head),
+      (error) => isTalosError(error, "VAULT_CORRUPT"),
+    );
+  });
 });
