@@ -18,7 +18,7 @@ import {
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { backoffMilliseconds, type BackoffBounds } from "../lifecycle/backoff.ts";
-import type { Notification, OwedNotice, Transaction } from "../vault/index.ts";
+import type { Notification, OwedNotice, ReadTransaction, Transaction } from "../vault/index.ts";
 import { firstThatAnswers } from "./first-that-answers.ts";
 import { isFresh, type KnownPeer } from "./known-peer.ts";
 import { directoriesOf, findPeer, lookUpPeer, mailboxesOf } from "./peer-lookup.ts";
@@ -33,6 +33,9 @@ const GIVE_UP_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 const NOTICE_MILLISECONDS: number = 30 * DAY_MILLISECONDS;
 /** Of an agent to which no notice is worth the trouble. */
 const UNREACHABLE: readonly ErrorCode[] = ["AGENT_UNKNOWN", "AGENT_REVOKED", "DIRECTORY_NOT_CONFIGURED", "PEER_LOG_TOO_LONG"];
+/** How long an answer waits for this agent's own prekeys to be published, and how often it is looked whether they are. */
+const PREKEYS_OUT_MILLISECONDS = 3_600_000;
+const PREKEYS_PAUSE_MILLISECONDS = 1_000;
 /** To an agent that is unknown here. */
 const STRANGER_ATTEMPTS = 3;
 
@@ -51,8 +54,8 @@ export class Announcer {
     });
     this.#notices = new Rounds(context, {
       due: (now) =>
-        vault.read((tx) => tx.notices.due(now)).map((row) => ({ peer: row.peer, run: async () => await this.#sendNotice(row) })),
-      nextAttemptAt: () => vault.read((tx) => tx.notices.nextAttemptAt()),
+        vault.read((tx) => this.#answers(tx, now)).map((row) => ({ peer: row.peer, run: async () => await this.#sendNotice(row) })),
+      nextAttemptAt: () => vault.read((tx) => this.#nextAnswerAt(tx)),
     });
   }
 
@@ -85,6 +88,24 @@ export class Announcer {
   /** Runs until the agent may not act any more. */
   async run(): Promise<void> {
     await Promise.all([this.#events.run(), this.#notices.run()]);
+  }
+
+  /** Whoever gets one begins a session by the prekeys that it finds: those that this agent has given up would cost it another hour. */
+  #answers(tx: ReadTransaction, now: number): readonly OwedNotice[] {
+    const rows = tx.notices.due(now);
+    if (rows.length === 0 || !this.#hasOldPrekeysOut(tx)) return rows;
+    return rows.filter(({ createdAt }) => createdAt <= now - PREKEYS_OUT_MILLISECONDS);
+  }
+
+  #nextAnswerAt(tx: ReadTransaction): number | undefined {
+    const next = tx.notices.nextAttemptAt();
+    if (next === undefined || !this.#hasOldPrekeysOut(tx)) return next;
+    return Math.max(next, this.#context.clock.now() + PREKEYS_PAUSE_MILLISECONDS);
+  }
+
+  #hasOldPrekeysOut(tx: ReadTransaction): boolean {
+    const newest = tx.batches.newest();
+    return this.#context.home !== undefined && newest !== undefined && newest.publishedAt === undefined;
   }
 
   async #sendNotice(row: OwedNotice): Promise<void> {

@@ -20,6 +20,7 @@ import type { AgentContext } from "../context.ts";
 import type { ReadTransaction } from "../vault/index.ts";
 import { replaceSession } from "./ending-sessions.ts";
 import { memoryOf } from "./known-peer.ts";
+import type { LiveSession } from "./live-sessions.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { resendAt } from "./peer-standing.ts";
 import { isContent } from "./sender.ts";
@@ -65,11 +66,27 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
     const isFirst = live?.sending !== true && !rows.some(({ resent }) => resent);
     const { at, sessionReplacedAt } = resendAt(known, now, isFirst);
     replaceSession(tx, sessions, heard.sender, live, rows, at);
+    const heir = live && begunSince(context, tx, live);
+    if (heir !== undefined) sessions.stage({ ...heir, sending: true });
     peers.update(tx, heard.sender, { sessionReplacedAt });
     const details = { peer: known.peer.did, session: toHex(sessionId), reason, messages: rows.filter(isContent).length };
     tx.audit.append({ kind: "session-replaced", at: now, details });
     return heard.sender;
   });
+}
+
+/** Where nothing was ever heard in the session that was sent by, but the peer has begun another one meanwhile, that one is good for both sides. */
+function begunSince(
+  { sessions }: AgentContext,
+  tx: ReadTransaction,
+  { session, sending, createdAt }: LiveSession,
+): LiveSession | undefined {
+  if (!sending || session.answered) return undefined;
+  return tx.sessions
+    .listFor(session.peerAgentId)
+    .filter((one) => one.createdAt >= createdAt && !equalBytes(one.sessionId, session.id))
+    .flatMap(({ sessionId }) => sessions.byId(tx, sessionId) ?? [])
+    .find((one) => one.session.role === "responder");
 }
 
 /** What cannot be read, and its session. Undefined where the notice is about nothing that this agent waits for. */
