@@ -8,6 +8,8 @@ import {
   type VerifyBackupOptions,
 } from "./backup/backup-options.ts";
 import type { BackupCheck, BackupPlan, BackupReport } from "./backup/backup-views.ts";
+import { knownByAgent } from "./backup/backup-standing.ts";
+import { storedCopy } from "./backup/copy-places.ts";
 import { exportKeys as makeBackup } from "./backup/export-keys.ts";
 import { backupPlan as planOf } from "./backup/practices.ts";
 import { forgetBackup as forget, recordCheck, recordFailure } from "./backup/records.ts";
@@ -17,7 +19,7 @@ import type { AgentContext } from "./context.ts";
 import type { Environment } from "./environment.ts";
 
 /** What backups need of an agent that is open. */
-export type BackupContext = Pick<AgentContext, "vault" | "crypto" | "clock" | "policy" | "standing" | "backupKdf" | "log">;
+export type BackupContext = Pick<AgentContext, "vault" | "crypto" | "clock" | "policy" | "standing" | "backupKdf">;
 
 /** @throws TalosError as `TalosClient.exportKeys` */
 export async function exportKeys(context: BackupContext, options: ExportKeysOptions): Promise<BackupReport> {
@@ -50,16 +52,17 @@ export function forgetBackup({ vault }: BackupContext, id: string): void {
 }
 
 async function verifyAndRecord(context: BackupContext, options: VerifyBackupOptions): Promise<BackupCheck> {
-  const { vault, crypto, clock, log } = context;
+  const { vault, crypto, clock } = context;
   const path = resolve(options.path);
   try {
     const check = await verifyBackupFile(options, {
       crypto,
       now: clock.now(),
       expected: vault.agentId,
-      compareWith: async () => [{ from: "agent", log }],
+      compareWith: async () => [vault.read((tx) => knownByAgent(tx, "agent"))],
     });
-    vault.transaction((tx) => recordCheck(tx, check, path, clock.now()));
+    const copy = storedCopy(path, vault.dataDir);
+    vault.transaction((tx) => recordCheck(tx, check, copy, clock.now()));
     return check;
   } catch (error) {
     noteFailure(context, path, isTalosError(error) ? error.code : "INTERNAL");

@@ -70,9 +70,11 @@ export type {
   BackupPlan,
   BackupPractice,
   BackupReport,
+  BackupState,
   BackupStatus,
   BackupVerdict,
   CheckedKey,
+  LeftOutView,
   NotIncludedKey,
   PracticeView,
 } from "./backup/backup-views.ts";

@@ -1,24 +1,13 @@
-/**
- * A backup as files: each copy whole under its name, or not there at all. Written under another name beside it, synced, read back, and only
- * then given its name; what a crash leaves lies under that other name, and the next call removes it. Knows no seal and no vault.
- */
-import { linkSync, lstatSync, realpathSync, statSync } from "node:fs";
+/** Where a backup may lie, and reading one. Knows no seal and no vault; how a copy comes there is write-copies.ts's. */
+import { realpathSync, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { type AgentId, type Crypto, equalBytes, isTalosError, talosError, type TalosError, toHex } from "@talos/core";
-import {
-  listFolder,
-  readFile,
-  readStart,
-  renameFile,
-  statPath,
-  syncFolder,
-  unlinkFile,
-  unlinkQuietly,
-  writeNewFile,
-} from "../vault/files.ts";
+import { type Crypto, equalBytes, isTalosError, type LogHead, type AgentId, talosError } from "@talos/core";
+import { readStart, statPath } from "../vault/files.ts";
 import { isHeldFile } from "../vault/held-files.ts";
 import { MAX_BACKUP_BYTES } from "./backup-record.ts";
+import type { BackupFacts } from "./backup-content.ts";
 import { damagedBackup } from "./damaged-backup.ts";
+import { readBackupFacts } from "./seal-backup.ts";
 
 /** Where copies go; checked. */
 export interface Destinations {
@@ -27,20 +16,6 @@ export interface Destinations {
   /** Replace what is there. */
   readonly force: boolean;
 }
-
-/** What not every file system can do: those of sticks and of network shares among them. */
-export interface MediumCalls {
-  link(from: string, to: string): void;
-  /** @throws TalosError STORAGE_FAILED */
-  syncFolder(path: string): void;
-}
-
-const SYSTEM: MediumCalls = { link: linkSync, syncFolder };
-const NAME_BYTES = 8;
-/** What link(2) answers where the file system has no links. */
-const NO_LINKS: readonly string[] = ["EPERM", "ENOTSUP", "EOPNOTSUPP", "ENOSYS", "EMLINK", "EXDEV"];
-/** What fsync(2) answers where folders cannot be synced: then the server, or nobody, answers for names. */
-const NO_SYNC: readonly string[] = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
 /**
  * Before anything is read or derived: whether the copies could be written there.
@@ -73,56 +48,6 @@ export function checkDestinations(paths: readonly string[], dataDir: string, for
   return { paths: checked, force };
 }
 
-/** What became of the copies. */
-export interface WrittenCopies {
-  /** Those that are there, whole and durable. */
-  readonly written: readonly string[];
-  /** STORAGE_FAILED, BACKUP_EXISTS or FILE_NOT_FOUND, with `details.path` of the copy that failed: none was written after it. */
-  readonly failure: TalosError | undefined;
-}
-
-/**
- * Writes every copy beside its place first and reads it back, then gives each its name. Where one fails, those before it stay.
- *
- * @param agentId tells the leavings of this agent's calls from others'; one process at a time has the agent open
- */
-export function writeCopies(
-  sealed: Uint8Array,
-  { paths, force }: Destinations,
-  agentId: AgentId,
-  crypto: Pick<Crypto, "sha256">,
-  medium: MediumCalls = SYSTEM,
-): WrittenCopies {
-  const own = `.talos-backup-${toHex(crypto.sha256(agentId)).slice(0, 2 * NAME_BYTES)}-`;
-  const copies = paths.map((path, index) => ({ path, temporary: join(dirname(path), `${own}${index + 1}.new`) }));
-  const written: string[] = [];
-  let current = paths[0] ?? "";
-  try {
-    for (const { path } of copies) {
-      current = path;
-      removeLeavings(dirname(path), own);
-    }
-    for (const { path, temporary } of copies) {
-      current = path;
-      writeNewFile(temporary, sealed);
-      requireSame(temporary, sealed);
-    }
-    for (const { path, temporary } of copies) {
-      current = path;
-      place(temporary, path, force, medium);
-      syncNames(dirname(path), medium);
-      requireSame(path, sealed);
-      written.push(path);
-    }
-    return { written, failure: undefined };
-  } catch (error) {
-    if (!isTalosError(error)) throw error;
-    return { written, failure: explained(error, current, written) };
-  } finally {
-    for (const { temporary } of copies) unlinkQuietly(temporary);
-  }
-}
-
 /** @throws TalosError FILE_NOT_FOUND; BACKUP_DAMAGED for what is no file, or larger than a backup can be */
 export function readBackupFile(path: string): Uint8Array {
   const file = resolve(path);
@@ -136,6 +61,46 @@ export function readBackupFile(path: string): Uint8Array {
   } catch (cause) {
     if (isTalosError(cause) && !isTalosError(cause, "STORAGE_FAILED")) throw cause;
     throw talosError("FILE_NOT_FOUND", "The backup does not exist or cannot be read.", { details: { path: file }, cause });
+  }
+}
+
+/**
+ * With `force`, of what would be replaced: a backup of another agent is not, and none of this agent from a later event, which may be the only
+ * one that still counts.
+ *
+ * @param head of the log that the new backup is made at
+ * @throws TalosError BACKUP_EXISTS (`details.reason`: other-agent, newer)
+ */
+export function requireReplaceable(
+  { paths, force }: Destinations,
+  agentId: AgentId,
+  head: LogHead | undefined,
+  crypto: Pick<Crypto, "sha256">,
+): void {
+  if (!force || head === undefined) return;
+  for (const path of paths) {
+    const there = factsAt(path, crypto);
+    if (there === undefined) continue;
+    const isForeign = !equalBytes(there.agentId, agentId);
+    if (!isForeign && there.head.seq <= head.seq) continue;
+    const message = isForeign
+      ? "A backup of another agent lies there."
+      : "A backup of this agent lies there that is from a later event of the identity than this data directory has.";
+    throw talosError("BACKUP_EXISTS", message, {
+      hint: isForeign
+        ? "Choose another path."
+        : "Keep it: this data directory is the old one of the two. talos status says how the agent stands.",
+      details: { path, reason: isForeign ? "other-agent" : "newer" },
+    });
+  }
+}
+
+function factsAt(path: string, crypto: Pick<Crypto, "sha256">): BackupFacts | undefined {
+  try {
+    return readBackupFacts(readBackupFile(path), crypto);
+  } catch (error) {
+    if (isTalosError(error)) return undefined;
+    throw error;
   }
 }
 
@@ -158,61 +123,13 @@ function isInside(file: string, folder: string): boolean {
   return !isAbsolute(way) && way !== ".." && !way.startsWith(`..${sep}`);
 }
 
-function requireFree(path: string, force: boolean): void {
+/** @param force whether a file may be there @throws TalosError BACKUP_EXISTS */
+export function requireFree(path: string, force: boolean): void {
   const there = statPath(path);
-  if (there === undefined || (force && there.isFile())) return;
-  const message = there.isFile() ? undefined : "What is there where the backup would be written is no file.";
-  throw talosError("BACKUP_EXISTS", message, { ...(there.isFile() ? {} : { hint: "Choose another path." }), details: { path } });
-}
-
-/** Only plain files under names of our own. */
-function removeLeavings(folder: string, own: string): void {
-  for (const name of listFolder(folder)) {
-    if (!name.startsWith(own) || !/^[0-9]{1,2}\.new$/.test(name.slice(own.length))) continue;
-    const path = join(folder, name);
-    if (lstatSync(path, { throwIfNoEntry: false })?.isFile() === true) unlinkFile(path);
-  }
-}
-
-function requireSame(path: string, sealed: Uint8Array): void {
-  const back = readFile(path);
-  if (back !== undefined && equalBytes(back, sealed)) return;
-  throw talosError("STORAGE_FAILED", "The backup could not be read back as it was written.", {
-    hint: "Check the medium, or write it to another one.",
-    details: { operation: "read back" },
-  });
-}
-
-/** A link is never made over a file; a rename would be. */
-function place(temporary: string, path: string, force: boolean, medium: MediumCalls): void {
-  if (force) {
-    requireFree(path, force);
-    return renameFile(temporary, path);
-  }
-  try {
-    medium.link(temporary, path);
-  } catch (cause) {
-    const system = cause instanceof Error && "code" in cause && typeof cause.code === "string" ? cause.code : "";
-    if (system === "EEXIST") throw talosError("BACKUP_EXISTS", undefined, { details: { path }, cause });
-    if (!NO_LINKS.includes(system)) throw talosError("STORAGE_FAILED", undefined, { details: { operation: "link", system }, cause });
-    requireFree(path, force);
-    renameFile(temporary, path);
-  }
-}
-
-function syncNames(folder: string, medium: MediumCalls): void {
-  try {
-    medium.syncFolder(folder);
-  } catch (error) {
-    if (!isTalosError(error, "STORAGE_FAILED") || !NO_SYNC.includes(String(error.details["system"]))) throw error;
-  }
-}
-
-function explained(error: TalosError, path: string, written: readonly string[]): TalosError {
-  const others = written.length === 0 ? "" : ` Copies that are whole and stay: ${written.join(", ")}.`;
-  return talosError(error.code, error.code === "STORAGE_FAILED" ? "A copy of the backup could not be written." : error.message, {
-    hint: `${error.hint}${others}`,
-    details: { ...error.details, path, ...(written.length === 0 ? {} : { written: written.join(", ") }) },
-    cause: error,
-  });
+  if (there === undefined) return;
+  // A database of an agent that is open here is no file to be replaced.
+  const isPlain = there.isFile() && !isHeldFile(there);
+  if (isPlain && force) return;
+  const message = isPlain ? undefined : "What is there where the backup would be written is nothing to be replaced.";
+  throw talosError("BACKUP_EXISTS", message, { ...(isPlain ? {} : { hint: "Choose another path." }), details: { path } });
 }

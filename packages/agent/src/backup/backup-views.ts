@@ -25,6 +25,12 @@ export interface NotIncludedKey {
   readonly advice: string;
 }
 
+/** For what there was no room. */
+export interface LeftOutView {
+  /** Strangers, with logs and evidence: peers that are neither verified nor blocked, and agents that are no peers any more. */
+  readonly peers: number;
+}
+
 /** A backup that was made. */
 export interface BackupReport {
   /** How it is called in `status` and by `verifyBackup`: 16 digits that no other file has. */
@@ -42,10 +48,19 @@ export interface BackupReport {
   readonly notIncluded: readonly NotIncludedKey[];
   readonly peers: number;
   readonly auditEntries: number;
+  readonly leftOut: LeftOutView;
 }
 
-/** `dangerous`: the agent's log has moved on since it was made; its keys count no more, and it is to be destroyed. */
-export type BackupVerdict = "good" | "dangerous";
+/**
+ * How a backup stands to the agent's identity. `dangerous`: an event stands that it does not have, or what it ends with was cut off; its keys
+ * count no more, and it is to be destroyed. `ahead`: it has events that this data directory does not have: the directory is the old one of the
+ * two. `other-branch`: both have events that the other does not have, and nothing has decided between them. `unsettled`: nothing is known to be
+ * behind it, and an event was seen that is not followed, or one that was signed may stand already, or nobody has looked yet.
+ */
+export type BackupState = "current" | "dangerous" | "ahead" | "other-branch" | "unsettled";
+
+/** Of a restoration that was tried: `good`, or what its state is; `incomplete`: it counts, and not every key could be proved here. */
+export type BackupVerdict = "good" | "incomplete" | Exclude<BackupState, "current">;
 
 export interface CheckedKey {
   readonly kind: BackendKeyKind;
@@ -63,7 +78,7 @@ export interface BackupCheck {
   /** As the agent was called when it was made. */
   readonly name: string;
   readonly createdAt: number;
-  /** Whole days. */
+  /** Whole days; 0 also where it says that it was made in the future. */
   readonly ageDays: number;
   readonly head: BackupHead;
   readonly bytes: number;
@@ -74,10 +89,13 @@ export interface BackupCheck {
   readonly verdict: BackupVerdict;
   /** Of the agent's log, that the backup does not have; absent where it was compared with nothing. */
   readonly eventsBehind?: number;
+  /** Of the backup, that do not stand in the agent's log; absent where it was compared with nothing. */
+  readonly eventsAhead?: number;
   readonly comparedWith: "agent" | "data-directory" | "directory" | "nothing";
   readonly keys: readonly CheckedKey[];
   readonly peers: number;
   readonly auditEntries: number;
+  readonly leftOut: LeftOutView;
 }
 
 /** A backup that is on record. */
@@ -89,8 +107,8 @@ export interface BackupStatus {
   /** Where its copies were written, or seen last. */
   readonly paths: readonly string[];
   readonly slots: number;
-  /** `dangerous`: an event stands in the log that it does not have. It is to be destroyed, wherever it is. */
-  readonly state: "current" | "dangerous";
+  /** By the log of this data directory. */
+  readonly state: BackupState;
   /** When a restoration of it was last tried, and what came of it. */
   readonly verifiedAt?: number;
   readonly verifyResult?: BackupVerdict | ErrorCode;
@@ -119,6 +137,8 @@ export interface PracticeView {
 export interface BackupPlan {
   /** One for each practice, in a fixed order. */
   readonly practices: readonly PracticeView[];
-  /** The newest first. */
+  /** The one that was made last first. */
   readonly backups: readonly BackupStatus[];
+  /** How many more were put on record and are not listed any more; `forgetBackup("unlisted")` once they are destroyed. */
+  readonly unlisted: number;
 }

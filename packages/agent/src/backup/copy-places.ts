@@ -1,35 +1,74 @@
-/** Where the copies of a backup are now, as far as this machine can see: looks at names, file systems and what files say of themselves. */
-import { statSync } from "node:fs";
+/**
+ * Where the copies of a backup are now, as far as this machine can see: looks at names, file systems and what files say of themselves. That a
+ * folder is gone says nothing of a medium: one that is not attached now is told by what it was on when the copy was written.
+ */
+import { statfsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Crypto, isTalosError } from "@talos/core";
 import { readBackupFile } from "./backup-file.ts";
 import { readBackupFacts } from "./seal-backup.ts";
 
+/** A copy as it is on record. */
+export interface StoredCopy {
+  /** Absolute. */
+  readonly path: string;
+  /** What it was on when it was written, or read last. */
+  readonly medium?: string;
+}
+
 export interface CopyPlace {
   readonly path: string;
   /**
-   * `beside`: on the file system of the data directory; `apart`: on another one; `away`: its folder is not there, so its medium is not attached;
-   * `gone`: its folder is there and it is not: moved, lost, or its medium is taken away.
+   * `beside`: on the file system of the data directory; `apart`: on another one; `memory`: on one that the next restart empties; `away`: on
+   * another one that is not attached now; `gone`: not there, and nothing says where it is.
    */
-  readonly state: "beside" | "apart" | "away" | "gone";
-  /** Of the file system that it is on, where it is here. */
-  readonly device?: number;
+  readonly state: "beside" | "apart" | "memory" | "away" | "gone";
+  /** The same for copies that are lost together. */
+  readonly medium?: string;
 }
 
-export function copyPlace(path: string, id: string, dataDir: string, crypto: Pick<Crypto, "sha256">): CopyPlace {
-  const folder = deviceOf(dirname(path));
-  if (folder === undefined) return { path, state: "away" };
-  const device = deviceOf(path);
-  if (device === undefined || !isThatBackup(path, id, crypto)) return { path, state: "gone" };
-  return { path, state: device === deviceOf(dataDir) ? "beside" : "apart", device };
-}
+const BESIDE = "beside";
+const MEMORY = "memory";
+/** `apart:` and the number of its device, which tells it from others that are attached at the same time. */
+const APART = "apart:";
+/** tmpfs and ramfs of statfs(2) on Linux. */
+const IN_MEMORY: readonly number[] = [0x01_02_19_94, 0x85_84_58_f6];
 
-function deviceOf(path: string): number | undefined {
+/** @returns undefined for what is not there */
+export function mediumOf(path: string, dataDir: string): string | undefined {
   try {
-    return statSync(path).dev;
+    const { dev } = statSync(path);
+    if (IN_MEMORY.includes(statfsSync(path).type)) return MEMORY;
+    return dev === statSync(dataDir).dev ? BESIDE : `${APART}${dev}`;
   } catch {
     return undefined;
   }
+}
+
+/** As it is put on record, of what is there now. */
+export function storedCopy(path: string, dataDir: string): StoredCopy {
+  const medium = mediumOf(path, dataDir);
+  return { path, ...(medium === undefined ? {} : { medium }) };
+}
+
+export function copyPlace({ path, medium: before }: StoredCopy, id: string, dataDir: string, crypto: Pick<Crypto, "sha256">): CopyPlace {
+  const medium = isThatBackup(path, id, crypto) ? mediumOf(path, dataDir) : undefined;
+  if (medium !== undefined) return { path, state: stateOn(medium), medium };
+  if (before?.startsWith(APART) === true && isDetached(path, before, dataDir)) return { path, state: "away", medium: before };
+  return { path, state: "gone" };
+}
+
+function stateOn(medium: string): "beside" | "apart" | "memory" {
+  if (medium === BESIDE || medium === MEMORY) return medium;
+  return "apart";
+}
+
+/** Where its medium was mounted another file system shows through. */
+function isDetached(path: string, before: string, dataDir: string): boolean {
+  const above = dirname(path);
+  if (above === path) return false;
+  const there = mediumOf(above, dataDir);
+  return there === undefined ? isDetached(above, before, dataDir) : there !== before;
 }
 
 /** Another file may lie there by now. */

@@ -3,17 +3,7 @@ import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, sy
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
-import {
-  type Crypto,
-  didToAgentId,
-  type ErrorCode,
-  isTalosError,
-  type KeyId,
-  nodeCrypto,
-  revealSecret,
-  SecretBytes,
-  toHex,
-} from "@talos/core";
+import { type Crypto, type ErrorCode, isTalosError, type KeyId, nodeCrypto, revealSecret, SecretBytes, toHex } from "@talos/core";
 import { AgentWorld, findSecrets, hasCode, recordingCrypto, take, TEST_KDF } from "@talos/testkit";
 import { systemEnvironment, type Environment } from "../environment.ts";
 import { createIn, type TalosClient } from "../talos-client.ts";
@@ -206,19 +196,6 @@ test("where the second copy cannot get its name, the first stays, is on record, 
   using opened = openFile(at.path("one"));
   const [known] = at.client.status().backups;
   assert.deepEqual([known?.id, known?.paths], [opened.id, [at.path("one")]]);
-});
-
-test("what a crash left beside a place is removed by the next call, and nothing else is", async () => {
-  await using at = await place();
-  await at.client.exportKeys({ path: at.path("one"), password: SAFE });
-  const bytes = readFileSync(at.path("one"));
-  const own = toHex(nodeCrypto.sha256(didToAgentId(at.client.did))).slice(0, 16);
-  const leavings = [`.talos-backup-${own}-1.new`, `.talos-backup-${own}-12.new`];
-  const foreign = [`.talos-backup-${own}-1.new.txt`, ".talos-backup-0123456789abcdef-1.new", "keys.new"];
-  for (const name of [...leavings, ...foreign]) writeFileSync(at.path(name), bytes.subarray(0, 1000));
-  mkdirSync(at.path(`.talos-backup-${own}-3.new`));
-  await at.client.exportKeys({ path: at.path("two"), password: SAFE });
-  assert.deepEqual(lyingIn(at.folder), [...foreign, `.talos-backup-${own}-3.new`, "one", "two"].sort());
 });
 
 test("failure 40: no ratchet state, and failure 52: no prekey, no mail and no recovery key is in a backup", async () => {

@@ -2,18 +2,21 @@
  * Making a backup: where it goes and what opens it are checked first, then it is gathered, sealed, opened once more in memory, written, and
  * put on record. Knows how to read no option's default but its own.
  */
-import { type SecretBytes, talosError, toHex } from "@talos/core";
+import { isTalosError, type SecretBytes, talosError, type TalosError, toHex } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { keyEntry } from "../lifecycle/audit-entries.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
-import { checkDestinations, writeCopies } from "./backup-file.ts";
+import { checkDestinations, requireReplaceable } from "./backup-file.ts";
+import { requireSettled } from "./backup-standing.ts";
 import { readNewPasswords } from "./backup-passwords.ts";
 import { checkExportOptions, type ExportKeysOptions } from "./backup-options.ts";
 import { verifyContent } from "./backup-proof.ts";
 import type { BackupKeyView, BackupReport, NotIncludedKey } from "./backup-views.ts";
+import { storedCopy } from "./copy-places.ts";
 import { gatherBackup } from "./gather.ts";
 import { recordBackup } from "./records.ts";
 import { BACKUP_KDF, openBackup, sealBackup } from "./seal-backup.ts";
+import { writeCopies } from "./write-copies.ts";
 
 /** What it needs of an agent that is open. */
 export type ExportContext = Pick<AgentContext, "vault" | "crypto" | "clock" | "policy" | "standing" | "backupKdf">;
@@ -29,6 +32,11 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
   const { vault, crypto, clock, policy, standing } = context;
   if (standing.isRevoked) standing.requireActive();
   const destinations = checkDestinations(listOf(path), vault.dataDir, force);
+  vault.read((tx) => {
+    requireSettled(tx);
+    requireReplaceable(destinations, vault.agentId, tx.log.head(), crypto);
+  });
+  const triedWays = vault.slots().flatMap(({ kind, createdAt }) => (kind === "password" ? [createdAt] : []));
   using passwords = await readNewPasswords(listOf(password), {
     isKnown: (secret) => vault.opensWith({ kind: "password", secret }),
     allowWeak: allowWeakPassword || policy.allowWeakPasswords,
@@ -37,23 +45,25 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
   const now = clock.now();
   using content = await gatherBackup(vault, crypto, now);
   const { sealed, id } = seal(content, passwords.secrets, context);
-  // Before anybody could have them.
+  // Before anybody could have them; nothing else runs from here until the copies are written.
   vault.transaction((tx) => {
+    requireSettled(tx, content.head);
     for (const { keyId } of content.keys.filter(isIncluded)) {
       const entry = tx.inventory.get(keyId);
       if (entry !== undefined) tx.audit.append(keyEntry("key-exported", entry, now));
     }
   });
-  const { written, failure } = writeCopies(sealed, destinations, vault.agentId, crypto);
+  const { written, failure } = writeCopies(sealed, destinations, { agentId: vault.agentId, dataDir: vault.dataDir }, crypto);
   const report = reportOf(content, { id, paths: written, bytes: sealed.length, slots: passwords.secrets.length });
-  if (written.length > 0) vault.transaction((tx) => recordBackup(tx, report, written, clock.now()));
+  const copies = written.map((copy) => storedCopy(copy, vault.dataDir));
+  if (written.length > 0) onRecord(written, () => vault.transaction((tx) => recordBackup(tx, report, copies, triedWays, clock.now())));
   if (failure !== undefined) throw failure;
   return report;
 }
 
 /** What the backup holds and what it does not, as plain values. */
 export function reportOf(
-  { createdAt, head, keys, peers, audit }: BackupContent,
+  { createdAt, head, keys, peers, audit, leftOut }: BackupContent,
   file: Pick<BackupReport, "id" | "paths" | "bytes" | "slots">,
 ): BackupReport {
   return {
@@ -64,7 +74,19 @@ export function reportOf(
     notIncluded: keys.filter((key) => !isIncluded(key)).map(notIncluded),
     peers: peers.length,
     auditEntries: audit.length,
+    leftOut,
   };
+}
+
+/** Copies that nobody knows of would never be destroyed: whoever called hears of them. */
+function onRecord(written: readonly string[], record: () => void): void {
+  try {
+    record();
+  } catch (error) {
+    if (!isTalosError(error)) throw error;
+    const hint = `${error.hint} Copies were written, and are on no record: ${written.join(", ")}.`;
+    throw talosError(error.code, error.message, { hint, details: { ...error.details, written: written.join(", ") }, cause: error });
+  }
 }
 
 /** Sealed, and opened again: what is written is known to give these keys. */
@@ -77,8 +99,29 @@ function seal(
   const [first] = passwords;
   if (first === undefined) throw talosError("INTERNAL");
   using opened = openBackup(sealed, first, crypto);
-  verifyContent(opened.content, crypto, content.createdAt);
+  try {
+    verifyContent(opened.content, crypto, content.createdAt);
+  } catch (error) {
+    throw isTalosError(error, "BACKUP_DAMAGED") ? damagedVault(error) : error;
+  }
   return { sealed, id: opened.id };
+}
+
+/** There is no file yet: what does not agree in it is so in the data directory. */
+function damagedVault(error: TalosError): TalosError {
+  const reason = String(error.details["reason"]);
+  if (reason === "audit") {
+    return talosError("AUDIT_INVALID", "The record of this data directory is not whole: entries of it are missing or were changed.", {
+      hint: "talos audit verify says which; nothing was written.",
+      details: { reason },
+      cause: error,
+    });
+  }
+  return talosError("VAULT_CORRUPT", "What this data directory has does not agree with itself, and was not made a backup of.", {
+    hint: "talos doctor says more; nothing was written, and earlier backups stay what they are.",
+    details: { reason },
+    cause: error,
+  });
 }
 
 function isIncluded({ secret }: BackupKey): boolean {

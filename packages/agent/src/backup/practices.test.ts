@@ -1,16 +1,27 @@
 import assert from "node:assert/strict";
-import { copyFileSync, mkdirSync, renameSync, rmSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { DAY_MILLISECONDS, nodeCrypto } from "@talos/core";
+import { DAY_MILLISECONDS, nodeCrypto, toHex } from "@talos/core";
 import { AgentWorld, hasCode, ManualClock, TEST_KDF, TEST_PASSWORD } from "@talos/testkit";
 import { inspectIn, type TalosClient } from "../talos-client.ts";
 import { look } from "../lifecycle/enter-agent.ts";
 import type { BackupPlan, BackupPractice, PracticeView } from "./backup-views.ts";
+import { makeVault, temporaryFolder } from "../vault/vault-fixture.test.ts";
+import type { StoredCopy } from "./copy-places.ts";
 import { backupPlan } from "./practices.ts";
+import { someIdentity } from "./backup-fixture.test.ts";
+import { forgetBackup, recordBackup } from "./records.ts";
 
 const SAFE = "seven ladders under a brass moon";
 const OTHER = "copper lantern beside the quiet harbour";
+
+const NOW = 1_900_000_000_000;
+
+function inMemory(): Disposable & { readonly path: string } {
+  const path = mkdtempSync("/dev/shm/talos-copies-");
+  return { path, [Symbol.dispose]: () => rmSync(path, { recursive: true, force: true }) };
+}
 
 interface Place extends AsyncDisposable {
   readonly at: AgentWorld;
@@ -61,26 +72,57 @@ test("one copy beside the data directory, untried: what is good of it and what i
   );
 });
 
-test("copies are judged by where they are: apart, away, not there, or another file in their place", async () => {
+test("copies are judged by where they are: beside, apart, in memory, not there, or another file in their place", async () => {
   await using here = await place();
   mkdirSync(here.path("stick"));
   const path = [here.path("one"), here.path("stick/two")];
   await here.alice.exportKeys({ path, password: SAFE });
-  const offline = (): string => of(here.alice.backupPlan(), "offline-copy").state;
-  const several = (): string => of(here.alice.backupPlan(), "several-copies").state;
-  assert.deepEqual([offline(), several()], ["bad", "bad"]);
+  const both = (): string[] => (["offline-copy", "several-copies"] as const).map((practice) => of(here.alice.backupPlan(), practice).state);
+  assert.deepEqual(both(), ["bad", "bad"]);
+  // A folder that is not there any more is no medium that was taken away.
   renameSync(here.path("stick"), here.path("drawer"));
-  assert.deepEqual([offline(), several()], ["good", "good"]);
+  assert.deepEqual(both(), ["unknown", "unknown"]);
   mkdirSync(here.path("stick"));
-  assert.deepEqual([offline(), several()], ["unknown", "unknown"]);
+  assert.deepEqual(both(), ["unknown", "unknown"]);
   writeFileSync(here.path("stick/two"), "a shopping list");
-  assert.deepEqual([offline(), several()], ["unknown", "unknown"]);
+  assert.deepEqual(both(), ["unknown", "unknown"]);
   copyFileSync(here.path("one"), here.path("stick/two"));
-  assert.deepEqual([offline(), several()], ["bad", "bad"]);
+  assert.deepEqual(both(), ["bad", "bad"]);
   using vault = await look(here.at.environment, { dataDir: here.at.dataDir("alice") });
-  const elsewhere = vault.read((tx) => backupPlan(tx, { dataDir: "/dev", slots: [], crypto: nodeCrypto, now: here.clock.now() }));
+  const elsewhere = vault.read((tx) => backupPlan(tx, { dataDir: "/proc", slots: [], crypto: nodeCrypto, now: here.clock.now() }));
   assert.match(of(elsewhere, "offline-copy").detail, /on another file system .* cannot be seen from here/);
   assert.equal(of(elsewhere, "offline-copy").state, "good");
+  assert.equal(of(elsewhere, "several-copies").state, "bad");
+});
+
+test("a medium that is not attached is told by what it was when the copy was written; two copies on it are in one place", async () => {
+  using folder = temporaryFolder();
+  const { vault } = await makeVault(folder.dataDir);
+  using closing = vault;
+  const { log } = someIdentity(0);
+  closing.transaction((tx) => tx.log.append({ ...log.head, wire: log.events[0] ?? assert.fail() }));
+  const judged = (...copies: readonly StoredCopy[]): string[] => {
+    const backup = { id: "aa", createdAt: NOW, head: { seq: 0, hash: toHex(log.head.hash) }, slots: 1 };
+    closing.transaction((tx) => forgetBackup(tx, "aa"));
+    closing.transaction((tx) => recordBackup(tx, backup, copies, [], NOW));
+    const plan = closing.read((tx) => backupPlan(tx, { dataDir: folder.dataDir, slots: [], crypto: nodeCrypto, now: NOW }));
+    return (["offline-copy", "several-copies"] as const).map((practice) => of(plan, practice).state);
+  };
+  const stick = { path: join(folder.dataDir, "../stick/one"), medium: "apart:1" };
+  assert.deepEqual(judged(stick), ["good", "missing"]);
+  assert.deepEqual(judged(stick, { ...stick, path: `${stick.path}-more` }), ["good", "bad"]);
+  assert.deepEqual(judged(stick, { path: "/safe/two", medium: "apart:2" }), ["good", "good"]);
+  assert.deepEqual(judged({ ...stick, medium: "beside" }, { path: "/safe/two", medium: "memory" }), ["unknown", "unknown"]);
+  // Its medium is attached, and it is not on it.
+  assert.deepEqual(judged({ path: "/proc/absent", medium: `apart:${statSync("/proc").dev}` }), ["unknown", "missing"]);
+});
+
+test("a copy in memory is no copy that outlives the machine", { skip: !existsSync("/dev/shm") }, async () => {
+  await using here = await place();
+  using memory = inMemory();
+  await here.alice.exportKeys({ path: [here.path("one"), join(memory.path, "two")], password: SAFE });
+  const plan = here.alice.backupPlan();
+  assert.deepEqual([of(plan, "offline-copy").state, of(plan, "several-copies").state], ["bad", "bad"]);
 });
 
 test("a restoration that was tried counts for a time, and one that failed is told with its reason", async () => {
@@ -130,30 +172,44 @@ test("after a rotation what was made before is dangerous until it is destroyed a
   assert.throws(() => alice.forgetBackup(old.id), hasCode("INVALID_ARGUMENT"));
 });
 
-test("a backup that is replaced is on record no more, and of many the newest stay", async () => {
+test("a backup that is replaced is on record no more", async () => {
   await using here = await place();
   const { alice, clock } = here;
-  const path = here.path("one");
   for (let count = 0; count < 3; count++) {
     await clock.advance(1000);
-    await alice.exportKeys({ path, password: SAFE, force: true });
+    await alice.exportKeys({ path: here.path("one"), password: SAFE, force: true });
   }
   assert.equal(alice.status().backups.length, 1);
-  for (let count = 0; count < 17; count++) {
-    await clock.advance(1000);
-    await alice.exportKeys({ path: here.path(`many-${count}`), password: SAFE });
-  }
-  const { backups } = alice.status();
-  assert.deepEqual([backups.length, backups[0]?.paths, backups[15]?.paths], [16, [here.path("many-16")], [here.path("many-1")]]);
+});
+
+test("a backup from a clock that was ahead has no known age, and hides none that is made after it", async () => {
+  await using here = await place();
+  const { alice, clock } = here;
+  await clock.advance(400 * DAY_MILLISECONDS);
+  const { id } = await alice.exportKeys({ path: here.path("ahead"), password: SAFE });
+  clock.set(clock.now() - 400 * DAY_MILLISECONDS);
+  const current = (): PracticeView => of(alice.backupPlan(), "current");
+  assert.equal(current().state, "unknown");
+  assert.match(current().detail, /clock that was ahead/);
+  await alice.exportKeys({ path: here.path("now"), password: SAFE });
+  assert.equal(current().state, "good");
+  await clock.advance(100 * DAY_MILLISECONDS);
+  assert.equal(current().state, "bad", "the newest is the one that was made last, and it is old");
+  assert.deepEqual(alice.status().backups.at(-1)?.id, id);
 });
 
 test("a password of the data directory that is newer than the backup leaves a question; a kit that was proved leaves none", async () => {
   await using here = await place();
   const { alice, clock } = here;
-  await alice.exportKeys({ path: here.path("one"), password: SAFE });
+  const made = await alice.exportKeys({ path: here.path("one"), password: SAFE });
   await clock.advance(1000);
   await alice.changePassword({ currentPassword: TEST_PASSWORD, newPassword: SAFE });
-  assert.equal(of(alice.backupPlan(), "other-password").state, "unknown");
+  const other = (): PracticeView => of(alice.backupPlan(), "other-password");
+  assert.equal(other().state, "unknown");
+  await clock.advance(1000);
+  const { id } = await alice.exportKeys({ path: here.path("newer"), password: OTHER });
+  assert.equal(other().state, "unknown", "the older one counts too, and opens with the password of the data directory");
+  assert.ok(!other().detail.includes(id) && other().detail.includes(made.id));
   await assert.rejects(alice.exportKeys({ path: here.path("two"), password: SAFE }), hasCode("BACKUP_PASSWORD_REUSED"));
   const recoveryKit = { path: here.path("kit.txt"), password: OTHER };
   await alice.recoveryKit.create(recoveryKit);

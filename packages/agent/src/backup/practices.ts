@@ -6,9 +6,10 @@ import { type Crypto, DAY_MILLISECONDS } from "@talos/core";
 import { recoveryStatus, type RecoveryStatus } from "../recovery-kit/kit-status.ts";
 import type { ReadTransaction, SlotInfo } from "../vault/index.ts";
 import { showTime } from "../vault/times.ts";
-import type { BackupDrillStatus, BackupPlan, BackupPractice, BackupStatus, PracticeView } from "./backup-views.ts";
+import { type Doubt, isVerdict, knownByAgent } from "./backup-standing.ts";
+import type { BackupDrillStatus, BackupPlan, BackupPractice, BackupState, BackupStatus, PracticeView } from "./backup-views.ts";
 import { type CopyPlace, copyPlace } from "./copy-places.ts";
-import { ageInDays, backupStatus, lastDrill } from "./records.ts";
+import { ageInDays, isFromFuture, lastDrill, type RecordedBackup, recordedBackups, unlistedCount, UNLISTED_ID } from "./records.ts";
 
 /** After so long something is to be done again. */
 const FRESH_DAYS = 90;
@@ -23,11 +24,14 @@ export interface PlanInput {
 
 /** What the practices are judged by. */
 interface Known {
-  /** The newest first. */
-  readonly current: readonly BackupStatus[];
-  readonly dangerous: readonly BackupStatus[];
-  /** Of the current ones. */
+  readonly backups: readonly BackupStatus[];
+  /** Of the log's present head; the one that was made last first. */
+  readonly present: readonly RecordedBackup[];
+  /** Of the present ones. */
   readonly copies: readonly CopyPlace[];
+  readonly doubt: Doubt | undefined;
+  /** That went off the list, and are from before the present head. */
+  readonly unlisted: number;
   readonly slots: readonly SlotInfo[];
   readonly drill: BackupDrillStatus | undefined;
   readonly recovery: RecoveryStatus;
@@ -50,29 +54,35 @@ const PRACTICES: readonly (readonly [BackupPractice, (known: Known) => Judgement
 
 /** @param tx one state of the store */
 export function backupPlan(tx: ReadTransaction, { dataDir, slots, crypto, now }: PlanInput): BackupPlan {
-  const backups = backupStatus(tx);
-  const present = backups.filter(({ state }) => state === "current");
+  const recorded = recordedBackups(tx);
+  const backups = recorded.map(({ status }) => status);
+  const present = recorded.filter(({ status: { state } }) => state === "current" || state === "unsettled");
   const known: Known = {
-    current: present,
-    dangerous: backups.filter(({ state }) => state === "dangerous"),
-    copies: present.flatMap(({ id, paths }) => paths.map((path) => copyPlace(path, id, dataDir, crypto))),
+    backups,
+    present,
+    copies: present.flatMap(({ status, copies }) => copies.map((copy) => copyPlace(copy, status.id, dataDir, crypto))),
+    doubt: knownByAgent(tx, "agent").doubt,
+    unlisted: unlistedCount(tx, true),
     slots,
     drill: lastDrill(tx),
     recovery: recoveryStatus(tx),
     now,
   };
-  return { practices: PRACTICES.map(([practice, judge]) => ({ practice, ...judge(known) })), backups };
+  return { practices: PRACTICES.map(([practice, judge]) => ({ practice, ...judge(known) })), backups, unlisted: unlistedCount(tx) };
 }
 
-function otherPassword({ current: [newest], slots }: Known): Judgement {
-  if (newest === undefined) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
-  const isNewer = slots.some(({ kind, createdAt }) => kind === "password" && createdAt > newest.createdAt);
-  if (!isNewer)
-    return { state: "good", detail: "No password of the newest backup opens the data directory: it was tried when it was made." };
+/** Every one that counts: a password that opens one of them opens the agent. */
+function otherPassword({ present, slots }: Known): Judgement {
+  if (present.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
+  const passwords = slots.filter(({ kind }) => kind === "password");
+  const untried = present.filter(({ triedWays = [] }) => passwords.some(({ createdAt }) => !triedWays.includes(createdAt)));
+  if (untried.length === 0)
+    return { state: "good", detail: "No password of a present backup opens the data directory: each was tried when it was made." };
+  const names = untried.map(({ status }) => status.id).join(", ");
   return {
     state: "unknown",
-    detail: "A password of the data directory is newer than the newest backup; whether it is one of the backup's cannot be seen from here.",
-    hint: "Make a new backup: a password that opens the data directory is refused.",
+    detail: `Not every password of the data directory was tried when these were made, and whether one opens them cannot be seen from here: ${names}.`,
+    hint: "Make a new backup, where a password that opens the data directory is refused, then destroy these and take them off the record (talos backup forget ID).",
   };
 }
 
@@ -80,11 +90,12 @@ function offlineCopy({ copies }: Known): Judgement {
   if (copies.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
   const away = copies.find(({ state }) => state === "away");
   if (away !== undefined) {
-    return { state: "good", detail: `${away.path} is on a medium that is not attached now. Whether it is whole shows only when it is.` };
+    const detail = `${away.path} was written to another file system than that of the data directory, which is not attached now. Where that is, and whether the copy is whole, cannot be seen from here.`;
+    return { state: "good", detail };
   }
   const apart = copies.find(({ state }) => state === "apart");
   if (apart !== undefined) {
-    const detail = `${apart.path} is on another file system than the data directory. Whether that is ever taken off the machine cannot be seen from here.`;
+    const detail = `${apart.path} is on another file system than the data directory. Whether that is another disk, and is ever taken off the machine, cannot be seen from here.`;
     return { state: "good", detail };
   }
   const gone = copies.find(({ state }) => state === "gone");
@@ -97,59 +108,104 @@ function offlineCopy({ copies }: Known): Judgement {
   }
   return {
     state: "bad",
-    detail: "Every copy lies on the file system of the data directory, and is lost and stolen with it.",
+    detail: "Every copy lies on the file system of the data directory, or in memory, and is lost and stolen with the machine.",
     hint: "Copy the file to a medium that is kept off the machine; it can be copied as it is.",
   };
 }
 
 function severalCopies({ copies }: Known): Judgement {
-  const here = copies.filter(({ state }) => state === "beside" || state === "apart");
-  const away = copies.filter(({ state }) => state === "away");
-  const places = new Set(here.map(({ device }) => device)).size + away.length;
   if (copies.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
-  if (places >= 2) return { state: "good", detail: `Copies are in ${places} places that do not fail together.` };
-  if (copies.length === 1) return { state: "missing", detail: `There is one copy alone: ${copies[0]?.path ?? ""}.`, hint: MAKE_ONE };
-  if (here.length === copies.length) {
-    return { state: "bad", detail: "All copies are on one file system, and are lost together.", hint: MAKE_ONE };
+  const kept = copies.filter(({ state }) => state !== "memory");
+  const places = new Set(kept.flatMap(({ medium }) => medium ?? [])).size;
+  if (places >= 2) {
+    return {
+      state: "good",
+      detail: `Copies are on ${places} file systems. Whether those are on different disks cannot be seen from here.`,
+    };
   }
-  return {
-    state: "unknown",
-    detail: "Of several copies not all are where they were written; how many there are cannot be seen from here.",
-    hint: "See that they are where you keep them, and verify them there (talos backup verify FILE).",
-  };
+  if (copies.length === 1) return { state: "missing", detail: `There is one copy alone: ${copies[0]?.path ?? ""}.`, hint: MAKE_ONE };
+  if (copies.some(({ state }) => state === "gone")) {
+    return {
+      state: "unknown",
+      detail: "Of several copies not all are where they were written; how many there are cannot be seen from here.",
+      hint: "See that they are where you keep them, and verify them there (talos backup verify FILE).",
+    };
+  }
+  return { state: "bad", detail: "All copies are on one file system, or in memory, and are lost together.", hint: MAKE_ONE };
 }
 
-function testedRestoration({ current: backups, drill, now }: Known): Judgement {
+function testedRestoration({ present, drill, now }: Known): Judgement {
   const hint = "talos backup verify FILE --record, or a drill on schedule.";
-  if (backups.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
-  const [last] = backups.filter(({ verifiedAt }) => verifiedAt !== undefined).sort((a, b) => (b.verifiedAt ?? 0) - (a.verifiedAt ?? 0));
+  if (present.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
+  const tried = present.map(({ status }) => status).filter(({ verifiedAt }) => verifiedAt !== undefined);
+  const [last] = tried.sort((a, b) => (b.verifiedAt ?? 0) - (a.verifiedAt ?? 0));
   const at = last?.verifiedAt ?? 0;
   if (drill !== undefined && drill.at > at && !isVerdict(drill.result))
     return { state: "bad", detail: failed(drill.result, drill.at), hint };
   if (last === undefined) return { state: "missing", detail: "No restoration of a present backup was tried.", hint };
-  if (last.verifyResult !== "good") return { state: "bad", detail: failed(last.verifyResult ?? "", at), hint };
+  const result = last.verifyResult ?? "";
+  if (result === "incomplete") {
+    const detail = `A restoration was tried at ${showTime(at)}, and not every key could be proved: those in hardware that was not there.`;
+    return { state: "unknown", detail, hint: "Verify it where that hardware is attached (talos backup verify FILE --record)." };
+  }
+  if (!isVerdict(result)) return { state: "bad", detail: failed(result, at), hint };
   const days = ageInDays(at, now);
   if (days > FRESH_DAYS) return { state: "bad", detail: `A restoration was last tried ${days} days ago.`, hint };
   return { state: "good", detail: `A restoration was tried with success at ${showTime(at)}.` };
 }
 
-function current({ current: [newest], dangerous, now }: Known): Judgement {
-  if (newest === undefined && dangerous.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
-  const destroy = "Destroy them, wherever copies are";
-  if (newest === undefined) {
-    const detail = `Every backup on record is from before the identity moved on, and its keys count no more: ${pathsOf(dangerous)}.`;
-    return { state: "bad", detail, hint: `Make a new one: ${MAKE_ONE} ${destroy}.` };
+const DOUBTS: Readonly<Record<Doubt, string>> = {
+  "identity-moved": "the identity has an event that this data directory did not make",
+  "change-under-way": "a change of the identity is under way, and its event may stand already",
+  "recovery-unchecked": "the agent comes from a backup itself, and has not been compared with its directory",
+};
+
+function current({ backups, present, doubt, unlisted, now }: Known): Judgement {
+  const inState = (state: BackupState): readonly BackupStatus[] => backups.filter((backup) => backup.state === state);
+  const [dangerous, ahead, other] = [inState("dangerous"), inState("ahead"), inState("other-branch")];
+  const [newest] = present;
+  if (ahead.length > 0) {
+    const detail = `This data directory is older than backups on record, which have events that it does not have: ${pathsOf(ahead)}.`;
+    return { state: "bad", detail, hint: "Keep them: it is the data directory that is behind. talos status says how the agent stands." };
   }
-  if (dangerous.length > 0) {
-    const detail = `Backups from before the identity moved on are on record, and whoever opens one has former keys: ${pathsOf(dangerous)}.`;
-    return { state: "bad", detail, hint: `${destroy}, then take them off the record (talos backup forget ID).` };
+  if (other.length > 0) {
+    const detail = `Backups on record have another history of the identity than this data directory: ${pathsOf(other)}. Which of the two counts is not decided here.`;
+    return { state: "bad", detail, hint: "Keep them until it is: talos backup verify FILE --directory URL says what the directory has." };
   }
-  const days = ageInDays(newest.createdAt, now);
-  if (now - newest.createdAt > FRESH_DAYS * DAY_MILLISECONDS) {
+  if (dangerous.length > 0 || unlisted > 0) return outlived(dangerous, unlisted, newest !== undefined);
+  if (newest === undefined) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
+  if (doubt !== undefined) {
+    const detail = `Whether the newest backup has the present keys is not known: ${DOUBTS[doubt]}.`;
+    return { state: "unknown", detail, hint: "Keep it, and make another one once that is settled; talos status says what is in the way." };
+  }
+  const { createdAt } = newest.status;
+  if (isFromFuture(createdAt, now)) {
+    const detail = "The newest backup has the present keys; how old it is is not known, since it was made by a clock that was ahead.";
+    return { state: "unknown", detail, hint: MAKE_ONE };
+  }
+  const days = ageInDays(createdAt, now);
+  if (now - createdAt > FRESH_DAYS * DAY_MILLISECONDS) {
     const detail = `The newest backup is ${days} days old: its keys are the present ones, but peers and the audit of since then are not in it.`;
     return { state: "bad", detail, hint: MAKE_ONE };
   }
   return { state: "good", detail: `The newest backup is ${days} days old and has the present keys.` };
+}
+
+/** What counts no more is worth more to a thief than to its owner. */
+function outlived(dangerous: readonly BackupStatus[], unlisted: number, hasNewer: boolean): Judgement {
+  const listed = dangerous.length === 0 ? "" : `: ${pathsOf(dangerous)}`;
+  const more = unlisted === 0 ? "" : `; ${dangerous.length === 0 ? "" : "and "}${unlisted} more that are not listed any more`;
+  if (!hasNewer) {
+    const detail = `Every backup on record is from before the identity moved on, and its keys count no more${listed}${more}.`;
+    return { state: "bad", detail, hint: `Make a new one: ${MAKE_ONE} Then destroy them, wherever copies are.` };
+  }
+  const detail = `Backups from before the identity moved on are on record, and whoever opens one has former keys${listed}${more}.`;
+  const forget = unlisted === 0 ? "ID" : `ID, or ${UNLISTED_ID} for those that are not listed`;
+  return {
+    state: "bad",
+    detail,
+    hint: `Destroy them, wherever copies are, then take them off the record (talos backup forget ${forget}).`,
+  };
 }
 
 function recoveryKit({ recovery: { kit, lastCheckedAt } }: Known): Judgement {
@@ -166,10 +222,6 @@ function recoveryKit({ recovery: { kit, lastCheckedAt } }: Known): Judgement {
 
 function pathsOf(backups: readonly BackupStatus[]): string {
   return backups.flatMap(({ paths }) => paths).join(", ");
-}
-
-function isVerdict(result: string): boolean {
-  return result === "good" || result === "dangerous";
 }
 
 function failed(result: string, at: number): string {

@@ -2,48 +2,73 @@
  * What the store says of backups that were made and tried. On record are places and results, in the settings, which stay on this machine; the
  * audit says the same without places. Knows no file.
  */
-import { DAY_MILLISECONDS, equalBytes, type ErrorCode, fromHex } from "@talos/core";
+import { DAY_MILLISECONDS, type ErrorCode } from "@talos/core";
 import { isTime, readRecord, writeRecord } from "../lifecycle/stored-json.ts";
 import type { ReadTransaction, Transaction } from "../vault/index.ts";
-import type { BackupCheck, BackupDrillStatus, BackupStatus, BackupVerdict } from "./backup-views.ts";
+import { judgeBackup, knownByAgent } from "./backup-standing.ts";
+import type { BackupCheck, BackupDrillStatus, BackupStatus } from "./backup-views.ts";
+import type { StoredCopy } from "./copy-places.ts";
+import {
+  forgetUnlisted,
+  headOfStored,
+  isResult,
+  MAX_COPIES_ON_RECORD,
+  storeBackups,
+  storedBackups,
+  type StoredBackup,
+  unlistedBackups,
+} from "./stored-backups.ts";
 
-const BACKUPS = "backups";
 const DRILLS = "backup-drills";
-const MAX_RECORDS = 16;
-const MAX_PATHS = 16;
+const MAX_DRILLS = 16;
+/** In the place of an id: those that had to make room. */
+export const UNLISTED_ID = "unlisted";
 
 /** A backup as it is found again. */
 export type KnownBackup = Pick<BackupCheck, "id" | "createdAt" | "head" | "slots">;
 
-interface StoredBackup {
-  readonly id: string;
-  readonly createdAt: number;
-  readonly seq: number;
-  readonly hash: string;
-  readonly slots: number;
-  readonly paths: readonly string[];
-  readonly verifiedAt?: number;
-  readonly result?: string;
+/** A backup that is on record, with what only its plan needs. */
+export interface RecordedBackup {
+  readonly status: BackupStatus;
+  readonly copies: readonly StoredCopy[];
+  /** The passwords of the data directory that were tried when it was made: when each was set. Absent: it was not made here. */
+  readonly triedWays: readonly number[] | undefined;
 }
 
-/** In the transaction after its copies were written. @param paths of those that are there */
-export function recordBackup(tx: Transaction, backup: KnownBackup, paths: readonly string[], now: number): void {
+/**
+ * In the transaction after its copies were written.
+ *
+ * @param copies those that are there
+ * @param triedWays of the passwords that open the data directory, and none of which opens it: when each was set
+ */
+export function recordBackup(
+  tx: Transaction,
+  backup: KnownBackup,
+  copies: readonly StoredCopy[],
+  triedWays: readonly number[],
+  now: number,
+): void {
   // A file that was replaced is that backup no more.
-  const others = stored(tx).map((one) => ({ ...one, paths: one.paths.filter((path) => !paths.includes(path)) }));
-  store(tx, [asStored(backup, paths), ...others.filter((one) => one.paths.length > 0)]);
-  tx.audit.append({ kind: "backup-created", at: now, details: { seq: backup.head.seq, copies: paths.length, slots: backup.slots } });
+  const replaced = new Set(copies.map(({ path }) => path));
+  const others = storedBackups(tx).map((one) => ({ ...one, copies: one.copies.filter(({ path }) => !replaced.has(path)) }));
+  const made: StoredBackup = { ...asStored(backup, copies), triedWays };
+  storeBackups(tx, [made, ...others.filter((one) => one.copies.length > 0)], backup.id);
+  tx.audit.append({ kind: "backup-created", at: now, details: { seq: backup.head.seq, copies: copies.length, slots: backup.slots } });
 }
 
-/** A restoration that was tried and went through. @param path absolute */
-export function recordCheck(tx: Transaction, backup: BackupCheck, path: string, now: number): void {
+/** A restoration that was tried and went through. @param copy that it was tried with */
+export function recordCheck(tx: Transaction, backup: BackupCheck, copy: StoredCopy, now: number): void {
   const { verdict, ageDays } = backup;
-  const known = stored(tx);
-  const before = known.find(({ id }) => id === backup.id) ?? asStored(backup, []);
-  const paths = [...new Set([...before.paths, path])].slice(-MAX_PATHS);
-  const others = known.filter(({ id }) => id !== backup.id);
-  const checked: StoredBackup = { ...before, paths, verifiedAt: now, result: verdict };
-  store(tx, [...others, checked]);
-  storeDrill(tx, { at: now, path, result: verdict });
+  const known = storedBackups(tx);
+  const at = known.findIndex(({ id }) => id === backup.id);
+  const before = known[at] ?? asStored(backup, []);
+  const copies = [...before.copies.filter(({ path }) => path !== copy.path), copy].slice(-MAX_COPIES_ON_RECORD);
+  const checked: StoredBackup = { ...before, copies, verifiedAt: now, result: verdict };
+  // One that was not made here takes its place by what it says of its time.
+  const after = known.findIndex(({ createdAt }) => createdAt <= backup.createdAt);
+  const place = at >= 0 ? at : after >= 0 ? after : known.length;
+  storeBackups(tx, known.toSpliced(place, at >= 0 ? 1 : 0, checked), backup.id);
+  storeDrill(tx, { at: now, path: copy.path, result: verdict });
   tx.audit.append({ kind: "backup-verified", at: now, details: { result: verdict, seq: backup.head.seq, ageDays } });
 }
 
@@ -52,44 +77,69 @@ const FAULTS: readonly ErrorCode[] = ["BACKUP_DAMAGED", "BACKUP_KEY_FAILED", "KD
 
 /** A restoration that was tried and failed. @param path absolute: what is on record as lying there cannot be relied on */
 export function recordFailure(tx: Transaction, path: string, code: ErrorCode, now: number): void {
-  const known = stored(tx);
-  const [newest] = known.filter(({ paths }) => paths.includes(path)).sort((a, b) => b.createdAt - a.createdAt);
+  const known = storedBackups(tx);
+  const newest = known.find(({ copies }) => copies.some((copy) => copy.path === path));
   if (newest !== undefined && FAULTS.includes(code)) {
-    store(
+    const faulty = { ...newest, verifiedAt: now, result: code };
+    storeBackups(
       tx,
-      known.map((one) => (one === newest ? { ...one, verifiedAt: now, result: code } : one)),
+      known.map((one) => (one === newest ? faulty : one)),
+      newest.id,
     );
   }
   storeDrill(tx, { at: now, path, result: code });
   tx.audit.append({ kind: "backup-verified", at: now, details: { result: code } });
 }
 
-/** @returns false where none of that id is on record */
+/** @param id of one, or `unlisted` for all that had to make room @returns false where there is none on record */
 export function forgetBackup(tx: Transaction, id: string): boolean {
-  const known = stored(tx);
+  if (id === UNLISTED_ID) {
+    const isAny = unlistedCount(tx) > 0;
+    if (isAny) forgetUnlisted(tx);
+    return isAny;
+  }
+  const known = storedBackups(tx);
   const others = known.filter((one) => one.id !== id);
-  if (others.length < known.length) store(tx, others);
+  if (others.length < known.length) storeBackups(tx, others, "");
   return others.length < known.length;
 }
 
-/** The newest first. */
+/** The one that was made last first. */
 export function backupStatus(tx: ReadTransaction): readonly BackupStatus[] {
-  const head = tx.log.head();
-  return stored(tx)
-    .sort((a, b) => b.createdAt - a.createdAt)
-    .map(({ id, createdAt, seq, hash, slots, paths, verifiedAt, result }) => {
-      const isCurrent = head !== undefined && head.seq === seq && equalBytes(head.hash, fromHex(hash));
-      return {
-        id,
-        createdAt,
-        seq,
-        paths,
-        slots,
-        state: isCurrent ? "current" : "dangerous",
-        ...(verifiedAt === undefined ? {} : { verifiedAt }),
-        ...(result === undefined ? {} : { verifyResult: result as BackupVerdict | ErrorCode }),
-      };
-    });
+  return recordedBackups(tx).map(({ status }) => status);
+}
+
+/** As `backupStatus`. */
+export function recordedBackups(tx: ReadTransaction): readonly RecordedBackup[] {
+  const stored = storedBackups(tx);
+  if (stored.length === 0) return [];
+  const known = knownByAgent(tx, "agent");
+  return stored.map((backup) => {
+    const { id, createdAt, seq, slots, copies, triedWays, verifiedAt, result } = backup;
+    const { state } = judgeBackup([headOfStored(backup)], known);
+    const status: BackupStatus = {
+      id,
+      createdAt,
+      seq,
+      paths: copies.map(({ path }) => path),
+      slots,
+      // Its head alone does not say whether what is before it stands here; whoever has opened it has seen that.
+      state: state === "ahead" && result === "other-branch" ? result : state,
+      ...(verifiedAt === undefined ? {} : { verifiedAt }),
+      ...(result === undefined ? {} : { verifyResult: result }),
+    };
+    return { status, copies, triedWays };
+  });
+}
+
+/** How many had to make room. @param isDangerous only those of a head that is not the present one */
+export function unlistedCount(tx: ReadTransaction, isDangerous: boolean = false): number {
+  const unlisted = unlistedBackups(tx);
+  if (unlisted.length === 0) return 0;
+  const known = knownByAgent(tx, "agent");
+  return unlisted
+    .filter((one) => !isDangerous || judgeBackup([headOfStored(one)], known).state === "dangerous")
+    .reduce((sum, { count }) => sum + count, 0);
 }
 
 /** The last restoration that was tried. @param path absolute: of what lies there; default: of any */
@@ -102,18 +152,13 @@ export function ageInDays(createdAt: number, now: number): number {
   return Math.max(0, Math.floor((now - createdAt) / DAY_MILLISECONDS));
 }
 
-function asStored({ id, createdAt, head, slots }: KnownBackup, paths: readonly string[]): StoredBackup {
-  return { id, createdAt, seq: head.seq, hash: head.hash, slots, paths: paths.slice(0, MAX_PATHS) };
+/** Its time is from a clock that was ahead: how old it is nobody knows. */
+export function isFromFuture(createdAt: number, now: number): boolean {
+  return createdAt > now + DAY_MILLISECONDS;
 }
 
-function stored(tx: ReadTransaction): StoredBackup[] {
-  return [...(readRecord(tx, BACKUPS, isBackups) ?? [])];
-}
-
-/** The newest ones stay. */
-function store(tx: Transaction, backups: readonly StoredBackup[]): void {
-  const newest = [...backups].sort((a, b) => b.createdAt - a.createdAt).slice(0, MAX_RECORDS);
-  writeRecord(tx, BACKUPS, newest);
+function asStored({ id, createdAt, head, slots }: KnownBackup, copies: readonly StoredCopy[]): StoredBackup {
+  return { id, createdAt, seq: head.seq, hash: head.hash, slots, copies: copies.slice(0, MAX_COPIES_ON_RECORD) };
 }
 
 /** The newest first; one for each path. */
@@ -122,34 +167,14 @@ function drills(tx: ReadTransaction): readonly BackupDrillStatus[] {
 }
 
 function storeDrill(tx: Transaction, drill: BackupDrillStatus): void {
-  writeRecord(tx, DRILLS, [drill, ...drills(tx).filter(({ path }) => path !== drill.path)].slice(0, MAX_RECORDS));
-}
-
-function isBackups(value: object): value is StoredBackup[] {
-  return Array.isArray(value) && value.every(isStoredBackup);
-}
-
-function isStoredBackup(value: unknown): value is StoredBackup {
-  if (typeof value !== "object" || value === null) return false;
-  const { id, createdAt, seq, hash, slots, paths, verifiedAt, result } = value as Record<string, unknown>;
-  const isText = (text: unknown): boolean => typeof text === "string";
-  return (
-    isText(id) &&
-    typeof hash === "string" &&
-    /^[0-9a-f]{64}$/.test(hash) &&
-    [createdAt, seq, slots].every(isTime) &&
-    Array.isArray(paths) &&
-    paths.every(isText) &&
-    (verifiedAt === undefined || isTime(verifiedAt)) &&
-    (result === undefined || isText(result))
-  );
+  writeRecord(tx, DRILLS, [drill, ...drills(tx).filter(({ path }) => path !== drill.path)].slice(0, MAX_DRILLS));
 }
 
 function isDrills(value: object): value is BackupDrillStatus[] {
   const isDrill = (one: unknown): boolean => {
     if (typeof one !== "object" || one === null) return false;
     const { at, path, result } = one as Record<string, unknown>;
-    return isTime(at) && typeof path === "string" && typeof result === "string";
+    return isTime(at) && typeof path === "string" && isResult(result);
   };
   return Array.isArray(value) && value.every(isDrill);
 }

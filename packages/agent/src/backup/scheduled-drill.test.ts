@@ -24,11 +24,11 @@ test("a restoration is due by the record: never tried, tried long ago, failed a 
   const due = (now: number, everyDays?: number): number =>
     closing.read((tx) => drillDueAt(tx, { path, password: SAFE, ...(everyDays === undefined ? {} : { everyDays }) }, now) - NOW) /
     DAY_MILLISECONDS;
-  const write = (id: string, now: number): void => closing.transaction((tx) => recordBackup(tx, backup(id, now), [path], now));
+  const write = (id: string, now: number): void => closing.transaction((tx) => recordBackup(tx, backup(id, now), [{ path }], [], now));
   assert.equal(due(NOW), 0, "of what is on no record");
   write("aa", NOW);
   assert.equal(due(NOW), 0);
-  closing.transaction((tx) => recordCheck(tx, backup("aa", NOW), path, NOW));
+  closing.transaction((tx) => recordCheck(tx, backup("aa", NOW), { path }, NOW));
   assert.deepEqual([due(NOW), due(NOW, 7), due(NOW + 8 * DAY_MILLISECONDS, 7)], [30, 7, 8]);
   closing.transaction((tx) => recordFailure(tx, path, "FILE_NOT_FOUND", NOW + 2 * DAY_MILLISECONDS));
   assert.equal(due(NOW + 2 * DAY_MILLISECONDS), 3);

@@ -7,7 +7,8 @@ import { DAY_MILLISECONDS, type ErrorCode, isTalosError } from "@talos/core";
 import type { ReadTransaction } from "../vault/index.ts";
 import { type BackupDrillOptions, DEFAULT_DRILL_DAYS, type VerifyBackupOptions } from "./backup-options.ts";
 import type { BackupCheck, BackupDrillStatus } from "./backup-views.ts";
-import { backupStatus, lastDrill } from "./records.ts";
+import { isVerdict } from "./backup-standing.ts";
+import { backupStatus, isFromFuture, lastDrill } from "./records.ts";
 
 /** What could not be tried, or failed, is tried again before its time: the medium may be back. */
 const AGAIN_AFTER_DAYS = 1;
@@ -23,9 +24,10 @@ export function drillDueAt(tx: ReadTransaction, { path: given, everyDays = DEFAU
   const [known] = backupStatus(tx).filter(({ paths }) => paths.includes(path));
   const drill = lastDrill(tx, path);
   const tried = Math.max(known?.verifiedAt ?? -1, drill?.at ?? -1);
-  const isNew = known !== undefined && known.verifiedAt === undefined && tried <= known.createdAt;
+  // One of a clock that was ahead would be new for ever.
+  const isNew = known !== undefined && known.verifiedAt === undefined && tried <= known.createdAt && !isFromFuture(known.createdAt, now);
   if (tried < 0 || isNew || tried > now + DAY_MILLISECONDS) return now;
-  const hasFailed = drill?.at === tried && drill.result !== "good" && drill.result !== "dangerous";
+  const hasFailed = drill?.at === tried && !isVerdict(drill.result);
   return Math.max(now, tried + (hasFailed ? Math.min(AGAIN_AFTER_DAYS, everyDays) : everyDays) * DAY_MILLISECONDS);
 }
 

@@ -60,8 +60,10 @@ test("a backup is good by the agent's own log, and dangerous from its next event
     verdict: "good",
     comparedWith: "agent",
     eventsBehind: 0,
+    eventsAhead: 0,
     peers: 0,
     auditEntries: made.auditEntries,
+    leftOut: { peers: 0 },
   });
   assert.ok(keys.length === 3 && keys.every(({ proved }) => proved));
   assert.deepEqual(alice.status().backups[0]?.verifyResult, "good");

@@ -8,6 +8,7 @@ import { logAt } from "../directory/log-at.ts";
 import type { Environment } from "../environment.ts";
 import { look } from "../lifecycle/enter-agent.ts";
 import { readPassword } from "../password/index.ts";
+import { type KnownLog, knownByAgent, knownByDirectory, verdictOn } from "./backup-standing.ts";
 import { readBackupFile } from "./backup-file.ts";
 import { checkVerifyAloneOptions, type VerifyBackupAloneOptions, type VerifyBackupOptions } from "./backup-options.ts";
 import { verifyContent } from "./backup-proof.ts";
@@ -15,12 +16,6 @@ import type { BackupCheck } from "./backup-views.ts";
 import { drillBackup } from "./drill.ts";
 import { ageInDays } from "./records.ts";
 import { openBackup, readBackupFacts } from "./seal-backup.ts";
-
-/** A log that the backup is held against. */
-export interface Comparison {
-  readonly log: IdentityLog;
-  readonly from: Exclude<BackupCheck["comparedWith"], "nothing">;
-}
 
 export interface VerifyPlace {
   readonly crypto: Crypto;
@@ -30,8 +25,8 @@ export interface VerifyPlace {
   readonly expected?: AgentId | undefined;
   /** Where the throw-away vault is made. Default: the system's folder for temporary files. */
   readonly temporary?: string;
-  /** Asked once the backup has been proved. */
-  readonly compareWith: (agentId: AgentId) => Promise<readonly Comparison[]>;
+  /** Asked once the backup has been proved. @param own its log */
+  readonly compareWith: (own: IdentityLog) => Promise<readonly KnownLog[]>;
 }
 
 /**
@@ -53,8 +48,12 @@ export async function verifyBackupFile(
   const { content, id, slot, slots } = opened;
   const log = verifyContent(content, crypto, now);
   const keys = await drillBackup(content, log, place);
-  const compared = judged(log, await compareWith(content.agentId));
-  const { agentName, agentId, createdAt, head, peers, audit } = content;
+  const compared = verdictOn(
+    log,
+    await compareWith(log),
+    keys.every(({ proved }) => proved),
+  );
+  const { agentName, agentId, createdAt, head, peers, audit, leftOut } = content;
   return {
     id,
     did: agentIdToDid(agentId),
@@ -69,6 +68,7 @@ export async function verifyBackupFile(
     keys,
     peers: peers.length,
     auditEntries: audit.length,
+    leftOut,
   };
 }
 
@@ -88,33 +88,17 @@ export async function verifyBackupAlone(environment: Environment, options: Verif
     crypto,
     now,
     expected: inspection?.agentId,
-    compareWith: async (agentId) => {
-      const compared: Comparison[] = [];
+    compareWith: async (own) => {
+      const compared: KnownLog[] = [];
       if (inspection !== undefined) {
-        const events = inspection.read((tx) => tx.log.events().map(({ wire }) => wire));
-        compared.push({ from: "data-directory", log: verified(events, agentId) });
+        const known = inspection.read((tx) => ({ ...knownByAgent(tx, "data-directory"), events: tx.log.events().map(({ wire }) => wire) }));
+        compared.push({ ...known, standing: verified(known.events, own.agentId).states.map(({ head }) => head) });
       }
       if (directory !== undefined) {
-        const events = await logAt(environment, parseDirectoryUrl(directory), agentId);
-        compared.push({ from: "directory", log: verified(events, agentId) });
+        const events = await logAt(environment, parseDirectoryUrl(directory), own.agentId);
+        compared.push(knownByDirectory(own, verified(events, own.agentId), crypto, now));
       }
       return compared;
     },
   });
-}
-
-/** By whichever knows of most events that the backup does not have. */
-function judged(own: IdentityLog, others: readonly Comparison[]): Pick<BackupCheck, "verdict" | "comparedWith" | "eventsBehind"> {
-  const behind = others.map(({ from, log }) => ({ comparedWith: from, eventsBehind: missingEvents(own, log) }));
-  const [most] = behind.sort((a, b) => b.eventsBehind - a.eventsBehind);
-  if (most === undefined) return { verdict: own.revoked === undefined ? "good" : "dangerous", comparedWith: "nothing" };
-  return { verdict: most.eventsBehind > 0 || own.revoked !== undefined ? "dangerous" : "good", ...most };
-}
-
-/** Events of the other log that do not stand in this one: newer ones, and those of another branch. */
-function missingEvents(own: IdentityLog, other: IdentityLog): number {
-  return other.states.filter(({ head }) => {
-    const same = own.states[head.seq];
-    return same === undefined || !equalBytes(same.head.hash, head.hash);
-  }).length;
 }

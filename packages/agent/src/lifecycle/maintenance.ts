@@ -21,6 +21,7 @@ import {
 } from "@talos/core";
 import { resolve } from "node:path";
 import type { BackupDrillOptions, VerifyBackupOptions } from "../backup/backup-options.ts";
+import { isVerdict } from "../backup/backup-standing.ts";
 import type { BackupCheck } from "../backup/backup-views.ts";
 import { drillDueAt, tryBackup } from "../backup/scheduled-drill.ts";
 import type { AgentContext } from "../context.ts";
@@ -302,7 +303,7 @@ export class Maintenance {
     // Also where nothing can be put on record.
     this.#drills.set(drill, now + TICK_MILLISECONDS);
     const result = await tryBackup(drill, verifyBackup);
-    if (result === "good" || result === "dangerous") round.done.push({ kind: "backup-drill" });
+    if (isVerdict(result)) round.done.push({ kind: "backup-drill" });
     else round.leave({ kind: "backup-drill", dueAt, reason: result });
     events.emit("backupDrill", { at: now, path: resolve(drill.path), result });
   }
