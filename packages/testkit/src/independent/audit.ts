@@ -4,7 +4,7 @@ import { hex } from "./bytes.ts";
 import type { CborMap, CborValue } from "./cbor.ts";
 import { decodeCertificate, type Certificate } from "./certificate.ts";
 import { standingAt } from "./identity-branches.ts";
-import { decodeIdentityLog, type IdentityLog } from "./identity.ts";
+import { decodeIdentityLog, RECOVERY, type IdentityLog } from "./identity.ts";
 import { treeHash } from "./prekeys.ts";
 import { demand, Refusal, refuse } from "./refusal.ts";
 import { asText, asUint, Fields, type AuditHead } from "./structure.ts";
@@ -45,7 +45,7 @@ export interface AuditExport {
   readonly log: IdentityLog;
   readonly certificate: Certificate;
   readonly entries: readonly AuditEntry[];
-  /** Seq of events that carry the head of another record, from before this one's first entry. */
+  /** Seq of events that carry the head of another record, which was lost. */
   readonly earlier: readonly number[];
 }
 
@@ -90,11 +90,18 @@ function read(text: string, wanted: Wanted): AuditExport {
   demand(holds({ size, root }), "the root");
   demand(wanted.contains === undefined || holds(wanted.contains), "a head that is known");
   const strange = log.events.filter(({ following }) => following !== null && following.auditHead !== null && !holds(following.auditHead));
+  const gaps = entries.flatMap(gapOf).filter(({ event }) => log.events[event]?.following?.authority === RECOVERY);
   demand(
-    strange.every(({ time }) => time < (entries[0]?.time ?? 0)),
+    strange.every(({ seq, time }) => time < (entries[0]?.time ?? 0) || gaps.some((gap) => seq > gap.seq && seq < gap.event)),
     "an event's head is not of these entries",
   );
   return { log, certificate, entries, earlier: strange.map(({ seq }) => seq) };
+}
+
+/** Between which events a record that came back from a backup has nothing. */
+function gapOf({ kind, details }: AuditEntry): { readonly seq: number; readonly event: number }[] {
+  const { seq, event } = Object.fromEntries(details);
+  return kind === "backup-restored" && typeof seq === "number" && typeof event === "number" ? [{ seq, event }] : [];
 }
 
 /** By a log from elsewhere: its key has to count. No migration makes anything void, so that no clock is asked. */

@@ -131,6 +131,17 @@ function exportOf(branch: Branch, { entries: given = entries, auditHead = headOf
   return auditExportLines(log, certificate, given).join("");
 }
 
+/** From a backup at the inception, after two rotations whose record is lost. */
+function cameBack({ byRecovery = true, said = { seq: 0, event: 3 } }: { byRecovery?: boolean; said?: Readonly<Record<string, number>> } = {}): string {
+  const lost = { size: 4, root: headOf(3).root };
+  const first = rotated(start, "alice first", { auditHead: lost, time: STORY_START + 4 });
+  const second = rotated(first, "alice second", { auditHead: { ...lost, size: 5 }, time: STORY_START + 5 });
+  const changes = { auditHead: headOf(4), time: STORY_START + 6 };
+  const third = byRecovery ? recovered(second, "alice back", changes) : rotated(second, "alice back", changes);
+  const restored = entryOf("backup-restored", { ...said, entries: 4 }, 6);
+  return exportOf(third, { entries: [...entries.slice(0, 4), restored] });
+}
+
 function exportCases(): VectorCase[] {
   const one = rotated(start, "alice first", { auditHead: headOf(4), time: STORY_START + 4 });
   const foreign = rotated(start, "alice first", { auditHead: { size: 3, root: headOf(4).root } });
@@ -167,6 +178,10 @@ function exportCases(): VectorCase[] {
       "The event carries a head that is not of these entries, and is older than the first of them.",
       exportOf(rotated(start, "alice first", { auditHead: { size: 9, root: headOf(4).root }, time: STORY_START + 2 }), { entries: later }),
     ),
+    valid("came-back", "It goes on from a backup of four entries, and two events of before the recovery carry heads of what is lost.", cameBack()),
+    refused("came-back-by-whom", "The event that ends the gap is not by the recovery key.", cameBack({ byRecovery: false })),
+    refused("came-back-unsaid", "It does not say that it goes on from a backup.", cameBack({ said: {} })),
+    refused("came-back-later", "It says that it knew the first of the two events.", cameBack({ said: { seq: 1, event: 3 } })),
     refused("another-agent", "Of another agent.", plain, { agentId: toHex(inceptionOf("bob").head.hash) }),
     refused("older", "It ends before a head that the verifier knows.", exportOf(start, { entries: entries.slice(0, 3) }), head(5)),
     refused("other-history", "A head that the verifier knows is not in it.", plain, { atLeast: toJson({ size: 5, root: headOf(4).root }) }),
