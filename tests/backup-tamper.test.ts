@@ -1,7 +1,7 @@
 // Whoever can change a backup file, and not open it, gets a named error and at most one run of Argon2id out of it, within the ceiling: by
 // accident or on purpose, with a checksum that fits. What recovers from such a file or verifies it leaves nothing behind.
 import assert from "node:assert/strict";
-import { mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -193,20 +193,24 @@ test("what can be read without a password is refused as the rest is", () => {
     );
 });
 
+/** Files that somebody changed, and what they are called. */
+function changedFiles(): readonly (readonly [Uint8Array, ErrorCode])[] {
+  const { sealed, commitment, clear } = parts();
+  return [
+    [FILE.subarray(0, 40_000), "BACKUP_DAMAGED"],
+    [new Uint8Array(0), "BACKUP_DAMAGED"],
+    [flipped(FILE, 500, 1), "BACKUP_DAMAGED"],
+    [forged({ sealed: flipped(sealed, 30_000, 1) }), "BACKUP_DAMAGED"],
+    [forged({ commitment: flipped(commitment, 0, 1) }), "BACKUP_DAMAGED"],
+    [forged({ clear: flipped(clear, 40, 1) }), "BACKUP_WRONG_PASSWORD"],
+  ];
+}
+
 test("verifying a changed file says so by the same names, and leaves nothing where it lies", async () => {
   const folder = mkdtempSync(join(tmpdir(), "talos-tamper-"));
   try {
     const path = join(folder, "alice.backup");
-    const { sealed, commitment } = parts();
-    const changed: readonly (readonly [Uint8Array, ErrorCode])[] = [
-      [FILE.subarray(0, 40_000), "BACKUP_DAMAGED"],
-      [new Uint8Array(0), "BACKUP_DAMAGED"],
-      [flipped(FILE, 500, 1), "BACKUP_DAMAGED"],
-      [forged({ sealed: flipped(sealed, 30_000, 1) }), "BACKUP_DAMAGED"],
-      [forged({ commitment: flipped(commitment, 0, 1) }), "BACKUP_DAMAGED"],
-      [forged({ clear: flipped(parts().clear, 40, 1) }), "BACKUP_WRONG_PASSWORD"],
-    ];
-    for (const [file, code] of changed) {
+    for (const [file, code] of changedFiles()) {
       writeFileSync(path, file);
       await assert.rejects(TalosClient.verifyBackup({ path, password: passwords[0] }), (error) => isTalosError(error, code));
       assert.deepEqual(readdirSync(folder), ["alice.backup"]);
@@ -215,6 +219,26 @@ test("verifying a changed file says so by the same names, and leaves nothing whe
     writeFileSync(path, FILE);
     assert.deepEqual((await TalosClient.verifyBackup({ path, password: passwords[1] })).keys.length, 3);
     assert.deepEqual(readdirSync(folder), ["alice.backup"]);
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
+  }
+});
+
+test("recovering from a changed file says so by the same names, and makes no data directory", async () => {
+  const folder = mkdtempSync(join(tmpdir(), "talos-tamper-"));
+  try {
+    const [backupPath, dataDir] = [join(folder, "alice.backup"), join(folder, "data")];
+    const recovery = { backupPath, password: passwords[0], dataDir, newPassword: "seven ladders under a brass moon" };
+    for (const [file, code] of changedFiles()) {
+      writeFileSync(backupPath, file);
+      await assert.rejects(TalosClient.recover(recovery), (error) => isTalosError(error, code));
+      assert.deepEqual(readdirSync(folder), ["alice.backup"]);
+    }
+    // One that is there stays as it is.
+    mkdirSync(dataDir);
+    writeFileSync(backupPath, flipped(FILE, 500, 1));
+    await assert.rejects(TalosClient.recover(recovery), (error) => isTalosError(error, "BACKUP_DAMAGED"));
+    assert.deepEqual(readdirSync(dataDir), []);
   } finally {
     rmSync(folder, { recursive: true, force: true });
   }

@@ -65,6 +65,11 @@ test("all three keys are there, if only by name", () => {
   assert.ok(verify({ keys: byName }));
   for (const key of CONTENT.keys) refuses({ keys: CONTENT.keys.filter((other) => other !== key) }, "keys");
   refuses({ keys: [...CONTENT.keys, keyOf("identity")] }, "keys");
+  refuses({ keys: [] }, "keys");
+});
+
+test("a key of this software is there with its private part: nobody will ever find it elsewhere", () => {
+  for (const { kind } of CONTENT.keys) refuses(withKey(kind, { secret: undefined }), "keys");
 });
 
 test("a private part under an algorithm whose keys do not travel is refused", () => {

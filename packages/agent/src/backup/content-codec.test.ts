@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import * as fc from "fast-check";
-import { agentId, agentIdToDid, type CborValue, decodeCbor, encodeCbor, type ErrorCode, nodeCrypto } from "@talos/core";
+import { agentId, agentIdToDid, type CborValue, decodeCbor, encodeCbor, type ErrorCode, isTalosError, nodeCrypto } from "@talos/core";
 import { hasCode } from "@talos/testkit";
 import { BACKEND_NAMES, type Conflict, type PeerFork, TRUST } from "../vault/index.ts";
 import { plain, someContent } from "./backup-fixture.test.ts";
 import type { BackupContent, BackupPeer } from "./backup-content.ts";
-import { decodeContent, encodeContent, secretsOf } from "./content-codec.ts";
+import { decodeContent, encodeContent, MAX_AUDIT_ENTRIES, MAX_PEER_ITEMS, secretsOf } from "./content-codec.ts";
 
 const CONTENT = someContent();
 
@@ -62,7 +62,7 @@ function fork(id: Uint8Array): fc.Arbitrary<PeerFork> {
   return fc.oneof(record<PeerFork>(undecided), record({ ...undecided, decidedAt: time }));
 }
 
-function evidence(id: Uint8Array): fc.Arbitrary<Conflict> {
+function evidenceAgainst(id: Uint8Array): fc.Arbitrary<Conflict> {
   return record({ agentId: fc.constant(agentId(id)), kind: word, first: bytes, second: bytes, seenAt: time });
 }
 
@@ -86,7 +86,7 @@ const peer: fc.Arbitrary<BackupPeer> = hash.chain((id) =>
     }),
     events: fc.array(record({ wire: bytes, seenAt: time }), { maxLength: 3 }),
     forks: fc.array(fork(id), { maxLength: 3 }),
-    conflicts: fc.array(evidence(id), { maxLength: 3 }),
+    conflicts: fc.array(evidenceAgainst(id), { maxLength: 3 }),
   }),
 );
 
@@ -96,7 +96,7 @@ const changes: fc.Arbitrary<Partial<BackupContent>> = record({
   certificate: bytes,
   peers: fc.array(peer, { maxLength: 4 }),
   cutOff: fc.array(record({ agentId: hash.map(agentId), seq: fc.nat(), hash, wire: bytes, seenAt: time }), { maxLength: 3 }),
-  evidence: fc.array(hash.chain(evidence), { maxLength: 3 }),
+  evidence: fc.array(hash.chain(evidenceAgainst), { maxLength: 3 }),
   leftOut: record({ peers: fc.maxSafeNat() }),
   settings: fc.dictionary(word, fc.string({ unit: "grapheme" })).map((values) => new Map(Object.entries(values))),
   audit: fc.array(bytes, { maxLength: 8 }),
@@ -128,6 +128,75 @@ test("long lists take nothing from one another", () => {
   const cutOff = Array.from({ length: 25_000 }, () => CONTENT.cutOff[0] ?? assert.fail("no event"));
   const content = { ...CONTENT, audit, cutOff };
   assert.deepEqual(plain(again(content)), plain(content));
+});
+
+/** A section of so many items with nothing in them, each a byte long. */
+function empties(count: number): Uint8Array {
+  return encodeCbor(Array.from({ length: count }, () => new Uint8Array(0)));
+}
+
+/** Refused as too many, before any of them was looked at: what is in them would be refused for another reason. */
+function tooMany(encoded: Uint8Array, what: string): void {
+  const isIt = (error: unknown): boolean => {
+    const { cause } = error as Error;
+    return hasCode("BACKUP_DAMAGED")(error) && cause instanceof Error && /too many items|more items than/.test(cause.message);
+  };
+  assert.throws(() => decodeContent(encoded, secretsOf(CONTENT), CONTENT), isIt, what);
+}
+
+test("failure 35: no list is taken apart that is longer than such lists are", () => {
+  const most: readonly (readonly [number, number])[] = [
+    [3, 10_000],
+    [5, 3],
+    [6, MAX_PEER_ITEMS],
+    [7, MAX_PEER_ITEMS],
+    [8, 64],
+    [9, MAX_AUDIT_ENTRIES],
+    [11, MAX_PEER_ITEMS],
+  ];
+  for (const [section, max] of most)
+    tooMany(
+      withField(section, () => empties(max + 1)),
+      `section ${section}`,
+    );
+  for (const [field, max] of [
+    [15, 10_000],
+    [16, MAX_PEER_ITEMS],
+    [17, MAX_PEER_ITEMS],
+  ] as const)
+    tooMany(
+      withFirst(6, (fields) => fields.set(field, empties(max + 1))),
+      `peer, section ${field}`,
+    );
+});
+
+test("failure 35: what is known of peers is bounded as a whole, wherever it stands", () => {
+  const [one, other] = CONTENT.peers;
+  const [event] = CONTENT.cutOff;
+  const [evidence] = CONTENT.evidence;
+  assert.ok(one !== undefined && other !== undefined && event !== undefined && evidence !== undefined);
+  const present = CONTENT.peers.reduce((sum, each) => sum + 1 + each.events.length + each.forks.length + each.conflicts.length, 2);
+  const left = MAX_PEER_ITEMS - present;
+  const half = Array.from({ length: left >> 1 }, () => evidence);
+  const rest = Array.from({ length: left - half.length }, () => evidence);
+  const full = {
+    ...CONTENT,
+    peers: [one, { ...other, conflicts: [...other.conflicts, ...half.map((each) => ({ ...each, agentId: other.peer.agentId }))] }],
+    evidence: [evidence, ...rest],
+  };
+  assert.equal(again(full).evidence.length, rest.length + 1);
+  for (const more of [{ evidence: [evidence, ...full.evidence] }, { cutOff: [event, event] }, { peers: [...full.peers, one] }])
+    tooMany(encodeContent({ ...full, ...more }), Object.keys(more).join());
+});
+
+test("failure 35: a structure has no room for more than its own fields", () => {
+  const many = Array.from({ length: 200 }, () => 0);
+  const isIt = (error: unknown): boolean => {
+    const { cause } = error as Error;
+    return hasCode("BACKUP_DAMAGED")(error) && isTalosError(cause, "MALFORMED") && cause.details["reason"] === "too-many-items";
+  };
+  for (const encoded of [withField(99, () => many), withFirst(6, (fields) => fields.set(99, many))])
+    assert.throws(() => decodeContent(encoded, secretsOf(CONTENT), CONTENT), isIt);
 });
 
 test("disposing the content wipes its keys", () => {

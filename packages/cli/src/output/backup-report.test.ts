@@ -16,6 +16,7 @@ const REPORT: BackupReport = {
   notIncluded: [{ kind: "identity", backend: "tpm", advice: "Keep the kit." }],
   peers: 1,
   auditEntries: 1,
+  leftOut: { peers: 0 },
 };
 const CHECK: BackupCheck = {
   id: "0123456789abcdef",
@@ -33,6 +34,7 @@ const CHECK: BackupCheck = {
   keys: [{ ...KEY, proved: false, reason: "not-included" }],
   peers: 0,
   auditEntries: 7,
+  leftOut: { peers: 0 },
 };
 
 test("a key that its hardware keeps is named with what to do instead, and a path cannot steer a terminal", () => {
@@ -40,6 +42,8 @@ test("a key that its hardware keeps is named with what to do instead, and a path
   assert.match(text, /\nidentity +0011223344556677 +no, in tpm +hardware\n/);
   assert.match(text, /\nNot in it: the identity key, which stays in tpm\. Keep the kit\.\n/);
   assert.match(text, /With 1 peer, 1 entry of the record/);
+  const full = createdBackupLines({ did: "did:talos:z1", name: "alice" }, { ...REPORT, leftOut: { peers: 2 } }).join("\n");
+  assert.match(full, /With 1 peer \(without 2 strangers for which there was no room\), 1 entry of the record/);
   assert.ok(!text.includes("\u001b"));
 });
 
@@ -49,6 +53,14 @@ test("the verdict on a backup says what it was compared with, and that nothing i
   assert.match(lastOf({ comparedWith: "nothing" }), /^Its keys work\. Whether they still count is not known/);
   assert.match(lastOf({ verdict: "dangerous", eventsBehind: 2 }), /^DANGEROUS, destroy it: the identity has moved on by 2 events since/);
   assert.match(lastOf({ verdict: "dangerous" }), /^DANGEROUS, destroy it: the agent is revoked/);
+  const keep = [
+    lastOf({ verdict: "ahead", eventsAhead: 1, comparedWith: "agent" }),
+    lastOf({ verdict: "other-branch" }),
+    lastOf({ verdict: "unsettled" }),
+  ];
+  for (const line of keep) assert.match(line, /^KEEP IT: /);
+  assert.match(keep[0] ?? "", /it has 1 event of the identity .*\(compared with the agent\)/);
+  assert.match(lastOf({ verdict: "incomplete", comparedWith: "nothing" }), /^INCOMPLETE: not every key/);
   const lines = backupCheckLines(CHECK);
   assert.ok(lines.some((line) => /^identity +0011223344556677 +no: not-included$/.test(line)));
   assert.match(lines[1] ?? "", /^Made 1970-01-01 00:00Z, 1 day ago, at event 2:abababababababab; with 0 peers, 7 entries of the record\.$/);
@@ -59,15 +71,19 @@ test("every copy of a backup has its line, with its danger and when it was last 
   const rows = backupRows([
     { ...backup, state: "current", paths: ["/a", "/b"], verifiedAt: 60_000, verifyResult: "good" },
     { ...backup, state: "dangerous", paths: ["/c"] },
+    { ...backup, state: "ahead", paths: ["/d"] },
   ]);
-  const [, , one, other, old] = rows;
+  const [, , one, other, old, newer] = rows;
   assert.match(one ?? "", /current +1970-01-01 00:01Z good +\/a$/);
   assert.match(other ?? "", /\/b$/);
   assert.match(old ?? "", /DANGEROUS, destroy it +never +\/c$/);
+  assert.match(newer ?? "", /AHEAD of this data directory, keep it/);
   assert.deepEqual(backupRows([]), []);
   const plan = backupPlanLines({
     practices: [{ practice: "current", state: "bad", detail: "It is old.", hint: "Make one." }],
     backups: [],
+    unlisted: 3,
   });
-  assert.deepEqual(plan, ["PRACTICE  STATE", "current   bad    It is old.", "", "current: Make one."]);
+  const more = ["", "3 more were made here, and are not listed any more."];
+  assert.deepEqual(plan, ["PRACTICE  STATE", "current   bad    It is old.", "", "current: Make one.", ...more]);
 });

@@ -1,5 +1,5 @@
 /** What a backup holds, what its proof found, and how an agent stands by each practice, as text. Knows no file and no password. */
-import type { BackupCheck, BackupPlan, BackupReport, BackupStatus } from "@talos/agent";
+import type { BackupCheck, BackupPlan, BackupReport, BackupState, BackupStatus } from "@talos/agent";
 import { eventName } from "../chosen-event.ts";
 import { amount } from "./amount.ts";
 import { formatTime } from "./moments.ts";
@@ -10,7 +10,7 @@ export const BACKUP_ADVICE: string =
   "Keep a copy off this machine, and its password apart from it: together they are the agent. After the next event of the identity (a rotation) make a new one and destroy this one.";
 
 export function createdBackupLines({ did, name }: { readonly did: string; readonly name: string }, report: BackupReport): string[] {
-  const { id, paths, bytes, slots, head, keys, notIncluded, peers, auditEntries } = report;
+  const { id, paths, bytes, slots, head, keys, notIncluded } = report;
   return [
     `Made backup ${id} of ${printable(name)}, ${did}, at event ${eventName(head.seq, head.hash)}: ${bytes} bytes, opened by ${amount(slots, "password")}.`,
     ...paths.map((path) => printable(path)),
@@ -21,7 +21,7 @@ export function createdBackupLines({ did, name }: { readonly did: string; readon
     ),
     ...notIncluded.map(({ kind, backend, advice }) => `Not in it: the ${kind} key, which stays in ${backend}. ${printable(advice)}`),
     "",
-    `With ${contents({ peers, auditEntries })} and the settings. Without prekeys, sessions, messages and the recovery key.`,
+    `With ${contents(report)} and the settings. Without prekeys, sessions, messages and the recovery key.`,
   ];
 }
 
@@ -47,18 +47,29 @@ const COMPARED: Readonly<Record<BackupCheck["comparedWith"], string>> = {
   nothing: "compared with nothing",
 };
 
-function verdictOf({ verdict, eventsBehind, comparedWith }: BackupCheck): string {
-  if (verdict === "dangerous") {
-    const isBehind = eventsBehind !== undefined && eventsBehind > 0;
-    const why = isBehind ? `the identity has moved on by ${amount(eventsBehind, "event")} since` : "the agent is revoked";
-    return `DANGEROUS, destroy it: ${why} (${COMPARED[comparedWith]}).`;
+function verdictOf({ verdict, eventsBehind = 0, eventsAhead = 0, comparedWith }: BackupCheck): string {
+  const compared = COMPARED[comparedWith];
+  switch (verdict) {
+    case "dangerous": {
+      const why = eventsBehind > 0 ? `the identity has moved on by ${amount(eventsBehind, "event")} since` : "the agent is revoked";
+      return `DANGEROUS, destroy it: ${why} (${compared}).`;
+    }
+    case "ahead":
+      return `KEEP IT: it has ${amount(eventsAhead, "event")} of the identity that is not known there (${compared}): what it was compared with is the old one of the two.`;
+    case "other-branch":
+      return `KEEP IT: it has another history of the identity, and nothing has decided between the two (${compared}).`;
+    case "unsettled":
+      return `KEEP IT: its keys work, and whether they still count is not settled (${compared}); talos status says what is in the way.`;
+    case "incomplete":
+      return `INCOMPLETE: not every key could be proved here (${compared}). Verify it where the hardware with the others is attached.`;
+    case "good":
+      return comparedWith === "nothing"
+        ? "Its keys work. Whether they still count is not known: say where the agent's log is, with --data-dir or --directory."
+        : `Good: its keys work, and the identity stands where the backup has it (${compared}).`;
   }
-  return comparedWith === "nothing"
-    ? "Its keys work. Whether they still count is not known: say where the agent's log is, with --data-dir or --directory."
-    : `Good: its keys work, and the identity stands where the backup has it (${COMPARED[comparedWith]}).`;
 }
 
-export function backupPlanLines({ practices, backups }: BackupPlan): string[] {
+export function backupPlanLines({ practices, backups, unlisted }: BackupPlan): string[] {
   const hints = practices.flatMap(({ practice, hint }) => (hint === undefined ? [] : [`${practice}: ${printable(hint)}`]));
   return [
     ...formatTable(
@@ -67,8 +78,17 @@ export function backupPlanLines({ practices, backups }: BackupPlan): string[] {
     ),
     ...(hints.length === 0 ? [] : ["", ...hints]),
     ...backupRows(backups),
+    ...(unlisted === 0 ? [] : ["", `${unlisted} more ${unlisted === 1 ? "was" : "were"} made here, and ${unlisted === 1 ? "is" : "are"} not listed any more.`]),
   ];
 }
+
+const STATES: Readonly<Record<BackupState, string>> = {
+  current: "current",
+  dangerous: "DANGEROUS, destroy it",
+  ahead: "AHEAD of this data directory, keep it",
+  "other-branch": "another history, keep it",
+  unsettled: "not settled, keep it",
+};
 
 /** A table with a line for each copy of each backup on record; empty where there is none. */
 export function backupRows(backups: readonly BackupStatus[]): string[] {
@@ -78,7 +98,7 @@ export function backupRows(backups: readonly BackupStatus[]): string[] {
       id,
       formatTime(createdAt),
       String(seq),
-      state === "dangerous" ? "DANGEROUS, destroy it" : state,
+      STATES[state],
       verifiedAt === undefined ? "never" : `${formatTime(verifiedAt)} ${verifyResult ?? ""}`.trimEnd(),
       path,
     ]),
@@ -86,6 +106,7 @@ export function backupRows(backups: readonly BackupStatus[]): string[] {
   return ["", ...formatTable(["BACKUP", "MADE", "EVENT", "STATE", "TRIED", "COPY"], rows)];
 }
 
-function contents({ peers, auditEntries }: Pick<BackupCheck, "peers" | "auditEntries">): string {
-  return `${amount(peers, "peer")}, ${amount(auditEntries, "entry", "entries")} of the record`;
+function contents({ peers, auditEntries, leftOut }: Pick<BackupCheck, "peers" | "auditEntries" | "leftOut">): string {
+  const others = leftOut.peers === 0 ? "" : ` (without ${amount(leftOut.peers, "stranger")} for which there was no room)`;
+  return `${amount(peers, "peer")}${others}, ${amount(auditEntries, "entry", "entries")} of the record`;
 }

@@ -361,6 +361,7 @@ test("peers: histories that contend with one event are raised once, until the pe
   assert.deepEqual(peerForks.undecided(CAROL), []);
   peerForks.decide(fork, NOW + 2);
   assert.deepEqual(peerForks.undecided(BOB), [earlier]);
+  assert.deepEqual(peerForks.list(BOB), [earlier, { ...fork, decidedAt: NOW + 2 }]);
   assert.equal(peerForks.raise(fork), false, "decided for good");
   peers.forget(BOB);
   assert.deepEqual(peerForks.undecided(BOB), []);
@@ -417,6 +418,7 @@ test("peers: log, certificates, evidence", () => {
   peers.addConflict({ ...conflict, first: utf8("3"), seenAt: NOW + 2 }, true);
   assert.deepEqual(peers.conflicts(BOB).at(-1)?.first, utf8("3"), "what was not in doubt before finds room");
   assert.deepEqual(peers.conflicts(CAROL), []);
+  assert.deepEqual([peers.accused(), peers.conflicts().length], [[BOB], 101]);
 });
 
 test("kept: bounded in number and in bytes, the oldest out first", () => {
