@@ -105,7 +105,7 @@ export interface BackupDrilled {
   readonly at: number;
   /** Of the file, absolute. */
   readonly path: string;
-  /** `good`; `dangerous`: it is to be destroyed, and a new one made; or the code of what is wrong. */
+  /** A `BackupVerdict`: `good`; `dangerous`: it is to be destroyed, and a new one made; or the code of what is wrong. */
   readonly result: string;
 }
 

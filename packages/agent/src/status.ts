@@ -147,7 +147,7 @@ export interface AgentStatus {
   readonly evidence: readonly { readonly kind: string; readonly peerDid: string; readonly at: number }[];
   readonly findings: readonly { readonly code: string; readonly file: string; readonly message: string }[];
   readonly recovery: RecoveryStatus;
-  /** Those that are on record, the newest first; a rotation makes all earlier ones dangerous. */
+  /** Those that are on record, the one that was made last first; a rotation makes all earlier ones dangerous. */
   readonly backups: readonly BackupStatus[];
   /** When a restoration was last tried, and what came of it. */
   readonly backupDrill?: BackupDrillStatus;

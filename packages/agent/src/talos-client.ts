@@ -198,7 +198,8 @@ export class TalosClient implements AsyncDisposable {
   /**
    * Whether a backup would bring its agent back: opens it, holds everything in it against each other, restores its keys into a throw-away vault
    * in a temporary folder, uses each of them there, and destroys that vault. With a name or data directory, with a directory, or with both,
-   * the backup's head is compared with the agent's log there; the agent may be running. Changes nothing, and records nothing.
+   * the backup's log is compared with the agent's there; the agent may be running. Changes nothing, and records nothing. A verdict of
+   * `dangerous` alone says that it is to be destroyed.
    *
    * One Argon2id run with the parameters of the file, at 256 MiB by default; nothing else of this process runs meanwhile, about a second.
    *
@@ -532,21 +533,23 @@ export class TalosClient implements AsyncDisposable {
    * own. No prekey, no session, no mail and no recovery key is in it; a key in hardware is named, and stays there. Every copy is written whole
    * or not at all, with 0600, and read back. It is good until the agent's next event (a rotation above all), and dangerous from then on.
    *
-   * Argon2id at 256 MiB runs once for each password and once for a trial of what was sealed; nothing else of this process runs meanwhile, about
-   * a second each.
+   * Argon2id at 256 MiB runs once for each password and once for a trial of what was sealed, and with what they cost for each password on each
+   * password of the data directory. Nothing else of this process runs meanwhile: a second each on a machine that has nothing else to do.
    *
    * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also a path in the data directory, or named twice), FILE_NOT_FOUND (no such folder),
-   *   BACKUP_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD, BACKUP_PASSWORD_REUSED (it opens the data directory, or is given twice): nothing is
-   *   made then. AGENT_REVOKED, GENERATION_FENCED, CLIENT_CLOSED; KEY_NOT_FOUND and others where a key is lost; BACKUP_TOO_LARGE; PLAN_BLOCKED.
-   *   STORAGE_FAILED of a copy: those in `details.written` are there whole and on record; COMMIT_FAILED
+   *   BACKUP_EXISTS (with `force` too for a backup of another agent, or from a later event); IDENTITY_MOVED (an event that was not made here),
+   *   PLAN_BLOCKED (a change of the identity is under way): it would count no more when it is written. PASSWORD_REQUIRED, WEAK_PASSWORD,
+   *   BACKUP_PASSWORD_REUSED (it opens the data directory, or is given twice); AUDIT_INVALID, VAULT_CORRUPT where the data directory does not agree
+   *   with itself; AGENT_REVOKED, GENERATION_FENCED, CLIENT_CLOSED; KEY_NOT_FOUND and others where a key is lost; BACKUP_TOO_LARGE: nothing is
+   *   made then. STORAGE_FAILED of a copy: those in `details.written` are there whole and on record; of COMMIT_FAILED they are on no record
    */
   async exportKeys(options: ExportKeysOptions): Promise<BackupReport> {
     return await exportKeys(this.#agent.context, options);
   }
 
   /**
-   * As the static `verifyBackup`, compared with this agent's own log, and on record: `status` and the audit say when and with what result,
-   * also where it failed.
+   * As the static `verifyBackup`, compared with this agent's own log and what it knows beyond it, and on record: `status` and the audit say when
+   * and with what result, also where it failed.
    *
    * @throws TalosError as the static `verifyBackup`; BACKUP_FOREIGN for another agent's; COMMIT_FAILED, GENERATION_FENCED, CLIENT_CLOSED
    */
@@ -566,7 +569,7 @@ export class TalosClient implements AsyncDisposable {
   /**
    * Takes a backup off the record, once every copy of it is destroyed. Touches no file.
    *
-   * @param id as `status().backups` has it
+   * @param id as `status().backups` has it; `unlisted`: those that went off the list to make room
    * @throws TalosError INVALID_ARGUMENT where none of that id is on record; COMMIT_FAILED, CLIENT_CLOSED
    */
   forgetBackup(id: string): void {

@@ -203,7 +203,7 @@ test("what is damaged in the data directory is told as that, not as a damaged ba
     ["UPDATE own_certificate SET wire = x'00'", "VAULT_CORRUPT"],
   ] as const) {
     await using at = await AgentWorld.start({ environment: { backupKdf: TEST_KDF } });
-    const alice = await at.create("alice", { directory: undefined });
+    const alice = await at.create("alice");
     const path = join(at.folder, "one");
     using database = new DatabaseSync(join(at.dataDir("alice"), "state.db"));
     database.exec(sql);

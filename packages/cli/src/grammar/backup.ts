@@ -22,7 +22,9 @@ export function addBackupCommands(program: Command, dispatch: Dispatch): void {
     backup
       .command("verify")
       .argument("<file>")
-      .description("restore it into a throw-away vault and prove every key; reads only, exit 0 where it is good, else 5"),
+      .description(
+        "restore it into a throw-away vault and prove every key; reads only; exit 0 good, 5 dangerous, 1 to be kept and not shown to be good",
+      ),
   )
     .option(...BACKUP_PASSWORD_FILE)
     .option("--directory <url>", "a directory that has the agent's log, where its data directory is not on this machine")
@@ -40,7 +42,7 @@ export function addBackupCommands(program: Command, dispatch: Dispatch): void {
   common(
     backup
       .command("forget")
-      .argument("<id>", "as talos backup plan lists it")
+      .argument("<id>", "as talos backup plan lists it; unlisted for those that it does not list any more")
       .description("take a backup off the record, once every copy of it is destroyed; touches no file"),
   ).action(async (id: string, choices: CommonChoices) => {
     const { forgetBackup } = await import("../verbs/backup.ts");

@@ -78,7 +78,9 @@ export function backupPlanLines({ practices, backups, unlisted }: BackupPlan): s
     ),
     ...(hints.length === 0 ? [] : ["", ...hints]),
     ...backupRows(backups),
-    ...(unlisted === 0 ? [] : ["", `${unlisted} more ${unlisted === 1 ? "was" : "were"} made here, and ${unlisted === 1 ? "is" : "are"} not listed any more.`]),
+    ...(unlisted === 0
+      ? []
+      : ["", `${unlisted} more ${unlisted === 1 ? "was" : "were"} made here, and ${unlisted === 1 ? "is" : "are"} not listed any more.`]),
   ];
 }
 

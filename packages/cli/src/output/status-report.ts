@@ -1,5 +1,5 @@
 /** An agent's status as text: the key table first, then what is under way. Knows no vault and no network. */
-import type { AgentStatus } from "@talos/agent";
+import type { AgentStatus, BackupState } from "@talos/agent";
 import { backupRows } from "./backup-report.ts";
 import { formatDate, formatTime } from "./moments.ts";
 import { heldLine } from "./recovered-report.ts";
@@ -65,10 +65,13 @@ function recoveryText({ kit, lastCheckedAt }: AgentStatus["recovery"]): string {
 }
 
 function backupText({ backups, backupDrill }: AgentStatus): string {
-  const dangerous = backups.filter(({ state }) => state === "dangerous").length;
+  const inState = (wanted: BackupState): number => backups.filter(({ state }) => state === wanted).length;
+  const [dangerous, ahead, unsettled] = [inState("dangerous"), inState("ahead"), inState("unsettled") + inState("other-branch")];
   return [
     backups.length === 0 ? "none was made here" : `${backups.length} on record`,
     ...(dangerous === 0 ? [] : [`${dangerous} DANGEROUS: from before the last event of the identity, destroy every copy`]),
+    ...(ahead === 0 ? [] : [`${ahead} AHEAD: this data directory is older than they are, keep them`]),
+    ...(unsettled === 0 ? [] : [`${unsettled} not settled, keep them`]),
     ...(backupDrill === undefined ? [] : [`last tried ${formatTime(backupDrill.at)}: ${backupDrill.result}`]),
   ].join("; ");
 }

@@ -26,8 +26,10 @@ export interface ForgetBackupChoices extends CommonChoices {
   readonly id: string;
 }
 
-/** Of a backup whose keys the identity has left behind: it was read, and is to be destroyed. */
+/** It was read, and its keys count no more. A script that destroys backups goes by this one. */
 const EXIT_DANGEROUS = 5;
+/** It was read, is to be kept, and was not shown to bring the agent back. */
+const EXIT_NOT_SHOWN = 1;
 
 export async function createBackup(choices: CreateBackupChoices, context: CommandContext): Promise<void> {
   const { output, signal } = context;
@@ -47,7 +49,8 @@ export async function verifyBackup(choices: VerifyBackupChoices, context: Comman
   const check = await checkOf(choices, context);
   output.document(check);
   for (const line of backupCheckLines(check)) output.line(line);
-  return check.verdict === "good" ? 0 : EXIT_DANGEROUS;
+  if (check.verdict === "good") return 0;
+  return check.verdict === "dangerous" ? EXIT_DANGEROUS : EXIT_NOT_SHOWN;
 }
 
 async function checkOf(choices: VerifyBackupChoices, context: CommandContext): Promise<BackupCheck> {
