@@ -1,5 +1,5 @@
 /** What a person or an application does with the agent of a world: opens it, has the operation done, waits for its end. Knows no fault. */
-import { existsSync } from "node:fs";
+import { existsSync, rmSync } from "node:fs";
 import { openIn, Vault, type TalosClient } from "@talos/agent";
 import type { AgentOperation } from "./operation.ts";
 import { NEW_PASSWORD, opensWith, PASSWORD, ROTATION, until, type World } from "./world.ts";
@@ -21,6 +21,23 @@ export async function actOn(
   const { revoked, held } = client.status();
   if (revoked !== true && held === undefined) await client.flush();
   return client;
+}
+
+/**
+ * One that was held is let go; or it never will be, since its directory was away when it was asked for and has more than the backup. Then it is
+ * removed, as its status says, and recovered once more.
+ */
+export async function unlessOutdated(world: World, client: TalosClient | undefined): Promise<TalosClient | undefined> {
+  if (client?.held !== true) return client;
+  const isOutdated = (): boolean => client.status().held?.reason === "BACKUP_OUTDATED";
+  await until(
+    () => !client.held || isOutdated(),
+    () => `it stays held: ${JSON.stringify(client.status().held)}`,
+  );
+  if (!isOutdated()) return client;
+  await client.close();
+  rmSync(world.agent, { recursive: true });
+  return undefined;
 }
 
 /** Nothing is left to do, and the directory has everything. */

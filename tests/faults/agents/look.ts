@@ -17,7 +17,7 @@ import {
 } from "@talos/core";
 import type { Look } from "@talos/testkit/disk-faults";
 import { wrongFiles } from "../vault-subject.ts";
-import { actOn, openIfThere, settled } from "./acting.ts";
+import { actOn, openIfThere, settled, unlessOutdated } from "./acting.ts";
 import { checkBackups, checkLeavings } from "./backup-checks.ts";
 import { CERTIFICATES_FILE, EVENTS_FILE, type SentCertificate, type SentEvents } from "./directory-orders.ts";
 import type { AgentOperation } from "./operation.ts";
@@ -50,7 +50,7 @@ export async function look(world: World, operation: AgentOperation): Promise<Loo
     if (operation.withBackups === true) faults.push(...(await checkLeavings(world)));
     await world.begin();
     const hadLeft = sentEvents(world).size > world.facts.events;
-    client = await openIfThere(world);
+    client = await unlessOutdated(world, await openIfThere(world));
     if (client === undefined) state = NOTHING;
     else {
       await settled(world, client);

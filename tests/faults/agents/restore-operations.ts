@@ -62,7 +62,7 @@ async function restoreWithKit(world: World): Promise<TalosClient> {
 }
 
 function optionsFor({ agent, backups }: World): Parameters<typeof recoverIn>[1] {
-  return { backupPath: backups[0], password: BACKUP_PASSWORD, dataDir: agent, newPassword: NEW_PASSWORD };
+  return { backupPath: backups[0], password: BACKUP_PASSWORD, dataDir: agent, newPassword: NEW_PASSWORD, rotation: ROTATION };
 }
 
 /** After its backup the agent has lived on, so that its generation and its certificates are ahead of what the backup knows. */

@@ -8,7 +8,7 @@ import {
   type FolderImage,
   type RunningOperation,
 } from "@talos/testkit/disk-faults";
-import { actOn, openAgent, openIfThere, settled } from "./acting.ts";
+import { actOn, openAgent, openIfThere, settled, unlessOutdated } from "./acting.ts";
 import { directoryFor } from "./directory-holder.ts";
 import { tell } from "./directory-orders.ts";
 import { look } from "./look.ts";
@@ -75,9 +75,9 @@ export async function begin(world: World, operation: AgentOperation): Promise<Ru
     counter: () => generation,
     goOn: async () => {
       if (operation.away === true) await world.begin();
-      client ??= await openIfThere(world);
-      // What was begun may be done by now, or goes on by itself, or is done by being made again.
-      if (client?.held !== true && (client === undefined || !operation.isDone(await viewOf(world)))) {
+      client = await unlessOutdated(world, client ?? (await openIfThere(world)));
+      // What was begun may be done by now, or is done by being made again.
+      if (client === undefined || !operation.isDone(await viewOf(world))) {
         await act().catch((error: unknown) => {
           if (operation.foundDone === undefined || !isTalosError(error, operation.foundDone)) throw error;
         });
