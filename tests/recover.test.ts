@@ -5,7 +5,7 @@ import { join } from "node:path";
 import { test } from "node:test";
 import { inspectIn, recoverIn, type TalosClient } from "@talos/agent";
 import { nodeCrypto, verifyAuditExport } from "@talos/core";
-import { AgentWorld, hasCode, take, TEST_KDF, TEST_PASSWORD, until } from "@talos/testkit";
+import { AgentWorld, hasCode, take, TEST_KDF, until } from "@talos/testkit";
 
 const BACKUP_PASSWORD = "granite heron violet anvil, in the safe";
 const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";

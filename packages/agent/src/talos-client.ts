@@ -628,7 +628,7 @@ export async function recoverIdentityIn(environment: Environment, options: Recov
 
 /** As `TalosClient.recover`, on given ground. For tests. */
 export async function recoverIn(environment: Environment, options: RecoverOptions): Promise<TalosClient> {
-  const { opened, report } = await enterFromBackup(environment, options);
+  const { opened, report } = await holdingProcess(enterFromBackup(environment, options));
   return await TalosClient.over(new RunningAgent(opened), report);
 }
 

@@ -68,7 +68,7 @@ export async function takeOver(context: AgentContext): Promise<void> {
  * superseded, and no more held.
  */
 function exhausted(context: AgentContext, copies: readonly OwnCopy[]): TalosError {
-  const { standing, commits, clock, log } = context;
+  const { standing, commits, clock, log, events } = context;
   const [highest] = [...copies].sort((a, b) => b.generation - a.generation);
   if (standing.isHeld && highest !== undefined) {
     commits.evenHeld((tx) => {
@@ -77,6 +77,7 @@ function exhausted(context: AgentContext, copies: readonly OwnCopy[]): TalosErro
       oweGreetings(tx, clock.now());
     });
     standing.supersede(log.head.seq, highest.generation);
+    events.emit("superseded", { seq: log.head.seq, generation: highest.generation });
   }
   return talosError("GENERATION_EXHAUSTED");
 }

@@ -77,7 +77,8 @@ function newestHeld(entries: readonly Uint8Array[], log: IdentityLog, { auditHea
   const read = entries.map((entry, index) => decodeAuditEntry(entry, index + 1));
   const facts = { began: read[0]?.at ?? 0, resumed: read.flatMap((entry) => resumedRecord(entry) ?? []) };
   const { wrong } = strangeEvents(log, { holds: (head) => walk.holds(head), ...facts });
-  if (wrong.some(({ head }) => head.seq <= seq)) throw talosError("AUDIT_INVALID", undefined, { details: { reason: "event-head-differs" } });
+  if (wrong.some(({ head }) => head.seq <= seq))
+    throw talosError("AUDIT_INVALID", undefined, { details: { reason: "event-head-differs" } });
   if (newest === undefined) throw notPossible("no-audit-head");
   return newest;
 }

@@ -132,7 +132,10 @@ function exportOf(branch: Branch, { entries: given = entries, auditHead = headOf
 }
 
 /** From a backup at the inception, after two rotations whose record is lost. */
-function cameBack({ byRecovery = true, said = { seq: 0, event: 3 } }: { byRecovery?: boolean; said?: Readonly<Record<string, number>> } = {}): string {
+function cameBack({
+  byRecovery = true,
+  said = { seq: 0, event: 3 },
+}: { byRecovery?: boolean; said?: Readonly<Record<string, number>> } = {}): string {
   const lost = { size: 4, root: headOf(3).root };
   const first = rotated(start, "alice first", { auditHead: lost, time: STORY_START + 4 });
   const second = rotated(first, "alice second", { auditHead: { ...lost, size: 5 }, time: STORY_START + 5 });
@@ -178,7 +181,11 @@ function exportCases(): VectorCase[] {
       "The event carries a head that is not of these entries, and is older than the first of them.",
       exportOf(rotated(start, "alice first", { auditHead: { size: 9, root: headOf(4).root }, time: STORY_START + 2 }), { entries: later }),
     ),
-    valid("came-back", "It goes on from a backup of four entries, and two events of before the recovery carry heads of what is lost.", cameBack()),
+    valid(
+      "came-back",
+      "It goes on from a backup of four entries, and two events of before the recovery carry heads of what is lost.",
+      cameBack(),
+    ),
     refused("came-back-by-whom", "The event that ends the gap is not by the recovery key.", cameBack({ byRecovery: false })),
     refused("came-back-unsaid", "It does not say that it goes on from a backup.", cameBack({ said: {} })),
     refused("came-back-later", "It says that it knew the first of the two events.", cameBack({ said: { seq: 1, event: 3 } })),

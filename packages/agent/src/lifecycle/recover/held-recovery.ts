@@ -1,26 +1,28 @@
 /**
- * The mark of an agent that came from a backup and has not been compared with a directory: it stands over every restart, and only the
- * comparison takes it away. Knows no directory.
+ * The mark of an agent that came from a backup and has not been compared with a directory, or whose recovery event no directory has accepted
+ * yet: it stands over every restart, and only that takes it away. Knows no directory.
  */
-import { isErrorCode, talosError, type ErrorCode, type TalosError } from "@talos/core";
+import { isErrorCode, talosError, toHex, type ErrorCode, type LogHead, type TalosError } from "@talos/core";
 import type { ReadTransaction, Transaction } from "../../vault/index.ts";
 import { isTime, readRecord, writeRecord } from "../stored-json.ts";
 
 const SETTING = "recovery-unchecked";
 
 export interface HeldRecovery {
+  /** `restored`: with the keys of the backup, not compared; `rotated`: with new ones, whose event its home directory has not accepted. */
+  readonly way: "restored" | "rotated";
   /** When it was recovered; milliseconds since 1970, as all times here. */
   readonly since: number;
   /** When the backup was made. */
   readonly backupAt: number;
-  /** What the last attempt to compare came to. BACKUP_OUTDATED and AGENT_REVOKED are final: it will never act. */
+  /** What the last attempt came to. BACKUP_OUTDATED, AGENT_REVOKED and IDENTITY_MOVED (of the way `rotated`) are final: it will never act. */
   readonly reason?: ErrorCode;
   readonly lastAttemptAt?: number;
-  /** Of BACKUP_OUTDATED: how many events the directory has that the backup does not have. */
+  /** Of BACKUP_OUTDATED: how many events the directory has that the backup does not have; of IDENTITY_MOVED: that this agent does not have. */
   readonly eventsBehind?: number;
 }
 
-export function markHeld(tx: Transaction, held: Pick<HeldRecovery, "since" | "backupAt">): void {
+export function markHeld(tx: Transaction, held: Pick<HeldRecovery, "way" | "since" | "backupAt">): void {
   writeRecord(tx, SETTING, held);
 }
 
@@ -31,24 +33,39 @@ export function isMarkedHeld(tx: ReadTransaction): boolean {
 
 export function heldRecovery(tx: ReadTransaction): HeldRecovery | undefined {
   if (!isMarkedHeld(tx)) return undefined;
-  return readRecord(tx, SETTING, isHeldRecovery) ?? { since: 0, backupAt: 0 };
+  // To publish its log before it acts does no harm to an agent of the other way.
+  return readRecord(tx, SETTING, isHeldRecovery) ?? { way: "rotated", since: 0, backupAt: 0 };
 }
 
 /** A final reason stays. */
 export function noteHeld(tx: Transaction, attempt: Required<Pick<HeldRecovery, "reason" | "lastAttemptAt">>, eventsBehind?: number): void {
   const before = heldRecovery(tx);
   if (before === undefined || isFinal(before.reason)) return;
-  const { since, backupAt } = before;
-  writeRecord(tx, SETTING, { since, backupAt, ...attempt, ...(eventsBehind === undefined ? {} : { eventsBehind }) });
+  const { way, since, backupAt } = before;
+  writeRecord(tx, SETTING, { way, since, backupAt, ...attempt, ...(eventsBehind === undefined ? {} : { eventsBehind }) });
 }
 
-/** It has been compared, and nothing was behind. */
+/** It has been compared, nothing was behind, and its own event is accepted. */
 export function clearHeld(tx: Transaction): void {
   tx.settings.set(SETTING, undefined);
 }
 
 export function isFinal(reason: ErrorCode | undefined): boolean {
-  return reason === "BACKUP_OUTDATED" || reason === "AGENT_REVOKED";
+  return reason === "BACKUP_OUTDATED" || reason === "AGENT_REVOKED" || reason === "IDENTITY_MOVED";
+}
+
+/**
+ * The identity has gone on without it: it is never let go.
+ *
+ * @param head of the directory's log, or of its first event that is not known here
+ * @param events how many those are
+ */
+export function leftBehind(held: HeldRecovery | undefined, head: LogHead, events: number): TalosError {
+  if (held?.way !== "rotated") return outdated(head.seq, events);
+  return talosError("IDENTITY_MOVED", "The directory has another event of this identity than the one by which the agent was recovered.", {
+    hint: "Destroy this one, and recover again into an empty folder, with the recovery kit.",
+    details: { seq: head.seq, hash: toHex(head.hash), events },
+  });
 }
 
 /** @param seq of the newest event at the directory */
@@ -57,8 +74,9 @@ export function outdated(seq: number, events: number): TalosError {
 }
 
 function isHeldRecovery(value: object): value is HeldRecovery {
-  const { since, backupAt, reason, lastAttemptAt, eventsBehind } = value as Record<string, unknown>;
+  const { way, since, backupAt, reason, lastAttemptAt, eventsBehind } = value as Record<string, unknown>;
   return (
+    (way === "restored" || way === "rotated") &&
     [since, backupAt].every(isTime) &&
     [lastAttemptAt, eventsBehind].every((number) => number === undefined || isTime(number)) &&
     (reason === undefined || isErrorCode(reason))

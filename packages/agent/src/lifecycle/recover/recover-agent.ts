@@ -39,6 +39,8 @@ export interface RecoveryReport {
   /** `not-needed`: nothing was behind; `not-used`: nobody could say whether something is. */
   readonly recoveryKit: "not-given" | "not-needed" | "not-used" | "used";
   readonly peers: number;
+  /** Agents that were known and are not in the backup, where there are any: it would have become too large. */
+  readonly peersLeftOut?: number;
   /** Entries of the record that came back. */
   readonly auditEntries: number;
   /** Of the way `rotated`. */
@@ -127,9 +129,10 @@ function reportOf(
   way: RecoveryReport["way"],
   recoveryKit: RecoveryReport["recoveryKit"],
 ): RecoveryReport {
-  const { createdAt, head, peers, audit } = content;
+  const { createdAt, head, peers, leftOut, audit } = content;
   const backup = { id, createdAt, head: { seq: head.seq, hash: toHex(head.hash) }, slot };
-  return { way, backup, recoveryKit, peers: peers.length, auditEntries: audit.length };
+  const missing = leftOut.peers === 0 ? {} : { peersLeftOut: leftOut.peers };
+  return { way, backup, recoveryKit, peers: peers.length, ...missing, auditEntries: audit.length };
 }
 
 type NewUnlock = UnlockWith & Disposable & { readonly label: string };

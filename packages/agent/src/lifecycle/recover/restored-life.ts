@@ -43,7 +43,7 @@ export async function buildRestoredLife(
       for (const entry of keyEntries("key-restored", keys, now)) tx.audit.append(entry);
       tx.log.setCertificate(content.certificate);
       putRestored(tx, content, into);
-      markHeld(tx, { since: now, backupAt: content.createdAt });
+      markHeld(tx, { way: "restored", since: now, backupAt: content.createdAt });
     },
   };
 }

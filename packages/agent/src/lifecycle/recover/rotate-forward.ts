@@ -1,17 +1,18 @@
 /**
  * An agent whose identity has moved on since its backup was made: the recovery key gives it new keys after the event that its owner takes for
- * his own, and the backup brings everything else. What stands between the two is final, and in doubt.
+ * his own, and the backup brings everything else. What stands between the two is final, and in doubt. Until its home directory has accepted the
+ * event the agent is held: another event of the same recovery key may take the place, and whoever had heard of this one were lost to it.
  */
 import { equalBytes, fromHex, talosError, toHex, type IdentityLog, type TalosError } from "@talos/core";
 import type { BackupContent } from "../../backup/backup-content.ts";
 import type { Environment } from "../../environment.ts";
 import type { BackendName } from "../../backends/index.ts";
-import { oweGreetings } from "../../messaging/greeting.ts";
 import type { FirstContent, KeyFileStore } from "../../vault/index.ts";
 import type { RecoveryAuthority } from "../identity-plan/make-event.ts";
-import { beyond, buildNewLife, sharedEvents } from "../new-life.ts";
+import { beyond, buildNewKeys, sharedEvents } from "../new-life.ts";
 import type { CutAfter } from "../recover-options.ts";
 import { baseOf, lastRecoveryOf, recordedBefore, toOutlookEvent, upTo, type OutlookEvent } from "../recovery-outlook.ts";
+import { markHeld } from "./held-recovery.ts";
 import { noteRestored, putRestored, recordOf } from "./restored-life.ts";
 
 export interface ForwardInput {
@@ -103,7 +104,7 @@ export function forwardEvent({ content, log, abroad, reason, suspectFrom }: Forw
   };
 }
 
-/** @throws TalosError as `buildNewLife` */
+/** Held, without prekeys. @throws TalosError as `buildNewKeys` */
 export async function buildForwardLife(
   files: KeyFileStore,
   input: ForwardInput,
@@ -115,16 +116,15 @@ export async function buildForwardLife(
   const { suspectFrom } = forwardEvent(input, base);
   const others = [abroad, log];
   const { auditHead } = content;
-  const life = await buildNewLife(files, { environment, base, others, authority, reason, suspectFrom, auditHead, home, keyBackend });
+  using keys = await buildNewKeys(files, { environment, base, others, authority, reason, suspectFrom, auditHead, keyBackend });
   const now = clock.now();
   return {
     ...recordOf(content),
     write: (tx) => {
-      noteRestored(tx, content, { now, seq: sharedEvents(log, base) - 1, event: life.own.head.seq });
+      noteRestored(tx, content, { now, seq: sharedEvents(log, base) - 1, event: keys.own.head.seq });
       putRestored(tx, content, { crypto, now, home });
-      life.write(tx);
-      for (const { agentId } of tx.peers.list()) tx.notifications.add(agentId, life.own.head, now);
-      oweGreetings(tx, now);
+      keys.write(tx);
+      markHeld(tx, { way: "rotated", since: now, backupAt: content.createdAt });
     },
   };
 }
