@@ -53,7 +53,7 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
       if (entry !== undefined) tx.audit.append(keyEntry("key-exported", entry, now));
     }
   });
-  const { written, failure } = writeCopies(sealed, destinations, { agentId: vault.agentId, dataDir: vault.dataDir }, crypto);
+  const { written, failure } = writeCopies(sealed, destinations, vault.agentId, crypto);
   const report = reportOf(content, { id, paths: written, bytes: sealed.length, slots: passwords.secrets.length });
   const copies = written.map((copy) => storedCopy(copy, vault.dataDir));
   if (written.length > 0) onRecord(written, () => vault.transaction((tx) => recordBackup(tx, report, copies, triedWays, clock.now())));

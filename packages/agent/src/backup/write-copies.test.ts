@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
@@ -9,7 +9,8 @@ import type { MediumCalls } from "./place-copy.ts";
 import { writeCopies, type WrittenCopies } from "./write-copies.ts";
 
 const SEALED = nodeCrypto.randomBytes(70_000);
-const OWNER = { agentId: agent(), dataDir: "/var/lib/talos/alice" };
+/** No process has it. */
+const NOBODY = 2 ** 22 + 1;
 const PREFIX = `.talos-backup-${toHex(nodeCrypto.sha256(agent())).slice(0, 16)}-`;
 
 function folder(): Disposable & { readonly path: string; file(name: string): string; names(): string[] } {
@@ -24,7 +25,7 @@ function folder(): Disposable & { readonly path: string; file(name: string): str
 
 function write(paths: readonly string[], medium?: Partial<MediumCalls>, force: boolean = false): WrittenCopies {
   const calls = { link: refuse("link", "EPERM"), syncFolder: (): void => undefined, ...medium };
-  return writeCopies(SEALED, { paths, force }, OWNER, nodeCrypto, medium === undefined ? undefined : calls);
+  return writeCopies(SEALED, { paths, force }, agent(), nodeCrypto, medium === undefined ? undefined : calls);
 }
 
 function refuse(operation: string, system: string): () => never {
@@ -130,7 +131,7 @@ test("where a medium has no links, whoever comes in between keeps his file", () 
   assert.deepEqual([at.names(), readFileSync(path, "utf8")], [["one"], "somebody was faster"]);
 });
 
-test("leavings of this data directory go at once, those of another copy of the agent when it must have ended, and nobody else's", () => {
+test("leavings of a process that is over go at once, those of another machine when it must have given up, and nobody else's", () => {
   using at = folder();
   let own = "";
   const noting = (from: string, to: string): void => {
@@ -138,15 +139,22 @@ test("leavings of this data directory go at once, those of another copy of the a
     linkSync(from, to);
   };
   write([at.file("before")], { link: noting });
-  const mine = own.replace(/[0-9a-f]{8}-1\.new$/, "00000000-2.old");
-  const [other, late] = [`${PREFIX}0123456789abcdef-1.new`, `${PREFIX}0123456789abcdee-1.new`];
-  const foreign = [".talos-backup-0123456789abcdef-0123456789abcdef-1.new", `${other}.txt`];
-  for (const name of [mine, other, late, ...foreign]) writeFileSync(at.file(name), "left");
+  const [, host = "", pid = ""] = /^([0-9a-f]{8})-([0-9]+)-[0-9a-f]{8}-1\.new$/.exec(own.slice(PREFIX.length)) ?? [];
+  const left = (by: string): string => `${PREFIX}${by}-00000000-2.new`;
+  const over = [left(`${host}-${pid}`), left(`${host}-${NOBODY}`).replace(/new$/, "old")];
+  const late = left("0123abcd-77");
+  const others = [
+    left(`${host}-${process.ppid}`),
+    left("0123abcd-78"),
+    `${left("0123abcd-77")}.txt`,
+    ".talos-backup-0123456789abcdef-1.new",
+  ];
+  for (const name of [...over, late, ...others]) writeFileSync(at.file(name), "left");
   const twoHoursAgo = Date.now() / 1000 - 7_200;
-  for (const name of [late, ...foreign]) utimesSync(at.file(name), twoHoursAgo, twoHoursAgo);
+  for (const name of [late, ...others.slice(2)]) utimesSync(at.file(name), twoHoursAgo, twoHoursAgo);
+  assert.equal(Number(pid), process.pid);
   assert.deepEqual(write([at.file("one")]).written, [at.file("one")]);
-  assert.deepEqual(at.names(), [...foreign, other, "before", "one"].sort());
-  assert.ok(!existsSync(at.file(mine)));
+  assert.deepEqual(at.names().sort(), [...others, "before", "one"].sort());
 });
 
 test("two calls never write into one file", () => {

@@ -5,8 +5,9 @@
 import { lstatSync } from "node:fs";
 import { hostname } from "node:os";
 import { dirname, join } from "node:path";
-import { type AgentId, concatBytes, type Crypto, equalBytes, isTalosError, talosError, type TalosError, toHex, utf8 } from "@talos/core";
+import { type AgentId, type Crypto, equalBytes, isTalosError, talosError, type TalosError, toHex, utf8 } from "@talos/core";
 import { listFolder, readFile, unlinkQuietly, writeNewFile } from "../vault/files.ts";
+import { mayBeRunning } from "../vault/lock.ts";
 import type { Destinations } from "./backup-file.ts";
 import { type MediumCalls, placeCopy, SYSTEM_CALLS } from "./place-copy.ts";
 
@@ -21,38 +22,38 @@ export interface WrittenCopies {
   readonly failure: TalosError | undefined;
 }
 
-/** Whose call it is: tells the leavings of this data directory's calls, of which there is one at a time, from those of other copies. */
-export interface CopyOwner {
-  readonly agentId: AgentId;
-  readonly dataDir: string;
-}
-
 type CopyCrypto = Pick<Crypto, "sha256" | "randomBytes">;
 
 const AGENT_CHARACTERS = 16;
-const OWNER_CHARACTERS = 8;
+const HOST_CHARACTERS = 8;
 const CALL_BYTES = 4;
-/** Whoever else writes one has given up by then. */
+/** Whoever writes one on another machine has given up by then. */
 const LONGEST_MILLISECONDS = 3_600_000;
+/** After the name of the agent: host, process and call, and the number of the copy. */
+const LEFT = /^[0-9a-f]{8}-[1-9][0-9]{0,9}-[0-9a-f]{8}-[0-9]{1,2}\.(?:new|old)$/;
 /** What fsync(2) answers where folders cannot be synced: then the server, or nobody, answers for names. */
 const NO_SYNC: readonly string[] = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"];
 
-/** Writes every copy beside its place first and reads it back, then gives each its name. Where one fails, those before it stay. */
+/**
+ * Writes every copy beside its place first and reads it back, then gives each its name. Where one fails, those before it stay.
+ *
+ * @param agentId tells the leavings of this agent's calls from others'
+ */
 export function writeCopies(
   sealed: Uint8Array,
   { paths, force }: Destinations,
-  owner: CopyOwner,
+  agentId: AgentId,
   crypto: CopyCrypto,
   medium: MediumCalls = SYSTEM_CALLS,
 ): WrittenCopies {
-  const names = namesFor(owner, crypto);
+  const names = namesFor(agentId, crypto);
   const copies = paths.map((path, index) => ({ path, temporary: join(dirname(path), `${names.call}${index + 1}.new`) }));
   const written: string[] = [];
   let current = paths[0] ?? "";
   try {
     for (const { path, temporary } of copies) {
       current = path;
-      removeLeavings(dirname(path), names, (name) => name.startsWith(names.owner));
+      removeLeavings(dirname(path), names, (name) => isOfEndedCall(name, names));
       writeNewFile(temporary, sealed);
       requireSame(temporary, sealed);
       const madeAt = lstatSync(temporary).mtimeMs;
@@ -82,17 +83,23 @@ export function writeCopies(
 interface Names {
   /** Of everything that any copy of the agent leaves. */
   readonly agent: string;
-  /** Of what calls of this data directory on this machine leave. */
-  readonly owner: string;
+  /** Of what calls on this machine leave; the process follows. */
+  readonly host: string;
   /** Of this call alone: two copies of an agent never write into one file. */
   readonly call: string;
 }
 
-function namesFor({ agentId, dataDir }: CopyOwner, crypto: CopyCrypto): Names {
+function namesFor(agentId: AgentId, crypto: CopyCrypto): Names {
   const agent = `.talos-backup-${toHex(crypto.sha256(agentId)).slice(0, AGENT_CHARACTERS)}-`;
-  const place = crypto.sha256(concatBytes(agentId, utf8(`${hostname()}\u0000${dataDir}`)));
-  const owner = `${agent}${toHex(place).slice(0, OWNER_CHARACTERS)}`;
-  return { agent, owner, call: `${owner}${toHex(crypto.randomBytes(CALL_BYTES))}-` };
+  const host = `${agent}${toHex(crypto.sha256(utf8(hostname()))).slice(0, HOST_CHARACTERS)}-`;
+  return { agent, host, call: `${host}${process.pid}-${toHex(crypto.randomBytes(CALL_BYTES))}-` };
+}
+
+/** Of this process none is under way: a call ends in the turn that it begins in. */
+function isOfEndedCall(name: string, { host }: Names): boolean {
+  if (!name.startsWith(host)) return false;
+  const pid = Number.parseInt(name.slice(host.length), 10);
+  return pid === process.pid || !mayBeRunning({ pid, host: hostname() });
 }
 
 /** Only plain files under names of our own, of a call that is over. */
@@ -102,8 +109,7 @@ function removeLeavings(
   isOver: (name: string, stats: { readonly mtimeMs: number }) => boolean,
 ): void {
   for (const name of listFolder(folder)) {
-    if (!name.startsWith(agent) || name.startsWith(call) || !/^[0-9a-f]{16}-[0-9]{1,2}\.(?:new|old)$/.test(name.slice(agent.length)))
-      continue;
+    if (!name.startsWith(agent) || name.startsWith(call) || !LEFT.test(name.slice(agent.length))) continue;
     const path = join(folder, name);
     const stats = lstatSync(path, { throwIfNoEntry: false });
     if (stats?.isFile() === true && isOver(name, stats)) unlinkQuietly(path);

@@ -88,7 +88,7 @@ export function readHolder(dataDir: string): LockHolder | undefined {
 }
 
 /** False when it certainly is not running any more; a process on another host cannot be asked. */
-export function mayBeRunning(holder: LockHolder): boolean {
+export function mayBeRunning(holder: Pick<LockHolder, "pid" | "host">): boolean {
   if (holder.host !== hostname()) return true;
   try {
     process.kill(holder.pid, 0);
