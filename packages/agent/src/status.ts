@@ -117,7 +117,7 @@ export interface AgentStatus {
   /** Whether that directory has log, certificate and prekeys. */
   readonly publication: "published" | "unpublished";
   readonly superseded: boolean;
-  /** Present while it comes from a backup and has not been compared with its directory: it sends, signs and publishes nothing. */
+  /** Present while it comes from a backup and has not been compared with its directory, or that has not accepted its event: nothing leaves it. */
   readonly held?: HeldRecovery;
   /** Present once the identity was revoked: the agent acts no more. */
   readonly revoked?: true;

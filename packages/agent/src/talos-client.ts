@@ -629,7 +629,7 @@ export async function recoverIdentityIn(environment: Environment, options: Recov
 /** As `TalosClient.recover`, on given ground. For tests. */
 export async function recoverIn(environment: Environment, options: RecoverOptions): Promise<TalosClient> {
   const { opened, report } = await holdingProcess(enterFromBackup(environment, options));
-  return await TalosClient.over(new RunningAgent(opened), report);
+  return await TalosClient.over(new RunningAgent(opened, "now"), report);
 }
 
 /** As the static `TalosClient.verifyBackup`, on given ground. For tests. */

@@ -472,14 +472,30 @@ const CASES: readonly Case[] = [
   },
   {
     name: "a recovery that was not compared",
-    damage: (dataDir) => inDatabase(dataDir, held({ since: 1, backupAt: 1, reason: "DIRECTORY_UNREACHABLE", lastAttemptAt: 1 })),
+    damage: (dataDir) =>
+      inDatabase(dataDir, held({ way: "restored", since: 1, backupAt: 1, reason: "DIRECTORY_UNREACHABLE", lastAttemptAt: 1 })),
     found: ["RECOVERY_UNCHECKED"],
     worst: "warning",
   },
   {
     name: "a recovery from a backup that was left behind",
-    damage: (dataDir) => inDatabase(dataDir, held({ since: 1, backupAt: 1, reason: "BACKUP_OUTDATED", lastAttemptAt: 1, eventsBehind: 2 })),
+    damage: (dataDir) =>
+      inDatabase(dataDir, held({ way: "restored", since: 1, backupAt: 1, reason: "BACKUP_OUTDATED", lastAttemptAt: 1, eventsBehind: 2 })),
     found: ["BACKUP_OUTDATED"],
+    worst: "error",
+  },
+  {
+    name: "a recovery whose event was not accepted",
+    damage: (dataDir) =>
+      inDatabase(dataDir, held({ way: "rotated", since: 1, backupAt: 1, reason: "DIRECTORY_UNREACHABLE", lastAttemptAt: 1 })),
+    found: ["RECOVERY_UNCHECKED"],
+    worst: "warning",
+  },
+  {
+    name: "a recovery whose place in the log another event has",
+    damage: (dataDir) =>
+      inDatabase(dataDir, held({ way: "rotated", since: 1, backupAt: 1, reason: "IDENTITY_MOVED", lastAttemptAt: 1, eventsBehind: 1 })),
+    found: ["IDENTITY_MOVED"],
     worst: "error",
   },
 ];

@@ -1,7 +1,7 @@
 /** What there is left and what is under way: stock of one-time prekeys, a recovery that was not compared, a newer copy elsewhere, unfinished plans, mail that was kept. */
 import { ONE_TIME_PREKEY_REFILL_BELOW, ONE_TIME_PREKEY_TARGET } from "@talos/core";
 import { movedIdentity } from "../lifecycle/foreign-events.ts";
-import { heldRecovery } from "../lifecycle/recover/held-recovery.ts";
+import { heldRecovery, isFinal, type HeldRecovery } from "../lifecycle/recover/held-recovery.ts";
 import { isMarkedSuperseded } from "../lifecycle/supersession.ts";
 import { command, type DoctorFinding, finding } from "./finding.ts";
 import type { StateLook } from "./look.ts";
@@ -29,7 +29,8 @@ export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
     );
   }
   const moved = movedIdentity(tx);
-  if (moved !== undefined) {
+  // Of one that is held that is why it is, and what helps is another thing.
+  if (moved !== undefined && heldRecovery(tx) === undefined) {
     findings.push(
       finding("IDENTITY_MOVED", {
         message: `Event ${moved.seq} of the agent's identity log was not made here: it publishes and rotates nothing until its owner decides.`,
@@ -62,7 +63,8 @@ export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
 function checkHeld({ tx, dataDir }: Pick<StateLook, "tx" | "dataDir">): DoctorFinding[] {
   const held = heldRecovery(tx);
   if (held === undefined) return [];
-  const { reason, eventsBehind } = held;
+  const { way, reason, eventsBehind } = held;
+  if (way === "rotated") return [rotatedFinding(held, dataDir)];
   if (reason === "BACKUP_OUTDATED") {
     return [
       finding("BACKUP_OUTDATED", {
@@ -78,4 +80,18 @@ function checkHeld({ tx, dataDir }: Pick<StateLook, "tx" | "dataDir">): DoctorFi
       remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}`,
     }),
   ];
+}
+
+function rotatedFinding({ reason }: HeldRecovery, dataDir: string): DoctorFinding {
+  if (isFinal(reason)) {
+    return finding("IDENTITY_MOVED", {
+      message: `The agent was recovered with new keys, and its directory has ${reason === "AGENT_REVOKED" ? "a revocation" : "another event"} where the one stands by which they come into force: it will never act.`,
+      remedy:
+        "Recover again into an empty folder, with the recovery kit (talos recover --backup FILE --recovery-kit KIT), and destroy this one.",
+    });
+  }
+  return finding("RECOVERY_UNCHECKED", {
+    message: `The agent was recovered with new keys, and its directory has not accepted the event by which they come into force${reason === undefined ? "" : ` (${reason})`}: until then it sends and signs nothing, and no peer hears of it.`,
+    remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}. Keep backup and recovery kit until then.`,
+  });
 }

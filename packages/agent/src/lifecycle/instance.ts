@@ -10,6 +10,7 @@ import {
   MAX_CERTIFICATE_MILLISECONDS,
   prepareCertificate,
   ROLE,
+  talosError,
   verifyCertificate,
   type AuditHead,
   type Certificate,
@@ -42,9 +43,10 @@ export interface NextCertificate extends Disposable {
 export class Instance implements Disposable {
   #facts: InstanceFacts;
   #key: SigningKey;
-  #certificate: Certificate;
+  /** Absent only where it may not act, and none is known. */
+  #certificate: Certificate | undefined;
 
-  private constructor(facts: InstanceFacts, key: SigningKey, certificate: Certificate) {
+  private constructor(facts: InstanceFacts, key: SigningKey, certificate: Certificate | undefined) {
     this.#facts = facts;
     this.#key = key;
     this.#certificate = certificate;
@@ -61,22 +63,29 @@ export class Instance implements Disposable {
     }
   }
 
-  /** Without the identity key: under a certificate of an earlier run, so that it can look but sign nothing that counts. */
-  static dormant(facts: InstanceFacts, certificate: Uint8Array): Instance {
-    return new Instance(facts, facts.crypto.generateSigningKey(), verifyCertificate(facts.identity.log, certificate, facts.crypto));
+  /** Without the identity key: under a certificate of an earlier run, or none, so that it can look but sign nothing that counts. */
+  static dormant(facts: InstanceFacts, last: Uint8Array | undefined): Instance {
+    const certificate = last && verifyCertificate(facts.identity.log, last, facts.crypto);
+    return new Instance(facts, facts.crypto.generateSigningKey(), certificate);
   }
 
+  /** Of one that acts. @throws TalosError INTERNAL where there is none */
   get certificate(): Certificate {
+    if (this.#certificate === undefined) throw talosError("INTERNAL", "An instance that may not act was asked for its certificate.");
+    return this.#certificate;
+  }
+
+  get lastCertificate(): Certificate | undefined {
     return this.#certificate;
   }
 
   /** True while messages and requests may be signed under the certificate. */
   isUsable(now: number): boolean {
-    return this.#hasBegun(now) && now < this.#certificate.to;
+    return this.#hasBegun(now) && this.#certificate !== undefined && now < this.#certificate.to;
   }
 
   isDueForRenewal(now: number): boolean {
-    return !this.#hasBegun(now) || now >= certificateDueAt(this.#certificate);
+    return !this.#hasBegun(now) || this.#certificate === undefined || now >= certificateDueAt(this.#certificate);
   }
 
   /**
@@ -84,14 +93,14 @@ export class Instance implements Disposable {
    * grant some minutes, and of these a clock that is corrected a little may use half.
    */
   #hasBegun(now: number): boolean {
-    return this.#certificate.from - CLOCK_SLACK_MILLISECONDS / 2 <= now;
+    return this.#certificate !== undefined && this.#certificate.from - CLOCK_SLACK_MILLISECONDS / 2 <= now;
   }
 
   /** @throws what the backend throws; then the old certificate stays */
   async renew(now: number): Promise<Certificate> {
     const fresh = await certify(this.#facts, this.#key, now);
     // An event of the identity may have come into force while the former key was signing.
-    if (fresh.head.seq >= this.#certificate.head.seq) this.#certificate = fresh;
+    if (this.#certificate === undefined || fresh.head.seq >= this.#certificate.head.seq) this.#certificate = fresh;
     return this.#certificate;
   }
 
@@ -138,7 +147,7 @@ export class Instance implements Disposable {
 
   /** How it signs requests. */
   requestSigner(): SigningInstance {
-    const { agentId, head, generation } = this.#certificate;
+    const { agentId, head, generation } = this.certificate;
     return { agentId, seq: head.seq, generation, sign: (bytes) => this.#key.sign(bytes) };
   }
 

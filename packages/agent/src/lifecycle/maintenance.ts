@@ -206,7 +206,8 @@ export class Maintenance {
   #inventory(tx: ReadTransaction): ReturnType<typeof rotationInventory> {
     const { instance, home, log } = this.#parts.context;
     const identitySince = log.states.at(-1)?.time ?? 0;
-    return rotationInventory(tx, { certificate: instance.certificate, home, identitySince });
+    const certificate = instance.lastCertificate;
+    return rotationInventory(tx, { ...(certificate === undefined ? {} : { certificate }), home, identitySince });
   }
 
   #due(kinds: readonly TaskKind[]): readonly Task[] {

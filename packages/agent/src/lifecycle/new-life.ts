@@ -1,6 +1,7 @@
 /**
- * A new life for an agent whose keys are gone or count no more: fresh keys, a recovery event, and the plan to publish them, to be put into an
- * empty vault in its one commit. The event leaves only then. Knows neither where the log came from nor what else is brought back.
+ * A new life for an agent whose keys are gone or count no more: fresh keys and a recovery event, and where it lives at once also prekeys and the
+ * plan to publish them, to be put into an empty vault in its one commit. The event leaves only then. Knows neither where the log came from
+ * nor what else is brought back.
  */
 import {
   assembleEvent,
@@ -14,7 +15,7 @@ import {
   type LogHead,
   type LogState,
 } from "@talos/core";
-import { openBackend, type BackendName } from "../backends/index.ts";
+import { openBackend, type BackendName, type BackendSigningKey } from "../backends/index.ts";
 import type { Environment } from "../environment.ts";
 import { HOME_DIRECTORY, type KeyFileStore, type Transaction } from "../vault/index.ts";
 import { batchSigned, eventSigned, keyEntries } from "./audit-entries.ts";
@@ -23,7 +24,7 @@ import type { RecoveryAuthority } from "./identity-plan/make-event.ts";
 import { publishPlan } from "./publish-plan.ts";
 import { signBatch } from "./sign-batch.ts";
 
-export interface NewLifeInput {
+export interface NewKeysInput {
   readonly environment: Environment;
   /** What the recovery event follows. */
   readonly base: IdentityLog;
@@ -35,8 +36,11 @@ export interface NewLifeInput {
   readonly suspectFrom: number | undefined;
   /** Of the record of the life before, where it goes on here. */
   readonly auditHead?: AuditHead | undefined;
-  readonly home: string;
   readonly keyBackend: BackendName;
+}
+
+export interface NewLifeInput extends NewKeysInput {
+  readonly home: string;
 }
 
 export interface NewLife {
@@ -47,11 +51,39 @@ export interface NewLife {
 
 /** Stages keys and signs; stores and sends nothing. @throws TalosError of the backend; as `verifyLog` where the event would not stand */
 export async function buildNewLife(files: KeyFileStore, input: NewLifeInput): Promise<NewLife> {
-  const { environment, base, others, authority, reason, suspectFrom, auditHead, home, keyBackend } = input;
+  const { environment, home } = input;
+  const { crypto, clock } = environment;
+  using keys = await buildNewKeys(files, input);
+  const { own, identityKey } = keys;
+  const now = clock.now();
+  const prekeys = firstPrekeys(files, crypto, now);
+  const batch = await signBatch(prekeys, own, identityKey, { crypto, now, directories: [home] });
+  return {
+    own,
+    write: (tx) => {
+      keys.write(tx);
+      for (const entry of prekeys) tx.inventory.put(entry);
+      for (const entry of keyEntries("key-created", prekeys, now)) tx.audit.append(entry);
+      tx.audit.append(batchSigned(batch, now));
+      tx.batches.put(batch);
+      tx.plans.put(publishPlan(batch, prekeys, now));
+      tx.settings.set(HOME_DIRECTORY, home);
+    },
+  };
+}
+
+export interface NewKeys extends NewLife, Disposable {
+  readonly identityKey: BackendSigningKey<"identity">;
+}
+
+/** Nothing by which anybody could write to it. @throws TalosError as `buildNewLife` */
+export async function buildNewKeys(files: KeyFileStore, input: NewKeysInput): Promise<NewKeys> {
+  const { environment, base, others, authority, reason, suspectFrom, auditHead, keyBackend } = input;
   const { crypto, clock } = environment;
   const now = clock.now();
   const backend = openBackend(keyBackend, { files, crypto });
-  using identity = await backend.create("identity");
+  using cleanup = new DisposableStack();
+  const identity = cleanup.use(await backend.create("identity"));
   using next = await backend.create("next-identity");
   using encryption = await backend.create("encryption");
   const { body, toSign } = prepareRotation({
@@ -79,17 +111,16 @@ export async function buildNewLife(files: KeyFileStore, input: NewLifeInput): Pr
   );
   const event = assembleEvent(body, signatures, crypto, base.identityKey);
   const own = verifyLog(base, [...base.events, event], now, crypto, base.agentId).log;
-  const prekeys = firstPrekeys(files, crypto, now);
-  const batch = await signBatch(prekeys, own, identity, { crypto, now, directories: [home] });
   const keys = [
     entryOf(identity, now, { kind: "identity", role: "current", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
     entryOf(next, now, { kind: "identity", role: "next" }),
     entryOf(encryption, now, { kind: "encryption", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
-    ...prekeys,
   ];
   const cutOff = others.flatMap((log) => beyond(log, base));
+  const held = cleanup.move();
   return {
     own,
+    identityKey: identity,
     write: (tx) => {
       putLog(tx, own);
       for (const entry of keys) tx.inventory.put(entry);
@@ -97,11 +128,8 @@ export async function buildNewLife(files: KeyFileStore, input: NewLifeInput): Pr
       for (const { head, wire } of cutOff) tx.cutOff.add({ ...head, agentId: own.agentId, wire, seenAt: now });
       tx.audit.append({ kind: "identity-recovered", at: now, details: { seq: own.head.seq, reason, cutOff: cutOff.length } });
       tx.audit.append(eventSigned({ ...own.head, event: "rotation", reason }, now));
-      tx.audit.append(batchSigned(batch, now));
-      tx.batches.put(batch);
-      tx.plans.put(publishPlan(batch, prekeys, now));
-      tx.settings.set(HOME_DIRECTORY, home);
     },
+    [Symbol.dispose]: () => held.dispose(),
   };
 }
 

@@ -55,8 +55,8 @@ export async function openAgent(input: OpenAgentInput): Promise<OpenedAgent> {
   const auditHead = (): AuditHead => vault.read((tx) => tx.audit.head(crypto));
   const facts = { identity, generation: vault.generation, directories, auditHead, crypto };
   // The identity key does nothing for an instance that may not act.
-  const last = standing.isActive ? undefined : vault.read((tx) => tx.log.certificate());
-  const instance = cleanup.use(last === undefined ? await Instance.open(facts, clock.now()) : Instance.dormant(facts, last));
+  const last = (): Uint8Array | undefined => vault.read((tx) => tx.log.certificate());
+  const instance = cleanup.use(standing.isActive ? await Instance.open(facts, clock.now()) : Instance.dormant(facts, last()));
 
   const sessions = cleanup.use(new LiveSessions());
   const events = new AgentEvents();

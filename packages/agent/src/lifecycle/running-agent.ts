@@ -18,6 +18,7 @@ import type { OpenedAgent } from "./open-agent.ts";
 import { planForNewHome } from "./new-home.ts";
 import { Publisher } from "./publisher.ts";
 import { HeldCheck } from "./recover/held-check.ts";
+import type { Decided } from "./takeover.ts";
 
 /** How long the end waits for what is under way, acknowledgements above all. */
 const CLOSING_SECONDS = 2;
@@ -47,7 +48,8 @@ export class RunningAgent {
   /** Of the time in which the loops run. */
   #startedUnder: AbortSignal | undefined;
 
-  constructor(opened: OpenedAgent) {
+  /** @param decided of one that is held: whether its person says in this very call that it is to live */
+  constructor(opened: OpenedAgent, decided: Decided = "when-recovered") {
     this.#opened = opened;
     this.context = opened.context;
     this.sender = new Sender(this.context, this.progress);
@@ -79,7 +81,7 @@ export class RunningAgent {
     this.context.events.on("rotationDone", ({ kind }) => {
       if (kind === "rotate-identity" && !this.context.standing.isSuperseded) void this.#identityChanged();
     });
-    this.#heldCheck = new HeldCheck(this.context);
+    this.#heldCheck = new HeldCheck(this.context, decided);
     this.started = this.context.standing.isHeld ? this.#beginHeld() : this.#begin();
   }
 

@@ -3,7 +3,7 @@
  * are made anew and its sessions replaced, since another copy may have gone on with the former ones. One transaction; what follows is
  * publication, which goes on by itself.
  */
-import { talosError, type TalosError } from "@talos/core";
+import { talosError, type LogHead, type TalosError } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { oweGreetings } from "../messaging/greeting.ts";
 import type { Transaction } from "../vault/index.ts";
@@ -12,7 +12,8 @@ import { replaceAllSessions } from "./identity-plan/replace-sessions.ts";
 import { inTurn } from "./identity-plan/run-plan.ts";
 import { prepareBatch, stageBatch } from "./new-batch.ts";
 import { lookForCopies, type OwnCopy } from "./own-copies.ts";
-import { clearHeld } from "./recover/held-recovery.ts";
+import { haveEventAccepted } from "./recover/accept-event.ts";
+import { clearHeld, heldRecovery, type HeldRecovery } from "./recover/held-recovery.ts";
 import { clearSuperseded, markSuperseded } from "./supersession.ts";
 
 /**
@@ -29,20 +30,32 @@ const HIGHEST_TAKEN: number = Number.MAX_SAFE_INTEGER - OPENINGS_LEFT;
 const LEAP: number = 2 ** 20;
 
 /**
- * Before the agent's loops begin. A copy that is held, since it comes from a backup, is compared in it and let go.
+ * When its person decided that this copy is to live: in this very call; or when it was recovered, and it has been held since. What has begun to
+ * live meanwhile has done so by a newer decision.
+ */
+export type Decided = "now" | "when-recovered";
+
+/**
+ * Before the agent's loops begin. A copy that is held, since it comes from a backup, is compared in it, has its event accepted where it has one
+ * of its own, and is let go.
  *
  * @throws TalosError GENERATION_EXHAUSTED where too few are above the other copy's; IDENTITY_MOVED where the other copy has another log; AGENT_REVOKED;
- *   of the backend; COMMIT_FAILED; of a copy that is held also BACKUP_OUTDATED, and those of its directory. Then nothing has changed but what
- *   is on record of why
+ *   of the backend; COMMIT_FAILED; of a copy that is held also BACKUP_OUTDATED, those of its directory, and INSTANCE_SUPERSEDED where another
+ *   one lives that was decided on later. Then nothing has changed but what is on record of why
  */
-export async function takeOver(context: AgentContext): Promise<void> {
+export async function takeOver(context: AgentContext, decided: Decided = "now"): Promise<void> {
   await inTurn(context, async () => {
     const { vault, identity, instance, commits, standing, clock, policy } = context;
     standing.requireAbleToTakeOver();
+    const held = standing.isHeld ? vault.read(heldRecovery) : undefined;
     const copies = await lookForCopies(context);
+    const living = held && decided === "when-recovered" ? copies.find((copy) => isYounger(copy, held, vault.generation)) : undefined;
+    if (living !== undefined) throw giveWay(context, living);
     const others = copies.map((copy) => copy.generation);
-    const generation = Math.max(vault.generation, ...others) + (standing.isHeld ? LEAP : 1);
-    if (generation > HIGHEST_TAKEN) throw exhausted(context, copies);
+    // Above an event of its own there is no certificate of a copy that was lost.
+    const generation = Math.max(vault.generation, ...others) + (held?.way === "restored" ? LEAP : 1);
+    if (generation > HIGHEST_TAKEN && others.length > 0) throw exhausted(context, copies);
+    if (held !== undefined) await haveEventAccepted(context);
     const now = clock.now();
     const wish = { signedPrekey: "replace", oneTimePrekeys: "replace", stock: policy.rotation.oneTimePrekeyTarget } as const;
     const batch = await prepareBatch(context, wish);
@@ -52,6 +65,7 @@ export async function takeOver(context: AgentContext): Promise<void> {
       stageBatch(tx, batch);
       clearSuperseded(tx);
       clearHeld(tx);
+      if (held?.way === "rotated") notifyPeers(tx, identity.log.head, now);
       tx.log.setCertificate(certificate.certificate.wire);
       tx.audit.append({ kind: "takeover", at: now, details: { from: Math.max(0, ...others), to: generation } });
       tx.audit.append(certificateSigned(certificate.certificate, now));
@@ -63,23 +77,34 @@ export async function takeOver(context: AgentContext): Promise<void> {
   });
 }
 
-/**
- * One that was held has been compared by then, and an event of the identity outranks the other copy: for that it has to be one that was
- * superseded, and no more held.
- */
+/** One that was held has been compared by then: for an event of the identity to outrank the other copy it has to be superseded, and no more held. */
 function exhausted(context: AgentContext, copies: readonly OwnCopy[]): TalosError {
-  const { standing, commits, clock, log, events } = context;
   const [highest] = [...copies].sort((a, b) => b.generation - a.generation);
-  if (standing.isHeld && highest !== undefined) {
-    commits.evenHeld((tx) => {
-      clearHeld(tx);
-      markSuperseded(tx, highest.wire);
-      oweGreetings(tx, clock.now());
-    });
-    standing.supersede(log.head.seq, highest.generation);
-    events.emit("superseded", { seq: log.head.seq, generation: highest.generation });
-  }
+  if (context.standing.isHeld && highest !== undefined) giveWay(context, highest);
   return talosError("GENERATION_EXHAUSTED");
+}
+
+/** Made since this one was recovered; or of another one that was, by a clock that says otherwise: nobody opens an agent that often. */
+function isYounger({ from, generation }: OwnCopy, { since }: HeldRecovery, own: number): boolean {
+  return from > since || generation > own + LEAP / 2;
+}
+
+/** Held no more, and superseded: whether it is to live all the same is for a person to say, or for an event of the identity. */
+function giveWay({ standing, commits, clock, log, events }: AgentContext, { generation, wire }: OwnCopy): TalosError {
+  commits.evenHeld((tx) => {
+    clearHeld(tx);
+    markSuperseded(tx, wire);
+    oweGreetings(tx, clock.now());
+  });
+  const { seq } = log.head;
+  standing.supersede(seq, generation);
+  events.emit("superseded", { seq, generation });
+  return talosError("INSTANCE_SUPERSEDED", undefined, { details: { seq, generation } });
+}
+
+/** Of the event by which it was recovered. */
+function notifyPeers(tx: Transaction, head: LogHead, now: number): void {
+  for (const { agentId } of tx.peers.list()) tx.notifications.add(agentId, head, now);
 }
 
 /** What the other copy has opened with them cannot be told: a first message to one of them is answered, and comes again. */

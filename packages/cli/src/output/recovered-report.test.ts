@@ -32,7 +32,7 @@ test("an agent that is back says from which backup, and that a kit which was giv
 });
 
 test("one that is held says so instead of what it would do, and for good where its directory knows more", () => {
-  const held = { since: 0, backupAt: 0, reason: "DIRECTORY_UNREACHABLE" } as const;
+  const held = { way: "restored", since: 0, backupAt: 0, reason: "DIRECTORY_UNREACHABLE" } as const;
   const text = textOf({ held, recovered: { ...AGENT.recovered, recoveryKit: "not-used" } });
   assert.match(text, /^alice is restored, and held: /);
   assert.match(text, /\nHELD: .* \(DIRECTORY_UNREACHABLE\)\./);
@@ -40,6 +40,20 @@ test("one that is held says so instead of what it would do, and for good where i
   assert.doesNotMatch(text, /peers are greeted/);
   assert.match(heldLine({ ...held, reason: "BACKUP_OUTDATED", eventsBehind: 2 }), /^HELD for good: the directory has 2 events /);
   assert.match(heldLine({ ...held, reason: "AGENT_REVOKED" }), /^HELD for good: .* revoked$/);
+});
+
+test("one that was recovered by an event which no directory has accepted says so, and that the backup is still needed", () => {
+  const held = { way: "rotated", since: 0, backupAt: 0, reason: "DIRECTORY_UNREACHABLE" } as const;
+  const event = { seq: 3, cutAfter: { seq: 2, hash: HASH }, reason: "lost", passed: [], cutOff: [] } as const;
+  const text = textOf({ held, recovered: { ...AGENT.recovered, way: "rotated", recoveryKit: "used", event } });
+  assert.match(text, /^alice is recovered, and held: /);
+  assert.match(text, /\nHELD: the directory has not accepted the event .* \(DIRECTORY_UNREACHABLE\)\./);
+  assert.match(text, /\nKeep this backup and the recovery kit until /);
+  assert.doesNotMatch(text, /destroy|peers are told/);
+  assert.match(
+    heldLine({ ...held, reason: "IDENTITY_MOVED", eventsBehind: 1 }),
+    /^HELD for good: the directory has another event .* destroy this one$/,
+  );
 });
 
 test("a recovery by the kit shows the events that are final now, those that are cut off, and what is in doubt", () => {

@@ -519,7 +519,7 @@ export const ERROR_CODES = {
   RECOVERY_UNCHECKED: {
     exitCode: 5,
     message:
-      "The agent was recovered from a backup and has not been compared with its directory yet: until then it sends and publishes nothing.",
+      "The agent was recovered from a backup, and its directory has not been asked yet whether it may act: until then nothing leaves it.",
     hint: "It goes on by itself once the directory answers; talos status says what is in the way.",
   },
   REPLAYED: {

@@ -77,6 +77,22 @@ export async function publishOwnEvent(
   throw talosError("DIRECTORY_MISBEHAVED", undefined, { details: { reason: "another head" } });
 }
 
+/**
+ * Has the directory accept the log as it is here, whole, or find it there already.
+ *
+ * @returns how its log stands to this one then; `behind`: it takes nothing, and shows no reason
+ * @throws TalosError as `lookAbroad`
+ */
+export async function publishOwnLog(context: AgentContext, home: string): Promise<LogAbroad> {
+  const { log } = context;
+  try {
+    if (sameHead(await publish(context, home, log.events), log.head)) return { kind: "same" };
+  } catch (error) {
+    if (!isTalosError(error, "IDENTITY_MOVED")) throw error;
+  }
+  return await lookAbroad(context, home);
+}
+
 async function publish({ log, unsigned }: AgentContext, home: string, events: readonly Uint8Array[]): Promise<LogHead> {
   return await unsigned(home, (directory) => directory.publishEvents(log.agentId, events));
 }
