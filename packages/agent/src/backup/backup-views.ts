@@ -93,6 +93,8 @@ export interface BackupCheck {
   readonly eventsAhead?: number;
   readonly comparedWith: "agent" | "data-directory" | "directory" | "nothing";
   readonly keys: readonly CheckedKey[];
+  /** Of the folder in which it was tried, where that could not be removed: no key opens from it, but peers and record can be read there. */
+  readonly left?: string;
   readonly peers: number;
   readonly auditEntries: number;
   readonly leftOut: LeftOutView;

@@ -2,10 +2,11 @@
  * Where the copies of a backup are now, as far as this machine can see: looks at names, file systems and what files say of themselves. That a
  * folder is gone says nothing of a medium: one that is not attached now is told by what it was on when the copy was written.
  */
-import { statfsSync, statSync } from "node:fs";
+import { statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Crypto, isTalosError } from "@talos/core";
 import { readBackupFile } from "./backup-file.ts";
+import { isInMemory } from "./memory-files.ts";
 import { readBackupFacts } from "./seal-backup.ts";
 
 /** A copy as it is on record. */
@@ -31,14 +32,11 @@ const BESIDE = "beside";
 const MEMORY = "memory";
 /** `apart:` and the number of its device, which tells it from others that are attached at the same time. */
 const APART = "apart:";
-/** tmpfs and ramfs of statfs(2) on Linux. */
-const IN_MEMORY: readonly number[] = [0x01_02_19_94, 0x85_84_58_f6];
-
 /** @returns undefined for what is not there */
 export function mediumOf(path: string, dataDir: string): string | undefined {
   try {
     const { dev } = statSync(path);
-    if (IN_MEMORY.includes(statfsSync(path).type)) return MEMORY;
+    if (isInMemory(path)) return MEMORY;
     return dev === statSync(dataDir).dev ? BESIDE : `${APART}${dev}`;
   } catch {
     return undefined;

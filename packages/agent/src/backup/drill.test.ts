@@ -1,8 +1,8 @@
 import assert from "node:assert/strict";
 import { execFileSync } from "node:child_process";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { hostname, tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, dirname, join } from "node:path";
 import { DatabaseSync } from "node:sqlite";
 import { test } from "node:test";
 import { type Crypto, isTalosError, nodeCrypto, revealSecret, type SecretBytes, verifyLog } from "@talos/core";
@@ -10,6 +10,7 @@ import { findSecrets, hasCode, recordingCrypto } from "@talos/testkit";
 import { Lock } from "../vault/lock.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
 import { NOW, someContent, someIdentity } from "./backup-fixture.test.ts";
+import { makeDrillFolder } from "./drill-folder.ts";
 import { drillBackup } from "./drill.ts";
 import type { CheckedKey } from "./backup-views.ts";
 
@@ -24,7 +25,7 @@ function temporary(): Disposable & { readonly path: string; names(): string[] } 
 
 async function drill(content: BackupContent, folder: string, used: Crypto = crypto): Promise<readonly CheckedKey[]> {
   const { log } = verifyLog(undefined, content.events, NOW, crypto, content.agentId);
-  return await drillBackup(content, log, { crypto: used, now: NOW, temporary: folder });
+  return (await drillBackup(content, log, { crypto: used, now: NOW, bytes: 65_536, temporary: folder })).keys;
 }
 
 function exchanged(content: BackupContent, kind: BackupKey["kind"], changes: Partial<BackupKey>): BackupContent {
@@ -154,6 +155,55 @@ test("what a killed drill left is removed by the next one, and nobody else's", a
   await drill(content, place.path);
   const left = ["something-else", "talos-drill-away01", "talos-drill-fresh0", "talos-drill-live00", "talos-drill-longername"];
   assert.deepEqual(place.names(), left);
+});
+
+test("what nobody can remove stops no drill, and takes nothing back of what it has shown; it is named", async () => {
+  using place = temporary();
+  using content = someContent();
+  const stuck = join(place.path, "talos-drill-stuck0");
+  mkdirSync(stuck);
+  utimesSync(stuck, 1, 1);
+  const remove = (): never => {
+    throw Object.assign(new Error("EBUSY"), { code: "EBUSY" });
+  };
+  const { log } = verifyLog(undefined, content.events, NOW, crypto, content.agentId);
+  const at = { crypto, now: NOW, bytes: 65_536, temporary: place.path, remove };
+  const { keys, left } = await drillBackup(content, log, at);
+  assert.ok(keys.length === 3 && keys.every(({ proved }) => proved));
+  assert.deepEqual(place.names().sort(), [basename(left ?? ""), "talos-drill-stuck0"].sort());
+  using other = crypto.randomSecret(32);
+  await assert.rejects(drillBackup(exchanged(content, "identity", { secret: other }), log, at), hasCode("BACKUP_KEY_FAILED"));
+});
+
+test("it is tried in memory where there is room, else where temporary files are", () => {
+  using place = temporary();
+  using memory = temporary();
+  const folder = (bytes: number, places: readonly string[]): string => {
+    const made = makeDrillFolder(bytes, places);
+    assert.equal(statSync(made).mode & 0o777, 0o700);
+    return dirname(made);
+  };
+  assert.equal(folder(1, [memory.path, place.path]), memory.path);
+  assert.equal(folder(Number.MAX_SAFE_INTEGER, [memory.path, place.path]), place.path);
+  assert.equal(folder(1, [join(memory.path, "absent"), place.path]), place.path);
+  assert.equal(folder(1, ["/proc", place.path]), place.path);
+});
+
+test("a file that somebody removes meanwhile is no fault of the backup", async () => {
+  using place = temporary();
+  using content = someContent();
+  const cleaning: Crypto = {
+    ...crypto,
+    // Drawn for the challenge of the first key, when all are there.
+    randomBytes: (length) => {
+      const [name] = place.names();
+      const folder = name === undefined ? undefined : join(place.path, name);
+      if (length === 32 && folder !== undefined && existsSync(join(folder, "encryption.key.enc")))
+        rmSync(join(folder, "encryption.key.enc"));
+      return crypto.randomBytes(length);
+    },
+  };
+  await assert.rejects(drill(content, place.path, cleaning), hasCode("STORAGE_FAILED"));
 });
 
 test("where there is no room for a restoration it is said so, and nothing is left", async () => {

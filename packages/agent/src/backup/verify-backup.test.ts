@@ -1,12 +1,12 @@
 import assert from "node:assert/strict";
 import { readdirSync, readFileSync, writeFileSync } from "node:fs";
-import { tmpdir } from "node:os";
-import { join } from "node:path";
+import { basename, join } from "node:path";
 import { test } from "node:test";
 import { DAY_MILLISECONDS, nodeCrypto, SecretBytes } from "@talos/core";
 import { AgentWorld, hasCode, ManualClock, snapshotFolder, TEST_KDF } from "@talos/testkit";
 import { inspectIn, verifyBackupIn } from "../talos-client.ts";
 import { readHolder } from "../vault/lock.ts";
+import { drillPlaces } from "./drill-folder.ts";
 import { readBackupFile } from "./backup-file.ts";
 import { openBackup, sealBackup } from "./seal-backup.ts";
 
@@ -28,8 +28,8 @@ function resealed(path: string, change: (keys: SecretBytes[]) => SecretBytes[]):
 
 /** Of this process. */
 function drillsLeft(): string[] {
-  const names = readdirSync(tmpdir()).filter((name) => name.startsWith("talos-drill-"));
-  return names.filter((name) => readHolder(join(tmpdir(), name))?.pid === process.pid);
+  const folders = drillPlaces().flatMap((place) => readdirSync(place).map((name) => join(place, name)));
+  return folders.filter((path) => basename(path).startsWith("talos-drill-") && readHolder(path)?.pid === process.pid);
 }
 
 test("a backup is good by the agent's own log, and dangerous from its next event on; status and audit say so", async () => {

@@ -23,7 +23,7 @@ export interface VerifyPlace {
   readonly now: number;
   /** BACKUP_FOREIGN for another agent's, before anything is derived. */
   readonly expected?: AgentId | undefined;
-  /** Where the throw-away vault is made. Default: the system's folder for temporary files. */
+  /** Where the throw-away vault is made. Default: in memory, else in the system's folder for temporary files. */
   readonly temporary?: string;
   /** Asked once the backup has been proved. @param own its log */
   readonly compareWith: (own: IdentityLog) => Promise<readonly KnownLog[]>;
@@ -47,7 +47,7 @@ export async function verifyBackupFile(
   using opened = openBackup(file, password, crypto);
   const { content, id, slot, slots } = opened;
   const log = verifyContent(content, crypto, now);
-  const keys = await drillBackup(content, log, place);
+  const { keys, left } = await drillBackup(content, log, { ...place, bytes: file.length });
   const compared = verdictOn(
     log,
     await compareWith(log),
@@ -66,6 +66,7 @@ export async function verifyBackupFile(
     slots,
     ...compared,
     keys,
+    ...(left === undefined ? {} : { left }),
     peers: peers.length,
     auditEntries: audit.length,
     leftOut,

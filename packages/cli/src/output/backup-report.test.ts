@@ -61,6 +61,7 @@ test("the verdict on a backup says what it was compared with, and that nothing i
   for (const line of keep) assert.match(line, /^KEEP IT: /);
   assert.match(keep[0] ?? "", /it has 1 event of the identity .*\(compared with the agent\)/);
   assert.match(lastOf({ verdict: "incomplete", comparedWith: "nothing" }), /^INCOMPLETE: not every key/);
+  assert.match(lastOf({ left: "/tmp/talos-drill-abcdef" }), /could not be removed.*talos-drill-abcdef\.$/);
   const lines = backupCheckLines(CHECK);
   assert.ok(lines.some((line) => /^identity +0011223344556677 +no: not-included$/.test(line)));
   assert.match(lines[1] ?? "", /^Made 1970-01-01 00:00Z, 1 day ago, at event 2:abababababababab; with 0 peers, 7 entries of the record\.$/);

@@ -26,7 +26,7 @@ export function createdBackupLines({ did, name }: { readonly did: string; readon
 }
 
 export function backupCheckLines(check: BackupCheck): string[] {
-  const { id, did, name, createdAt, ageDays, head, slot, slots, keys } = check;
+  const { id, did, name, createdAt, ageDays, head, slot, slots, keys, left } = check;
   return [
     `Backup ${id} of ${printable(name)}, ${did}, opened by password ${slot} of ${slots}.`,
     `Made ${formatTime(createdAt)}, ${amount(ageDays, "day")} ago, at event ${eventName(head.seq, head.hash)}; with ${contents(check)}.`,
@@ -37,6 +37,9 @@ export function backupCheckLines(check: BackupCheck): string[] {
     ),
     "",
     verdictOf(check),
+    ...(left === undefined
+      ? []
+      : [`The folder in which it was tried could not be removed, and its peers and record can be read there: ${printable(left)}.`]),
   ];
 }
 
