@@ -1,8 +1,8 @@
 /** Where a backup may lie, and reading one. Knows no seal and no vault; how a copy comes there is write-copies.ts's. */
-import { realpathSync, statSync } from "node:fs";
+import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
 import { type Crypto, equalBytes, isTalosError, type LogHead, type AgentId, talosError } from "@talos/core";
-import { readStart, statPath } from "../vault/files.ts";
+import { statPath } from "../vault/files.ts";
 import { isHeldFile } from "../vault/held-files.ts";
 import { MAX_BACKUP_BYTES } from "./backup-record.ts";
 import type { BackupFacts } from "./backup-content.ts";
@@ -53,14 +53,32 @@ export function readBackupFile(path: string): Uint8Array {
   const file = resolve(path);
   try {
     // Before it is opened: a database of ours would lose its lock, and a pipe would never end.
-    const stats = statSync(file);
-    if (!stats.isFile() || stats.size > MAX_BACKUP_BYTES || isHeldFile(stats)) throw damagedBackup("size");
-    const bytes = readStart(file, stats.size);
-    if (bytes.length < stats.size) throw damagedBackup("size");
-    return bytes;
+    requireReadable(statSync(file));
+    return readWhole(file);
   } catch (cause) {
     if (isTalosError(cause) && !isTalosError(cause, "STORAGE_FAILED")) throw cause;
     throw talosError("FILE_NOT_FOUND", "The backup does not exist or cannot be read.", { details: { path: file }, cause });
+  }
+}
+
+function requireReadable(stats: Stats): void {
+  if (!stats.isFile() || stats.size > MAX_BACKUP_BYTES || isHeldFile(stats)) throw damagedBackup("size");
+}
+
+/** What lies there may have changed since it was looked at; some file systems give less at a time than was asked for. */
+function readWhole(path: string): Uint8Array {
+  const file = openSync(path, constants.O_RDONLY | constants.O_NONBLOCK);
+  try {
+    const stats = fstatSync(file);
+    requireReadable(stats);
+    const bytes = new Uint8Array(stats.size);
+    let filled = 0;
+    for (let read = -1; read !== 0 && filled < bytes.length; filled += read)
+      read = readSync(file, bytes, filled, bytes.length - filled, filled);
+    if (filled < bytes.length) throw damagedBackup("size");
+    return bytes;
+  } finally {
+    closeSync(file);
   }
 }
 

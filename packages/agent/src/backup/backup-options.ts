@@ -26,7 +26,10 @@ export interface VerifyBackupAloneOptions extends VerifyBackupOptions, AgentChoi
   readonly directory?: string;
 }
 
-/** A restoration that is tried by itself, again and again. */
+/**
+ * A restoration that is tried by itself, again and again. The password is asked for each time: a `SecretBytes` has to live as long as that goes
+ * on, a function gives a new one.
+ */
 export interface BackupDrillOptions extends VerifyBackupOptions {
   /** 1 to 365. Default 30. */
   readonly everyDays?: number;
@@ -45,7 +48,15 @@ const MAX_PASSWORDS = 4;
 const upTo =
   (most: number, one: Check): Check =>
   (value) =>
-    Array.isArray(value) ? value.length >= 1 && value.length <= most && value.every(one) : one(value);
+    Array.isArray(value) ? value.length >= 1 && value.length <= most && Array.from(value).every(one) : one(value);
+
+/** What was checked is what is used: a caller may change his own meanwhile. */
+function ownCopy(options: unknown): unknown {
+  if (typeof options !== "object" || options === null || Array.isArray(options)) return options;
+  return Object.fromEntries(
+    Object.entries(options).map(([name, value]) => [name, Array.isArray(value) ? Array.from<unknown>(value) : (value as unknown)]),
+  );
+}
 
 const FILE = { path: isText, password: isPassword };
 const ALONE = { ...FILE, name: isText, dataDir: isText, directory: isText };
@@ -54,17 +65,17 @@ const ALONE = { ...FILE, name: isText, dataDir: isText, directory: isText };
 export function checkExportOptions(options: unknown): ExportKeysOptions {
   const path = upTo(MAX_COPIES, isText);
   const password = upTo(MAX_PASSWORDS, isPassword);
-  return requireFile(check<ExportKeysOptions>(options, { path, password, force: isBoolean, allowWeakPassword: isBoolean }));
+  return requireFile(check<ExportKeysOptions>(ownCopy(options), { path, password, force: isBoolean, allowWeakPassword: isBoolean }));
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkVerifyOptions(options: unknown): VerifyBackupOptions {
-  return requireFile(check<VerifyBackupOptions>(options, FILE));
+  return requireFile(check<VerifyBackupOptions>(ownCopy(options), FILE));
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkVerifyAloneOptions(options: unknown): VerifyBackupAloneOptions {
-  const checked = requireFile(check<VerifyBackupAloneOptions>(options, ALONE));
+  const checked = requireFile(check<VerifyBackupAloneOptions>(ownCopy(options), ALONE));
   if (checked.directory !== undefined) parseDirectoryUrl(checked.directory);
   return checked;
 }

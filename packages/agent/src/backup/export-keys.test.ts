@@ -150,6 +150,19 @@ test("a place that will not do is refused before any password is asked for", asy
   await assert.rejects(at.client.exportKeys({ path: "x", password: [] }), hasCode("INVALID_ARGUMENT"));
   await assert.rejects(at.client.exportKeys({ path: "x", password: [SAFE, OTHER, "c", "d", "e"] }), hasCode("INVALID_ARGUMENT"));
   await assert.rejects(at.client.exportKeys({ path: "x" } as never), hasCode("INVALID_ARGUMENT"));
+  const holes: string[] = [];
+  holes.length = 2;
+  await assert.rejects(at.client.exportKeys({ path: holes, password }), hasCode("INVALID_ARGUMENT"));
+  let reads = 0;
+  const changing = {
+    path: at.path("taken"),
+    password,
+    get force(): boolean {
+      return reads++ > 0;
+    },
+  };
+  await assert.rejects(at.client.exportKeys(changing), hasCode("BACKUP_EXISTS"));
+  assert.equal(reads, 1);
   await assert.rejects(at.client.exportKeys({ path: "x", password, overwrite: true } as never), hasCode("UNKNOWN_OPTION"));
   assert.equal(readFileSync(at.path("taken"), "utf8"), "mine");
 });

@@ -139,6 +139,9 @@ test("a restoration that was tried counts for a time, and one that failed is tol
   await assert.rejects(alice.verifyBackup({ ...file, password: OTHER }));
   assert.equal(tested().state, "bad");
   assert.match(tested().detail, /BACKUP_WRONG_PASSWORD/);
+  writeFileSync(here.path("other"), "no backup");
+  await assert.rejects(alice.verifyBackup({ ...file, path: here.path("other") }));
+  assert.match(tested().detail, /BACKUP_WRONG_PASSWORD.*one\.$/, "what is on no record says nothing of those that are");
   await alice.verifyBackup(file);
   await clock.advance(91 * DAY_MILLISECONDS);
   assert.deepEqual([tested().state, of(alice.backupPlan(), "current").state], ["bad", "bad"]);

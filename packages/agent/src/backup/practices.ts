@@ -33,7 +33,8 @@ interface Known {
   /** That went off the list, and are from before the present head. */
   readonly unlisted: number;
   readonly slots: readonly SlotInfo[];
-  readonly drill: BackupDrillStatus | undefined;
+  /** Of copies of the present ones: the last try of each path, where that failed. */
+  readonly failures: readonly BackupDrillStatus[];
   readonly recovery: RecoveryStatus;
   readonly now: number;
 }
@@ -64,7 +65,7 @@ export function backupPlan(tx: ReadTransaction, { dataDir, slots, crypto, now }:
     doubt: knownByAgent(tx, "agent").doubt,
     unlisted: unlistedCount(tx, true),
     slots,
-    drill: lastDrill(tx),
+    failures: present.flatMap(({ status }) => failuresOf(tx, status)),
     recovery: recoveryStatus(tx),
     now,
   };
@@ -134,14 +135,14 @@ function severalCopies({ copies }: Known): Judgement {
   return { state: "bad", detail: "All copies are on one file system, or in memory, and are lost together.", hint: MAKE_ONE };
 }
 
-function testedRestoration({ present, drill, now }: Known): Judgement {
+function testedRestoration({ present, failures, now }: Known): Judgement {
   const hint = "talos backup verify FILE --record, or a drill on schedule.";
   if (present.length === 0) return { state: "missing", detail: NO_BACKUP, hint: MAKE_ONE };
   const tried = present.map(({ status }) => status).filter(({ verifiedAt }) => verifiedAt !== undefined);
   const [last] = tried.sort((a, b) => (b.verifiedAt ?? 0) - (a.verifiedAt ?? 0));
   const at = last?.verifiedAt ?? 0;
-  if (drill !== undefined && drill.at > at && !isVerdict(drill.result))
-    return { state: "bad", detail: failed(drill.result, drill.at), hint };
+  const [failure] = failures;
+  if (failure !== undefined) return { state: "bad", detail: `${failed(failure.result, failure.at)} It was of ${failure.path}.`, hint };
   if (last === undefined) return { state: "missing", detail: "No restoration of a present backup was tried.", hint };
   const result = last.verifyResult ?? "";
   if (result === "incomplete") {
@@ -152,6 +153,14 @@ function testedRestoration({ present, drill, now }: Known): Judgement {
   const days = ageInDays(at, now);
   if (days > FRESH_DAYS) return { state: "bad", detail: `A restoration was last tried ${days} days ago.`, hint };
   return { state: "good", detail: `A restoration was tried with success at ${showTime(at)}.` };
+}
+
+/** Of what lies there now: a try of an earlier file, or of another path, says nothing of it. */
+function failuresOf(tx: ReadTransaction, { paths, createdAt, verifiedAt = createdAt }: BackupStatus): readonly BackupDrillStatus[] {
+  return paths.flatMap((path) => {
+    const drill = lastDrill(tx, path);
+    return drill !== undefined && drill.at > verifiedAt && !isVerdict(drill.result) ? [drill] : [];
+  });
 }
 
 const DOUBTS: Readonly<Record<Doubt, string>> = {
