@@ -33,7 +33,7 @@ const MEMORY = "memory";
 /** `apart:` and the number of its device, which tells it from others that are attached at the same time. */
 const APART = "apart:";
 /** @returns undefined for what is not there */
-export function mediumOf(path: string, dataDir: string): string | undefined {
+function mediumOf(path: string, dataDir: string): string | undefined {
   try {
     const { dev } = statSync(path);
     if (isInMemory(path)) return MEMORY;
