@@ -6,8 +6,8 @@ import { DAY_MILLISECONDS, DELIVERY_HORIZON_MILLISECONDS } from "@talos/core";
 import type { OutboxRow, Transaction } from "../vault/index.ts";
 import { DONE_PLAN_MILLISECONDS } from "./publish-record.ts";
 
-/** A deposited message that nobody acknowledged goes out once more. */
-const RESEND_AFTER_MILLISECONDS: number = 30 * DAY_MILLISECONDS;
+/** A deposited message that nobody acknowledged goes out once more, when no directory remembers any more that it had it: they do for 30 days. */
+const RESEND_AFTER_MILLISECONDS: number = 31 * DAY_MILLISECONDS;
 /** And is given up after this. */
 const EXPIRE_AFTER_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 /** Longer than any sender goes on: 90 days, and the horizon of the last attempt. */

@@ -1,8 +1,9 @@
 /**
- * A message that cannot be opened is answered, so that its sender sends it again in a new session: once an envelope, so many an hour
+ * A message that cannot be opened is answered, so that its sender sends it again in a new session: once each time it is sent, so many an hour
  * for one depositor, and never to a peer that is blocked. Only notes that there is an answer to give; the announcer signs and sends it.
  */
 import {
+  DAY_MILLISECONDS,
   decodeEnvelope,
   decodeHandshakeHeader,
   equalBytes,
@@ -17,6 +18,8 @@ import type { ReadTransaction, Transaction } from "../vault/index.ts";
 /** Whoever leaves garbage gets no more answers than this; an honest sender needs one, for it sends everything of a session again. */
 const ANSWERS_AN_HOUR = 10;
 const HOUR_MILLISECONDS = 3_600_000;
+/** The first answer was lost: senders repeat after a month. */
+const ANSWER_AGAIN_MILLISECONDS: number = 7 * DAY_MILLISECONDS;
 
 /** What an honest sender can mend by a new session. */
 const ANSWERED: Partial<Record<ErrorCode, NoticeReason>> = {
@@ -49,10 +52,13 @@ const MAX_OWED = 1_000;
 /** In the transaction that keeps the item. @returns true if there is an answer to send now */
 export function answerUnreadable(context: AgentContext, tx: Transaction, item: MailboxItem, code: ErrorCode, mailbox: string): boolean {
   const reason = item.kind === "message" ? ANSWERED[code] : undefined;
-  if (reason === undefined || tx.kept.get(item.envelopeId) !== undefined) return false;
+  if (reason === undefined) return false;
+  const now = context.clock.now();
+  const before = tx.kept.get(item.envelopeId);
+  // A mailbox hands the same out again and again; what its sender has left once more is answered once more.
+  if (before !== undefined && now - before.receivedAt < ANSWER_AGAIN_MILLISECONDS) return false;
   const peer = senderOf(context, tx, item);
   if (peer === undefined || equalBytes(peer, context.log.agentId) || tx.peers.get(peer)?.trust === "blocked") return false;
-  const now = context.clock.now();
   if (tx.kept.countOf(item.depositor, now - HOUR_MILLISECONDS) >= ANSWERS_AN_HOUR || tx.notices.count() >= MAX_OWED) return false;
   const { envelopeId } = item;
   tx.notices.add({ peer, foundAt: mailbox, about: envelopeId, reason, createdAt: now });

@@ -76,10 +76,11 @@ export class KeptReader {
 }
 
 export class Kept extends KeptReader {
-  /** The same item is kept once. @returns the number of older ones that had to go */
+  /** The same item is kept once, as of the last time that it came. @returns the number of older ones that had to go */
   add(item: Omit<KeptItem, "byteLength">): number {
     this.store.run(
-      "INSERT INTO kept (envelope_id, kind, depositor, bytes, code, received_at) VALUES (?, ?, ?, ?, ?, ?) ON CONFLICT DO NOTHING",
+      `INSERT INTO kept (envelope_id, kind, depositor, bytes, code, received_at) VALUES (?, ?, ?, ?, ?, ?)
+       ON CONFLICT (envelope_id) DO UPDATE SET received_at = excluded.received_at, code = excluded.code`,
       item.envelopeId,
       item.kind,
       item.depositor,

@@ -84,7 +84,7 @@ export interface DirectoryStore extends LogStore, PrekeyStore, MailboxStore {
   close(): Promise<void>;
 }
 
-/** An item waits this long for its owner, and an acknowledged one is remembered as long again. */
+/** An item waits this long for its owner, and is remembered as long: also one that was acknowledged, from its deposit on, so that a sender who heard of no acknowledgement can leave it again. */
 export const ITEM_DAYS = 30;
 export const ITEM_MS: number = ITEM_DAYS * 86_400_000;
 

@@ -70,7 +70,7 @@ export class SqliteMailboxes implements MailboxStore {
       `SELECT ${item} FROM items INDEXED BY items_pending
        WHERE mailbox = ? AND kind <> ${EVENT} AND acknowledged_at IS NULL AND expires_at > ? ORDER BY seq LIMIT ?`,
     );
-    this.#acknowledge = db.prepare("UPDATE items SET bytes = NULL, acknowledged_at = ?, expires_at = ? WHERE seq = ?");
+    this.#acknowledge = db.prepare("UPDATE items SET bytes = NULL, acknowledged_at = ? WHERE seq = ?");
     this.#expired = db.prepare(`SELECT ${facts} FROM items WHERE expires_at <= ? ORDER BY expires_at LIMIT ?`);
     this.#remove = db.prepare("DELETE FROM items WHERE seq = ?");
   }
@@ -114,7 +114,7 @@ export class SqliteMailboxes implements MailboxStore {
         if (row === undefined || numberOf(row, "expires_at") <= now) continue;
         acknowledged += 1;
         if (isAcknowledged(row)) continue;
-        this.#acknowledge.run(now, now + ITEM_MS, numberOf(row, "seq"));
+        this.#acknowledge.run(now, numberOf(row, "seq"));
         this.#release(row);
       }
       return acknowledged;
