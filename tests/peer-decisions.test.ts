@@ -3,7 +3,7 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { inspectIn } from "@talos/agent";
 import { isTalosError, type ErrorCode } from "@talos/core";
-import { AgentWorld, take, until } from "@talos/testkit";
+import { AgentWorld, intercepting, ManualClock, take, until, type DirectoryHooks } from "@talos/testkit";
 
 const code =
   (expected: ErrorCode) =>
@@ -52,6 +52,51 @@ test("a blocked peer is not written to; what waits for it leaves when it is unbl
   assert.equal(alice.peers.unblock(bob.did).trust, "unverified");
   assert.equal((await take(bob, 1))[0]?.text(), "waits");
 });
+
+test("what was ready before its peer was blocked says why it stays, and leaves when it is unblocked", async () => {
+  await using world = await AgentWorld.start();
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "hello", { waitFor: "deposited" });
+  await take(bob, 1);
+  await world.stopDirectory();
+  const { messageId } = await alice.send(bob.did, "ready");
+  await until(() => alice.outbox(messageId)?.state === "ready", "ready");
+  alice.peers.block(bob.did);
+  await until(() => alice.outbox(messageId)?.reason === "peer-blocked", "says so");
+  assert.equal(alice.outbox(messageId)?.state, "ready");
+  await world.startDirectory();
+  alice.peers.unblock(bob.did);
+  assert.equal((await take(bob, 1))[0]?.text(), "ready");
+  await until(() => alice.outbox(messageId)?.state !== "ready", "gone");
+  assert.equal(alice.outbox(messageId)?.reason, undefined);
+});
+
+for (const during of ["claim", "resolve"] as const) {
+  test(`a peer that is forgotten while a directory is asked about it stays forgotten (${during})`, async () => {
+    const clock = new ManualClock();
+    await using world = await AgentWorld.start({ environment: { clock } });
+    const hooks: DirectoryHooks = {};
+    const alice = await world.create("alice", {}, intercepting(world.environment, hooks));
+    const bob = await world.create("bob");
+    await alice.peers.add(bob.did);
+    await bob.close();
+    // Then what is known of it has to be looked up anew first.
+    if (during === "resolve") clock.set(clock.now() + 22 * 86_400_000);
+    const forgotten = Promise.withResolvers<void>();
+    hooks[during] = <T>(answer: T): T => {
+      delete hooks[during];
+      alice.peers.forget(bob.did, { discardMessages: true });
+      forgotten.resolve();
+      return answer;
+    };
+    await alice.send(bob.did, "hello");
+    await forgotten.promise;
+    await alice.flush();
+    assert.deepEqual(alice.peers.list(), []);
+    assert.deepEqual(alice.status().sessions, []);
+  });
+}
 
 test("a peer is forgotten with what it was, but not with messages that wait for it unless somebody says so", async () => {
   await using world = await AgentWorld.start();

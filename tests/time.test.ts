@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { TalosClient } from "@talos/agent";
-import { AgentWorld, ManualClock, take, until } from "@talos/testkit";
+import { AgentWorld, intercepting, ManualClock, take, tamper, until, type DirectoryHooks } from "@talos/testkit";
 
 const HOUR = 3_600_000;
 const DAY = 24 * HOUR;
@@ -110,7 +110,7 @@ test("failure 48: nothing is sent under a head that is older than three weeks; i
   assert.equal((await take(again, 1))[0]?.text(), "three weeks later");
 });
 
-test("what nobody acknowledges goes out once more after 30 days, as the same bytes, and is given up after 90", async () => {
+test("what nobody acknowledges goes out once more after 31 days, as the same bytes, and is given up after 90", async () => {
   const clock = new ManualClock();
   await using world = await AgentWorld.start({ environment: { clock } });
   const alice = await world.create("alice");
@@ -122,10 +122,10 @@ test("what nobody acknowledges goes out once more after 30 days, as the same byt
   await until(() => alice.status().outbox.deposited === 1, "deposited");
   const [row] = alice.status().outbox.rows;
   await bob.close();
-  await pass(clock, 31 * DAY, DAY);
+  await pass(clock, 32 * DAY, DAY);
   const isAgain = (): boolean => (alice.outbox(row?.messageId ?? "")?.depositedAt ?? 0) > (row?.depositedAt ?? 0);
   await passUntil(clock, isAgain, "deposited again", HOUR);
-  await pass(clock, 60 * DAY, DAY);
+  await pass(clock, 59 * DAY, DAY);
   await passUntil(clock, () => alice.outbox(row?.messageId ?? "")?.state === "expired", "given up", HOUR);
   assert.match(await waiting, /DELIVERY_NOT_REACHED/);
 });
@@ -141,6 +141,55 @@ test("a receiver that has sent nothing for a day turns the ratchet", async () =>
   await pass(clock, 26 * HOUR, HOUR);
   await passUntil(clock, () => alice.status().sessions[0]?.answered === true, "alice has heard bob");
   assert.equal(bob.status().inbox.offered, 1);
+});
+
+test("two agents that have nothing to say leave each other nothing", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  let deposits = 0;
+  const hooks: DirectoryHooks = {
+    deposited: () => {
+      deposits += 1;
+    },
+  };
+  const environment = intercepting(world.environment, hooks);
+  const alice = await world.create("alice", {}, environment);
+  const bob = await world.create("bob", {}, environment);
+  await alice.send(bob.did, "hello", { waitFor: "deposited" });
+  await take(bob, 1);
+  const { messageId } = await bob.send(alice.did, "hello to you", { waitFor: "deposited" });
+  await take(alice, 1);
+  await acknowledged(clock, bob, messageId);
+  // Not acknowledged by its application: bob turns once, and alice has nothing to answer.
+  await alice.send(bob.did, "and?", { waitFor: "deposited" });
+  await take(bob, 1, false);
+  await pass(clock, 2 * DAY);
+  deposits = 0;
+  await pass(clock, 7 * DAY);
+  assert.equal(deposits, 0);
+});
+
+test("what its recipient lost after the mailbox was told comes again a month later, past a directory that remembers it", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  const alice = await world.create("alice");
+  const bob = await world.create("bob");
+  await alice.send(bob.did, "hello", { waitFor: "deposited" });
+  await take(bob, 1);
+  await bob.close();
+  const { messageId } = await alice.send(bob.did, "lost", { waitFor: "deposited" });
+  // It comes when it has lain there for three weeks.
+  await pass(clock, 20 * DAY, DAY);
+  const late = await world.open("bob");
+  await take(late, 1, false);
+  await pass(clock, 5_000, 500);
+  await late.close();
+  tamper(world.dataDir("bob"), "DELETE FROM sessions; DELETE FROM inbox; DELETE FROM opened; DELETE FROM seen");
+  const again = await world.open("bob");
+  await pass(clock, 12 * DAY, DAY);
+  await passUntil(clock, () => again.status().inbox.offered > 0, "it comes again");
+  const [message] = await take(again, 1);
+  assert.deepEqual([message?.id, message?.text(), message?.resent], [messageId, "lost", true]);
 });
 
 test("a clock that was ahead for a while and is set right stops nothing", async () => {

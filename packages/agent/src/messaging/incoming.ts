@@ -42,6 +42,7 @@ import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { requireSender, requireTrust } from "./peer-standing.ts";
 import { PutOffItems } from "./put-off-items.ts";
 import { isTransient, isTransientElsewhere } from "./transient.ts";
+import { turnByAfter } from "./turns.ts";
 import { answerUnreadable } from "./unreadable.ts";
 
 /** Both stay in the mailbox. `later`: something that every item needs has failed; `put-off`: something that this one needs, elsewhere. */
@@ -175,7 +176,9 @@ export class Incoming {
     if (before === "redelivery") return this.#tellAgain(known.peer.agentId, place);
     if (before === "counter-reuse") return this.#counterReuse(known.peer.agentId, place, id);
     const opened = openMessage(live.session, envelope, this.#openContext(known.log), crypto);
-    const next = { ...live, session: opened.next, lastUsedAt: clock.now() };
+    const now = clock.now();
+    const turnBy = turnByAfter(opened.frame.type, live.turnBy, now);
+    const next = { ...live, session: opened.next, lastUsedAt: now, turnBy };
     const how = { use: "session", isFirstHeard: !live.session.answered } as const;
     this.#store(opened, { log: known.log }, how, place, id, (_, isReplacing) =>
       sessions.stage({ ...next, sending: next.sending || isReplacing }, opened),
@@ -214,7 +217,8 @@ export class Incoming {
         const { handshakeId: handshake, transcriptHash, id: sessionId } = opened.next;
         tx.sessions.rememberHandshake({ handshakeId: handshake, transcriptHash, sessionId, seenAt: now });
         const sending = becomesSending(sessions.sendingFor(tx, pending.peerAgentId), transcriptHash);
-        sessions.add(tx, { session: opened.next, sending, createdAt: now, lastUsedAt: now }, opened);
+        const turnBy = turnByAfter(opened.frame.type, undefined, now);
+        sessions.add(tx, { session: opened.next, sending, createdAt: now, lastUsedAt: now, turnBy }, opened);
       });
       stored = true;
     } finally {

@@ -120,7 +120,7 @@ export class Lane {
     const { vault, clock } = this.#context;
     const [head] = vault.read((tx) => tx.outbox.pendingFor(this.#peer, 1));
     if (head === undefined) return await this.#controlStep();
-    const obstacle = this.#obstacle();
+    const obstacle = this.#obstacle(head);
     if (obstacle !== undefined) return this.#stop(obstacle);
     const wait = head.nextAttemptAt - clock.now();
     // No pause is that long: the clock was ahead for a while when it was noted.
@@ -137,21 +137,18 @@ export class Lane {
   }
 
   /** What no further attempt removes: only an event of the peer or a person does, and then the lane is woken. */
-  #obstacle(): WaitingReason | undefined {
+  #obstacle({ state }: OutboxRow): WaitingReason | undefined {
     const { vault, sessions, peers, policy } = this.#context;
     return vault.read((tx) => {
       const known = peers.get(tx, this.#peer);
       const live = sessions.sendingFor(tx, this.#peer);
-      return known && trustObstacle(known, policy, live === undefined || isExhausted(live));
+      const needsSession = state !== "ready" && (live === undefined || isExhausted(live));
+      return known && trustObstacle(known, policy, needsSession);
     });
   }
 
   #stop(obstacle: WaitingReason): undefined {
-    this.#context.commits.now((tx) => {
-      for (const { order, reason, state } of tx.outbox.pendingFor(this.#peer)) {
-        if (state !== "ready" && reason !== obstacle) tx.outbox.setReason(order, obstacle);
-      }
-    });
+    this.#context.commits.now((tx) => tx.outbox.setReasonFor(this.#peer, obstacle));
     return undefined;
   }
 
@@ -207,11 +204,13 @@ export class Lane {
   /** Others share the commit: what keeps only these rows from being sealed is returned, and fails nobody else. */
   #seal(tx: Transaction, ready: Ready, rows: readonly SignedRow[]): { readonly isAdopted: boolean; readonly failure?: Error } {
     const current = this.#current(tx, ready);
+    // Delivered, expired or thrown away since.
+    const standing = rows.filter(({ row }) => isUnsealed(tx.outbox.get(row.order)));
     // Another session came in between: the signatures are for the old one. Once more.
-    if (current === undefined) return { isAdopted: false };
+    if (current === undefined || standing.length === 0) return { isAdopted: false };
     let sealed: SealedRows;
     try {
-      sealed = sealRows(this.#context, tx, current, rows);
+      sealed = sealRows(this.#context, tx, current, standing);
     } catch (error) {
       if (isTalosError(error)) return { isAdopted: false, failure: error };
       throw error;
@@ -324,4 +323,8 @@ export class Lane {
     }
     return pause;
   }
+}
+
+function isUnsealed(row: OutboxRow | undefined): boolean {
+  return row?.state === "accepted" || row?.state === "waiting";
 }

@@ -13,6 +13,8 @@ export interface LiveSession {
   readonly sending: boolean;
   readonly createdAt: number;
   readonly lastUsedAt: number;
+  /** By when this side is to turn the ratchet: the peer has sent content since it did. */
+  readonly turnBy: number | undefined;
 }
 
 /** Secrets that a step of a session used up, and those that it made. */
@@ -181,7 +183,8 @@ export class LiveSessions implements Participant, Disposable {
     const id = toHex(row.sessionId);
     const known = this.#staged.get(id) ?? this.#cached.get(id);
     if (known !== undefined) return known;
-    const live: LiveSession = { session: decodeSession(state), sending: row.sending, createdAt: row.createdAt, lastUsedAt: row.lastUsedAt };
+    const { sending, createdAt, lastUsedAt, turnDueAt: turnBy } = row;
+    const live: LiveSession = { session: decodeSession(state), sending, createdAt, lastUsedAt, turnBy };
     this.#cached.set(id, live);
     return live;
   }

@@ -22,13 +22,15 @@ export interface FreshSession {
 /**
  * @param url a directory where the peer's prekeys are
  * @throws TalosError as `Directory.claim`, `verifyLog`, `verifyCertificate`, `verifyBundle`; PEER_HEAD_STALE, PEER_REVOKED, PEER_FORKED,
- *   PEER_BLOCKED, PEER_UNVERIFIED; BATCH_VOID, BATCH_RETIRED; WEAK_PUBLIC_KEY
+ *   PEER_BLOCKED, PEER_UNVERIFIED, PEER_UNKNOWN; BATCH_VOID, BATCH_RETIRED; WEAK_PUBLIC_KEY
  */
 export async function claimSession(context: AgentContext, peer: AgentId, url: string): Promise<FreshSession> {
   const { crypto, clock, log, instance, encryptionKey, policy, peers, vault, commits } = context;
   const bundle = await context.directories.call(url, (directory) => directory.claim(peer));
   const now = clock.now();
   const before = vault.read((tx) => peers.get(tx, peer));
+  // Forgotten meanwhile: nobody wants it back.
+  if (before === undefined) throw talosError("PEER_UNKNOWN");
   const facts = judgeFacts(context, peer, before, { ...bundle, directory: url });
   // What the log says is taken over whatever else is wrong with the bundle.
   const known = commits.now((tx) => {
@@ -60,7 +62,7 @@ export async function claimSession(context: AgentContext, peer: AgentId, url: st
     crypto,
   );
   const at = clock.now();
-  return { live: { session, sending: true, createdAt: at, lastUsedAt: at }, known };
+  return { live: { session, sending: true, createdAt: at, lastUsedAt: at, turnBy: undefined }, known };
 }
 
 /** Whoever has a key that was rotated away can sign batches to this day. While the migration runs, an honest old one is as good as a new one. */

@@ -2,7 +2,7 @@
  * From rows of the outbox to their envelopes: what the identity key signs before the transaction, and what happens inside it.
  * Chooses neither rows nor session.
  */
-import { identitySignatureBytes, messageId, revealSecret, SecretBytes, type MessageSigning } from "@talos/core";
+import { identitySignatureBytes, messageId, revealSecret, talosError, type MessageSigning, type SecretBytes } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import type { OutboxRow, ReadTransaction, Transaction } from "../vault/index.ts";
 import type { LiveSession } from "./live-sessions.ts";
@@ -28,7 +28,7 @@ export interface SignedRow {
 /**
  * The identity key signs over the transcript, so the session must be known; the backend takes its time.
  *
- * @throws TalosError what the backend throws; VAULT_CORRUPT
+ * @throws TalosError what the backend throws
  */
 export async function signRows(context: AgentContext, rows: readonly OutboxRow[], { live, known }: Correspondence): Promise<SignedRow[]> {
   const { vault, crypto, log, identityKey } = context;
@@ -36,7 +36,9 @@ export async function signRows(context: AgentContext, rows: readonly OutboxRow[]
   for (const row of rows) {
     const time = messageTime(context, row.createdAt);
     if (row.sign === "identity") {
-      using body = vault.read((tx) => readBody(tx, row));
+      using body = vault.read((tx) => tx.outbox.body(row.order));
+      // Delivered meanwhile, or thrown away.
+      if (body === undefined) continue;
       const bytes = identitySignatureBytes(live.session, outgoingMessage(toSeal(row, body, time), known), log.head, crypto);
       signed.push({ row, time, signing: { head: log.head, signature: await identityKey.sign(bytes) } });
     } else {
@@ -84,7 +86,9 @@ export function sealRows(
 }
 
 function readBody(tx: ReadTransaction, { order }: OutboxRow): SecretBytes {
-  return tx.outbox.body(order) ?? SecretBytes.take(new Uint8Array());
+  const body = tx.outbox.body(order);
+  if (body === undefined) throw talosError("VAULT_CORRUPT", undefined, { details: { table: "outbox" } });
+  return body;
 }
 
 function toSeal({ frameType, messageId: id, contentType, resent }: OutboxRow, body: SecretBytes, time: number): MessageToSeal {

@@ -41,10 +41,15 @@ export async function findPeer(context: AgentContext, id: AgentId, urls: readonl
   return await firstThatAnswers(context.standing, urls, async (url) => resolveAt(context, id, url, isWanted));
 }
 
-/** Finds it, and takes over what was found. @throws as `findPeer`; COMMIT_FAILED */
+/** Finds it, and takes over what was found. @throws as `findPeer`; PEER_UNKNOWN where it was forgotten meanwhile; COMMIT_FAILED */
 export async function lookUpPeer(context: AgentContext, id: AgentId, urls: readonly string[]): Promise<KnownPeer> {
+  const { commits, peers, vault, clock } = context;
+  const wasKnown = vault.read((tx) => peers.get(tx, id)) !== undefined;
   const facts = await findPeer(context, id, urls);
-  return context.commits.now((tx) => context.peers.learn(tx, facts, context.clock.now()));
+  return commits.now((tx) => {
+    if (wasKnown && peers.get(tx, id) === undefined) throw talosError("PEER_UNKNOWN");
+    return peers.learn(tx, facts, clock.now());
+  });
 }
 
 /** @throws TalosError as `Directory`, `judgeFacts` */

@@ -106,7 +106,7 @@ export function sealBatch(
       const [first] = envelopes;
       const hasContent = messages.slice(0, envelopes.length).some(({ message }) => message.type === "content");
       if (first !== undefined) writing.peers.greeted(peer, hasContent ? undefined : first.envelopeId);
-      sessions.stage({ ...live, session, lastUsedAt: clock.now() }, { used, fresh });
+      sessions.stage({ ...live, session, lastUsedAt: clock.now(), turnBy: undefined }, { used, fresh });
     },
   };
 }

@@ -9,7 +9,12 @@ const TURN_AFTER_MILLISECONDS = 86_400_000;
 
 interface UsedSession {
   readonly session: Session;
-  readonly lastUsedAt: number;
+  readonly turnBy: number | undefined;
+}
+
+/** `turnBy` after a frame of the peer: only content asks for a turn, or two idle agents would turn each other's ratchet for ever. */
+export function turnByAfter(type: FrameType, before: number | undefined, now: number): number | undefined {
+  return before ?? (type === "content" ? now + TURN_AFTER_MILLISECONDS : undefined);
 }
 
 /** Frame types by their number. */
@@ -20,10 +25,10 @@ export function frameTypeCode(type: FrameType): number {
 }
 
 /** When this side should turn: it has received in the newest chain and has not answered it. Undefined where nothing is to be answered. */
-export function turnDueAt({ session, lastUsedAt }: UsedSession): number | undefined {
+export function turnDueAt({ session, turnBy }: UsedSession): number | undefined {
   const { turn, receiving } = session.ratchet;
-  if (turn.kind !== "listening" || receiving === undefined) return undefined;
-  return receiving.counter >= TURN_AFTER_MESSAGES ? 0 : lastUsedAt + TURN_AFTER_MILLISECONDS;
+  if (turnBy === undefined || turn.kind !== "listening" || receiving === undefined) return undefined;
+  return receiving.counter >= TURN_AFTER_MESSAGES ? 0 : turnBy;
 }
 
 /** True if it should turn now. */

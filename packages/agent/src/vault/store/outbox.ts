@@ -247,9 +247,13 @@ export class Outbox extends OutboxReader {
     return changed > 0;
   }
 
-  /** ready -> deposited. The envelope stays, for a repeat after 30 days. @param dropBody for `retain: "until-deposited"` */
+  /** ready -> deposited. The envelope stays, for a repeat after 31 days. @param dropBody for `retain: "until-deposited"` */
   toDeposited(order: number, at: number, dropBody: boolean = false): boolean {
-    const changed = this.store.run("UPDATE outbox SET state = 'deposited', deposited_at = ? WHERE ord = ? AND state = 'ready'", at, order);
+    const changed = this.store.run(
+      "UPDATE outbox SET state = 'deposited', reason = NULL, deposited_at = ? WHERE ord = ? AND state = 'ready'",
+      at,
+      order,
+    );
     if (changed > 0 && dropBody) {
       this.store.run("UPDATE outbox SET body = NULL WHERE ord = ?", order);
       dropLarge(this.store, "outbox-body", order);
@@ -278,6 +282,16 @@ export class Outbox extends OutboxReader {
     return changed > 0;
   }
 
+  /** What keeps everything for that peer from leaving: accepted -> waiting; what is ready stays so, and says why it stays. */
+  setReasonFor(peer: AgentId, reason: WaitingReason): void {
+    this.store.run(
+      `UPDATE outbox SET state = CASE state WHEN 'ready' THEN 'ready' ELSE 'waiting' END, reason = ?1
+       WHERE peer = ?2 AND ${PENDING} AND frame_type <> ${NOTICE_ROW} AND reason IS NOT ?1`,
+      reason,
+      peer,
+    );
+  }
+
   /** accepted -> waiting, or another reason for a row that waits. */
   setReason(order: number, reason: WaitingReason): void {
     this.store.run("UPDATE outbox SET state = 'waiting', reason = ? WHERE ord = ? AND state IN ('accepted', 'waiting')", reason, order);
@@ -285,7 +299,12 @@ export class Outbox extends OutboxReader {
 
   /** An attempt that did not get through. */
   noteAttempt(order: number, nextAttemptAt: number): void {
-    this.store.run("UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ? WHERE ord = ?", nextAttemptAt, order);
+    this.store.run(
+      `UPDATE outbox SET attempts = attempts + 1, next_attempt_at = ?, reason = CASE state WHEN 'ready' THEN NULL ELSE reason END
+       WHERE ord = ?`,
+      nextAttemptAt,
+      order,
+    );
   }
 
   /** The recipient acknowledged this id: body and envelope are dropped. @returns false for an id that is not outstanding with that peer */

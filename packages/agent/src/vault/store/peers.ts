@@ -48,6 +48,9 @@ export interface KnownCertificate {
   readonly seenAt: number;
 }
 
+/** Of one peer, which makes one a day, and one each time that it opens: what it can have kept here has an end. */
+const MAX_CERTIFICATES = 256;
+
 /** The first ones show what happened; more of the same show nothing new. */
 const MAX_CONFLICTS_OF_A_KIND = 100;
 
@@ -231,7 +234,7 @@ export class Peers extends PeersReader {
     });
   }
 
-  /** Remembers a certificate by its hash, for messages under it that arrive late. */
+  /** Remembers a certificate by its hash, for messages under it that arrive late; the newest so many. */
   rememberCertificate(id: AgentId, certificate: KnownCertificate): void {
     this.store.run(
       "INSERT INTO peer_certificates (agent_id, hash, wire, seen_at) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING",
@@ -239,6 +242,11 @@ export class Peers extends PeersReader {
       certificate.hash,
       certificate.wire,
       certificate.seenAt,
+    );
+    this.store.run(
+      `DELETE FROM peer_certificates WHERE agent_id = ?1 AND hash IN
+         (SELECT hash FROM peer_certificates WHERE agent_id = ?1 ORDER BY seen_at DESC LIMIT -1 OFFSET ${MAX_CERTIFICATES})`,
+      id,
     );
   }
 
