@@ -2,8 +2,8 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { AgentEventMap, AgentEventName, TalosClient } from "@talos/agent";
-import { isTalosError } from "@talos/core";
-import { AgentWorld, take, until } from "@talos/testkit";
+import { didToAgentId, equalBytes, isTalosError } from "@talos/core";
+import { AgentWorld, intercepting, take, until, type DirectoryHooks } from "@talos/testkit";
 
 /** Both have heard each other. */
 async function acquaint(alice: TalosClient, bob: TalosClient): Promise<void> {
@@ -46,6 +46,34 @@ test("peers hear of a planned rotation, keep session and trust, and acknowledge 
   await take(bob, 1);
   await until(() => alice.outbox(messageId)?.state === "delivered", "and is acknowledged");
   assert.deepEqual([alice.status().kept, bob.status().kept], [[], []]);
+});
+
+test("what falls due while a peer's directory says nothing does not wait for it", async () => {
+  await using world = await AgentWorld.start();
+  const hooks: DirectoryHooks = {};
+  const alice = await world.create("alice", {}, intercepting(world.environment, hooks));
+  const mute = await world.create("mute");
+  const bob = await world.create("bob");
+  for (const peer of [mute, bob]) await acquaint(alice, peer);
+  await Promise.all([alice, mute, bob].map(async (client) => await client.flush()));
+  const answered = Promise.withResolvers<void>();
+  let waiting = 0;
+  hooks.deposit = async (item, recipient) => {
+    if (!equalBytes(recipient, didToAgentId(mute.did))) return item;
+    waiting += 1;
+    await answered.promise;
+    return item;
+  };
+  const heard = listen(bob, "peerRotated");
+  try {
+    await alice.rotateIdentity();
+    await until(() => waiting > 0 && heard.length === 1, "one is told, the other's directory keeps it waiting");
+    await alice.emergencyRotate();
+    await until(() => heard.length === 2, "the emergency comes through");
+  } finally {
+    answered.resolve();
+  }
+  await until(() => mute.peers.show(alice.did).head.seq === 2, "and to the other in the end");
 });
 
 test("a peer with whom there is no session begins one to acknowledge an event, once", async () => {
