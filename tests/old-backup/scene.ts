@@ -8,7 +8,7 @@ import { AgentWorld, intercepting, SkippingClock, take, Thief, until } from "@ta
 
 export const BACKUP_PASSWORD = "granite heron lattice, for the backup";
 export const NEW_PASSWORD = "walnut ember sextant, for the new machine";
-export const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
+const KIT_PASSWORD = "marble falcon ribbon dusk, for the kit";
 
 const DIRECTORY_FILE = "directory.db";
 

@@ -27,7 +27,7 @@ export const KIT_SALT_BYTES = 16;
 export const SEED_BYTES = 32;
 export const MAX_NAME_BYTES = 64;
 /** It is the info of a derivation, after a label, and Node takes 1,024 bytes there. A later release has room for small extensions. */
-export const MAX_CLEAR_BYTES = 512;
+const MAX_CLEAR_BYTES = 512;
 const HASH_BYTES = 32;
 const CHECKSUM_BYTES = 8;
 const CHECKSUM_LABEL: Uint8Array = utf8("talos/v1/recovery-kit/checksum\u0000");
