@@ -6,7 +6,7 @@
 import { equalBytes, type IdentityLog, isTalosError, type LogHead, sameHead, talosError, toHex, verifyLog, type Crypto } from "@talos/core";
 import { movedIdentity } from "../lifecycle/foreign-events.ts";
 import { isUnderWay } from "../lifecycle/identity-plan/plan-record.ts";
-import { isMarkedHeld } from "../lifecycle/recover/held-recovery.ts";
+import { hasUnacceptedEvent, isMarkedHeld } from "../lifecycle/recover/held-recovery.ts";
 import type { ReadTransaction } from "../vault/index.ts";
 import type { BackupCheck, BackupState, BackupVerdict } from "./backup-views.ts";
 
@@ -60,13 +60,15 @@ export function knownByAgent(tx: ReadTransaction, from: "agent" | "data-director
   const moved = movedIdentity(tx);
   const isForeign = (seq: number, seenAt: number): boolean => moved !== undefined && seq >= moved.seq && seenAt >= moved.seenAt;
   const cutOff = new Map(tx.cutOff.list().map(({ hash, ...event }) => [toHex(hash), event]));
+  // Nobody has that event yet, so it ends nothing: should another one take its place, what came before is needed once more.
+  const isUnaccepted = hasUnacceptedEvent(tx);
   return {
     from,
-    standing: tx.log.events(),
+    standing: isUnaccepted ? tx.log.events().slice(0, -1) : tx.log.events(),
     // Foreign events are kept with those that were cut off; nothing has ended them yet.
     isCutOff: ({ hash }) => {
       const event = cutOff.get(toHex(hash));
-      return event !== undefined && !isForeign(event.seq, event.seenAt);
+      return !isUnaccepted && event !== undefined && !isForeign(event.seq, event.seenAt);
     },
     doubt: moved !== undefined ? "identity-moved" : doubtOf(tx),
   };
@@ -112,7 +114,7 @@ export function requireSettled(tx: ReadTransaction, head?: LogHead): void {
     );
   }
   const there = tx.log.head();
-  if (!tx.plans.open().some(isUnderWay) && (head === undefined || (there !== undefined && sameHead(there, head)))) return;
+  if (!isChanging(tx) && (head === undefined || (there !== undefined && sameHead(there, head)))) return;
   throw talosError("PLAN_BLOCKED", "A change of the identity is under way: a backup may count no more when it is written.", {
     hint: "It goes on by itself; talos status says what it waits for. Make the backup afterwards.",
   });
@@ -128,8 +130,13 @@ function verdictFor(state: BackupState, isProved: boolean): BackupVerdict {
 }
 
 function doubtOf(tx: ReadTransaction): Doubt | undefined {
-  if (tx.plans.open().some(isUnderWay)) return "change-under-way";
+  if (isChanging(tx)) return "change-under-way";
   return isMarkedHeld(tx) ? "recovery-unchecked" : undefined;
+}
+
+/** An event of its own is made, and not known to stand. */
+function isChanging(tx: ReadTransaction): boolean {
+  return tx.plans.open().some(isUnderWay) || hasUnacceptedEvent(tx);
 }
 
 /** Whether a recovery event there has cut off what the backup ends with. */

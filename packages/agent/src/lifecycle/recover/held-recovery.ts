@@ -37,6 +37,11 @@ export function heldRecovery(tx: ReadTransaction): HeldRecovery | undefined {
   return readRecord(tx, SETTING, isHeldRecovery) ?? { way: "rotated", since: 0, backupAt: 0 };
 }
 
+/** Its log ends with an event that its directory has not accepted. */
+export function hasUnacceptedEvent(tx: ReadTransaction): boolean {
+  return heldRecovery(tx)?.way === "rotated";
+}
+
 /** A final reason stays. */
 export function noteHeld(tx: Transaction, attempt: Required<Pick<HeldRecovery, "reason" | "lastAttemptAt">>, eventsBehind?: number): void {
   const before = heldRecovery(tx);
