@@ -92,8 +92,12 @@ export async function verifyBackupAlone(environment: Environment, options: Verif
     compareWith: async (own) => {
       const compared: KnownLog[] = [];
       if (inspection !== undefined) {
-        const known = inspection.read((tx) => ({ ...knownByAgent(tx, "data-directory"), events: tx.log.events().map(({ wire }) => wire) }));
-        compared.push({ ...known, standing: verified(known.events, own.agentId).states.map(({ head }) => head) });
+        // What a damaged one says of itself is no judgement.
+        verified(
+          inspection.read((tx) => tx.log.events().map(({ wire }) => wire)),
+          own.agentId,
+        );
+        compared.push(inspection.read((tx) => knownByAgent(tx, "data-directory")));
       }
       if (directory !== undefined) {
         const events = await logAt(environment, parseDirectoryUrl(directory), own.agentId);
