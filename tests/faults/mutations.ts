@@ -263,14 +263,16 @@ const RESTORE_SWAPS: readonly Mutation[] = [
     patches: [
       {
         file: `${LIFECYCLE}/recover/restored-life.ts`,
-        from: "      markHeld(tx, { since: now, backupAt: content.createdAt });\n",
+        from: '      markHeld(tx, { way: "restored", since: now, backupAt: content.createdAt });\n',
         to: "",
       },
       {
         file: `${LIFECYCLE}/recover/recover-agent.ts`,
         from: "  const unused = standing.kind",
         to:
-          "  vault.transaction((tx) => markHeld(tx, { since: clock.now(), backupAt: content.createdAt }));\n" +
+          "  try {\n    vault.transaction((tx) =>" +
+          ' markHeld(tx, { way: "restored", since: clock.now(), backupAt: content.createdAt }));\n' +
+          "  } catch (error) {\n    vault.close();\n    throw error;\n  }\n" +
           "  const unused = standing.kind",
       },
       {

@@ -3,8 +3,10 @@ import { rmSync } from "node:fs";
 import { openIn, recoverIn, takeoverIn, type TalosClient } from "@talos/agent";
 import { arrangeBackup } from "./backup-operations.ts";
 import type { AgentOperation } from "./operation.ts";
+import type { AgentView } from "./view.ts";
 import { BACKUP_PASSWORD, KIT_PASSWORD, NEW_PASSWORD, PASSWORD, ROTATION, type World } from "./world.ts";
 
+const OPENINGS = 6;
 const RESTORED = { ends: [], events: 0, keepsMail: true, withBackups: true, isRestored: true, newPassword: NEW_PASSWORD } as const;
 
 export const restoreOperations: readonly AgentOperation[] = [
@@ -13,7 +15,7 @@ export const restoreOperations: readonly AgentOperation[] = [
     name: "restore",
     arrange: async (world) => await arrangeLoss(world),
     start: restore,
-    isDone: ({ held }) => !held,
+    isDone: lives,
   },
   {
     ...RESTORED,
@@ -21,7 +23,7 @@ export const restoreOperations: readonly AgentOperation[] = [
     away: true,
     arrange: async (world) => await arrangeLoss(world),
     start: restore,
-    isDone: ({ held }) => !held,
+    isDone: lives,
   },
   {
     ...RESTORED,
@@ -34,7 +36,7 @@ export const restoreOperations: readonly AgentOperation[] = [
     },
     // What an opening does by itself, again and again, and where nobody waits for it.
     start: async (world) => await takeoverIn(world.environment(), { dataDir: world.agent, password: NEW_PASSWORD, rotation: ROTATION }),
-    isDone: ({ held }) => !held,
+    isDone: lives,
   },
   {
     ...RESTORED,
@@ -48,9 +50,13 @@ export const restoreOperations: readonly AgentOperation[] = [
         world.amendFacts({ events: 2 });
       }),
     start: restoreWithKit,
-    isDone: ({ events, held }) => events === 3 && !held,
+    isDone: (view) => view.events === 3 && lives(view),
   },
 ];
+
+function lives({ held, superseded }: AgentView): boolean {
+  return !held && !superseded;
+}
 
 async function restore(world: World): Promise<TalosClient> {
   return await recoverIn(world.environment(), optionsFor(world));
@@ -65,12 +71,13 @@ function optionsFor({ agent, backups }: World): Parameters<typeof recoverIn>[1] 
   return { backupPath: backups[0], password: BACKUP_PASSWORD, dataDir: agent, newPassword: NEW_PASSWORD, rotation: ROTATION };
 }
 
-/** After its backup the agent has lived on, so that its generation and its certificates are ahead of what the backup knows. */
+/** After its backup the agent has lived on, so that its generation is ahead of all that the backup leads to without being compared. */
 async function arrangeLoss(world: World, then?: (client: TalosClient) => Promise<unknown>): Promise<void> {
   await arrangeBackup(world, then);
-  for (let opened = 0; opened < 2; opened++) {
+  for (let opened = 0; opened < OPENINGS; opened++) {
     const client = await openIn(world.environment(), { dataDir: world.agent, password: PASSWORD, rotation: ROTATION });
-    await client.flush();
+    // The directory knows of it.
+    await client.maintain();
     await client.close();
   }
   rmSync(world.agent, { recursive: true });
