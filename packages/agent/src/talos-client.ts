@@ -228,7 +228,8 @@ export class TalosClient implements AsyncDisposable {
    * The log in the backup is compared with the directory's. Nothing behind: this copy becomes the living one. Any event that the backup does not
    * have: BACKUP_OUTDATED, or with `recoveryKit` new keys by one recovery event, in the same call (`recovered.event` says what it follows). A
    * directory that does not answer, or answers nonsense: the agent is made and *held* (`status().held`): every call that sends, signs, publishes or
-   * takes mail is RECOVERY_UNCHECKED, over restarts too, until it has been compared; that goes on by itself while it is open.
+   * takes mail is RECOVERY_UNCHECKED, over restarts too, until it has been compared; that goes on by itself while it is open. It is held as well while
+   * the directory has not accepted the recovery event: no peer hears of it before. A copy that begins to live meanwhile supersedes it.
    *
    * Interrupted, it has made an agent or none: then the same call is made again. Argon2id runs with the parameters of the file.
    *
@@ -312,7 +313,7 @@ export class TalosClient implements AsyncDisposable {
     return this.#agent.context.standing.isSuperseded;
   }
 
-  /** True while it comes from a backup that has not been compared with its directory: `status().held` says why, and nothing leaves it. */
+  /** True while it comes from a backup and its directory has not said that it may act: `status().held` says why, and nothing leaves it. */
   get held(): boolean {
     return this.#agent.context.standing.isHeld;
   }
