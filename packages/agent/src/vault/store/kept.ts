@@ -80,7 +80,7 @@ export class Kept extends KeptReader {
   add(item: Omit<KeptItem, "byteLength">): number {
     this.store.run(
       `INSERT INTO kept (envelope_id, kind, depositor, bytes, code, received_at) VALUES (?, ?, ?, ?, ?, ?)
-       ON CONFLICT (envelope_id) DO UPDATE SET received_at = excluded.received_at, code = excluded.code`,
+       ON CONFLICT (envelope_id) DO UPDATE SET received_at = excluded.received_at`,
       item.envelopeId,
       item.kind,
       item.depositor,
