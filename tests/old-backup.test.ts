@@ -18,9 +18,9 @@ const LOOKING = ["resolve"];
 for (const reason of REASONS) {
   const rotation = reason === "planned" ? "a planned rotation" : "a rotation for compromise";
 
-  test(`failure 38: a backup from before ${rotation} is refused against the directory; while that is away it gives an agent that says nothing to anybody, then or later`, async () => {
+  test(`failure 38: a backup from before ${rotation} is refused against the directory, and against those of peers; while all are away it gives an agent that says nothing to anybody, then or later`, async () => {
     await using scene = await Scene.start(reason);
-    const { home, did } = scene;
+    const { home, abroad, did } = scene;
     const { environment, calls } = watching(home.environment);
     const dataDir = home.dataDir("restored");
     await assert.rejects(recover(scene, environment), (error) => {
@@ -31,6 +31,9 @@ for (const reason of REASONS) {
     assert.equal(existsSync(dataDir), false);
 
     await home.stopDirectory();
+    await assert.rejects(recover(scene, environment), hasCode("BACKUP_OUTDATED"), "a peer's directory has heard of the event");
+    assert.equal(existsSync(dataDir), false);
+    await abroad.stopDirectory();
     await using first = await recover(scene, environment);
     assert.equal(first.did, did);
     await first.close();
@@ -40,7 +43,6 @@ for (const reason of REASONS) {
     await using held = await openIn(environment, copy);
     for (const refused of everythingThatActs(held, scene)) await assert.rejects(refused, hasCode("RECOVERY_UNCHECKED"));
     assert.deepEqual(namesOf(calls), LOOKING);
-    assert.deepEqual([...new Set(calls.map(({ url }) => url))], [home.url], "nothing was asked of the peer's directory, which is there");
 
     await home.startDirectory();
     await until(() => whyHeld(held) === "BACKUP_OUTDATED", "it says why it stays held");
@@ -51,7 +53,7 @@ for (const reason of REASONS) {
     await until(() => whyHeld(again) === "BACKUP_OUTDATED", "after another opening too");
     await assert.rejects(again.send(scene.carol.did, "no"), hasCode("RECOVERY_UNCHECKED"));
     assert.deepEqual(namesOf(calls), LOOKING);
-    assert.deepEqual([...new Set(calls.map(({ url }) => url))], [home.url]);
+    assert.deepEqual([...new Set(calls.map(({ url }) => url))], [home.url, abroad.url]);
     for (const peer of [scene.bob, scene.carol]) {
       const { inbox, kept, evidence } = peer.status();
       assert.deepEqual([peer.peers.show(did).head.seq, inbox.offered, kept, evidence], [1, 0, [], []]);

@@ -15,8 +15,9 @@ import {
   utf8,
 } from "@talos/core";
 import { type BackendAgreementKey, type BackendSigningKey, openBackend } from "../backends/index.ts";
+import { placesOf } from "../lifecycle/recover/places.ts";
 import { buildRestoredLife } from "../lifecycle/recover/restored-life.ts";
-import { type FirstContent, HOME_DIRECTORY, type KeyFileStore, Vault } from "../vault/index.ts";
+import { type FirstContent, type KeyFileStore, Vault } from "../vault/index.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
 import type { CheckedKey } from "./backup-views.ts";
 import { damagedBackup } from "./damaged-backup.ts";
@@ -84,8 +85,8 @@ async function proved(dataDir: string, content: BackupContent, log: IdentityLog,
 async function restored(content: BackupContent, log: IdentityLog, files: KeyFileStore, { crypto, now }: DrillPlace): Promise<FirstContent> {
   const present: BackupKey[] = [];
   for (const key of content.keys) if (await isHere(key, files, crypto)) present.push(key);
-  const home = content.settings.get(HOME_DIRECTORY);
-  return await buildRestoredLife(files, { ...content, keys: present }, log, { crypto, now, home });
+  const places = placesOf(content, undefined, false);
+  return await buildRestoredLife(files, { ...content, keys: present }, log, { crypto, now, places });
 }
 
 async function isHere(key: BackupKey, files: KeyFileStore, crypto: Crypto): Promise<boolean> {

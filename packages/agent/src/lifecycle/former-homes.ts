@@ -19,17 +19,17 @@ interface FormerHome {
 
 /** URLs to read mail at besides the present home, newest first. */
 export function formerHomes(tx: ReadTransaction, home: string, now: number): readonly string[] {
-  return formerHomesIn(tx.settings.get(FORMER_HOMES), home, now);
-}
-
-/** @param stored as the setting has it */
-export function formerHomesIn(stored: string | undefined, home: string | undefined, now: number): readonly string[] {
   // A clock that was ahead when the agent moved must not keep one for longer.
   const isDue = ({ url, until }: FormerHome): boolean =>
     url !== home && until > now && until <= now + READ_FOR_MILLISECONDS + DAY_MILLISECONDS;
-  return parse(stored)
+  return parse(tx.settings.get(FORMER_HOMES))
     .filter(isDue)
     .map(({ url }) => url);
+}
+
+/** Whatever their time: who looks for what they know of the agent reads no mail. @param stored as the setting has it */
+export function everyFormerHome(stored: string | undefined): readonly string[] {
+  return parse(stored).map(({ url }) => url);
 }
 
 /** The agent moves away from `url`. */

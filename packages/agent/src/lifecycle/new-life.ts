@@ -9,6 +9,7 @@ import {
   keyCommitment,
   prepareRotation,
   ROLE,
+  toHex,
   verifyLog,
   type AuditHead,
   type IdentityLog,
@@ -116,7 +117,7 @@ export async function buildNewKeys(files: KeyFileStore, input: NewKeysInput): Pr
     entryOf(next, now, { kind: "identity", role: "next" }),
     entryOf(encryption, now, { kind: "encryption", dueAt: now + IDENTITY_INTERVAL_MILLISECONDS }),
   ];
-  const cutOff = others.flatMap((log) => beyond(log, base));
+  const cutOff = beyondAll(others, base);
   const held = cleanup.move();
   return {
     own,
@@ -150,6 +151,11 @@ export function beyond(log: IdentityLog, other: IdentityLog): BeyondEvent[] {
   return log.states
     .slice(shared)
     .map((state, index) => ({ head: state.head, state, wire: log.events[shared + index] ?? new Uint8Array() }));
+}
+
+/** Of several logs, each event once. */
+export function beyondAll(logs: readonly IdentityLog[], other: IdentityLog): BeyondEvent[] {
+  return [...new Map(logs.flatMap((log) => beyond(log, other)).map((event) => [toHex(event.head.hash), event])).values()];
 }
 
 /** How many events both begin with. */

@@ -2,12 +2,14 @@
  * What is known of other copies of this agent before one of them becomes the living one: their certificates at the present head of the log,
  * and whether the log has moved on without this copy. Signs nothing and promises nothing.
  */
-import { decodeCertificate, fromBase64Url, isTalosError, talosError, type TalosError } from "@talos/core";
+import { decodeCertificate, fromBase64Url, isTalosError, talosError, type IdentityLog, type TalosError } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { movedError, movedIdentity, noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
-import { formerHomes } from "./former-homes.ts";
 import { lookAbroad, type LogAbroad } from "./identity-plan/own-log-abroad.ts";
-import { heldRecovery, isFinal, leftBehind } from "./recover/held-recovery.ts";
+import { eventsOf } from "./recover/branches.ts";
+import { compareLog, HELD_ANSWER_MILLISECONDS } from "./recover/compare-log.ts";
+import { heldRecovery, leftBehind } from "./recover/held-recovery.ts";
+import { keptPlaces } from "./recover/places.ts";
 import { rankOf, supersededByCertificate } from "./supersession.ts";
 
 export interface OwnCopy {
@@ -20,28 +22,21 @@ export interface OwnCopy {
 
 /** What a directory that does not answer knows is met later. Of a copy that is held it is needed first. */
 const AWAY = ["DIRECTORY_UNREACHABLE", "AGENT_UNKNOWN"] as const;
-const UNKNOWN = ["AGENT_UNKNOWN"] as const;
 
 /**
  * Of certificates of this agent at its present head: the one that superseded it, and what its directory has. For a copy that is held also what
- * its former directories have, as far as they answer.
+ * all those have that may know of more than its backup.
  *
  * @throws TalosError IDENTITY_MOVED where there is an event that was not made here, of a copy that is held with the keys of its backup
  *   BACKUP_OUTDATED, or AGENT_REVOKED; of the directory, but for a copy that is not held not where it is away
  */
 export async function lookForCopies(context: AgentContext): Promise<readonly OwnCopy[]> {
-  const { vault, log, crypto, home, standing, clock } = context;
+  const { vault, log, crypto, standing } = context;
   requireNothingBehind(context);
-  const others = standing.isHeld && home !== undefined ? vault.read((tx) => formerHomes(tx, home, clock.now())) : [];
-  const former = Promise.allSettled(others.map(async (url) => await certificateAt(context, url)));
-  const abroad = home === undefined ? undefined : await certificateAt(context, home, standing.isHeld ? UNKNOWN : AWAY);
-  const answers = await former;
-  for (const answer of answers) if (answer.status === "rejected" && saysBehind(answer.reason)) throw answer.reason;
+  const abroad = standing.isHeld ? await certificatesWhileHeld(context) : await certificatesAtHome(context);
   const stored = vault.read(supersededByCertificate);
-  const heard = answers.map((answer) => (answer.status === "fulfilled" ? answer.value : undefined));
-  const known = [stored === undefined ? undefined : fromBase64Url(stored), abroad, ...heard];
+  const known = [...(stored === undefined ? [] : [fromBase64Url(stored)]), ...abroad];
   return known.flatMap((wire) => {
-    if (wire === undefined) return [];
     const rank = rankOf(log, wire, crypto);
     return rank?.seq === log.head.seq ? [{ generation: rank.generation, from: decodeCertificate(wire).from, wire }] : [];
   });
@@ -57,20 +52,33 @@ function requireNothingBehind(context: AgentContext): void {
   throw held?.reason === "AGENT_REVOKED" ? talosError("AGENT_REVOKED") : leftBehind(held, moved, held?.eventsBehind ?? 1);
 }
 
-/** @param isNothing codes of answers that say nothing of copies */
-async function certificateAt(
-  context: AgentContext,
-  url: string,
-  isNothing: readonly (typeof AWAY)[number][] = UNKNOWN,
-): Promise<Uint8Array | undefined> {
+async function certificatesAtHome(context: AgentContext): Promise<readonly Uint8Array[]> {
+  const { home, log } = context;
+  if (home === undefined) return [];
   try {
-    const abroad = await lookAbroad(context, url);
-    requireUnmovedAbroad(context, abroad);
-    return (await context.unsigned(url, (directory) => directory.resolve(context.log.agentId))).certificate;
+    requireUnmovedAbroad(context, await lookAbroad(context, home));
+    const { certificate } = await context.unsigned(home, (directory) => directory.resolve(log.agentId));
+    return certificate === undefined ? [] : [certificate];
   } catch (error) {
-    if (isNothing.some((code) => isTalosError(error, code))) return undefined;
+    if (AWAY.some((code) => isTalosError(error, code))) return [];
     throw error;
   }
+}
+
+/** @throws TalosError as `lookForCopies` */
+async function certificatesWhileHeld(context: AgentContext): Promise<readonly Uint8Array[]> {
+  const { vault, log, home, crypto } = context;
+  const { held, places } = vault.read((tx) => ({ held: heldRecovery(tx), places: keptPlaces(tx, home) }));
+  // That nothing stands in the place of an event of its own its home says by accepting it.
+  const asked = held?.way === "rotated" ? { ...places, isFormerGone: true } : places;
+  const standing = await compareLog(context, log, asked, HELD_ANSWER_MILLISECONDS);
+  if (standing.kind === "unknown") throw standing.error;
+  if (standing.kind === "nothing-behind") return standing.certificates;
+  const { logs } = standing;
+  const foreign = logs.flatMap((abroad) => eventsOf(abroad, log, crypto));
+  noteForeignEvents(context, foreign);
+  const [first] = logs.toSorted((a, b) => b.head.seq - a.head.seq);
+  throw logs.some(isRevokedForGood) ? talosError("AGENT_REVOKED") : leftBehind(held, first?.head ?? log.head, foreign.length);
 }
 
 /** @throws TalosError as `lookForCopies`; what was not made here is on record then */
@@ -81,11 +89,11 @@ export function requireUnmovedAbroad(context: AgentContext, abroad: LogAbroad): 
 }
 
 function behind({ vault }: AgentContext, { log, foreign }: Extract<LogAbroad, { readonly kind: "moved" }>): TalosError {
-  // Nothing brings back what the recovery key has ended.
-  if (log.revoked?.authority === "recovery") return talosError("AGENT_REVOKED");
+  if (isRevokedForGood(log)) return talosError("AGENT_REVOKED");
   return leftBehind(vault.read(heldRecovery), log.head, foreign.length);
 }
 
-function saysBehind(error: unknown): boolean {
-  return isTalosError(error) && isFinal(error.code);
+/** Nothing brings back what the recovery key has ended. */
+function isRevokedForGood({ revoked }: IdentityLog): boolean {
+  return revoked?.authority === "recovery";
 }

@@ -32,6 +32,11 @@ export interface RecoverOptions extends Pick<OpenOptions, "signMessages" | "maxH
   readonly credential?: string;
   /** URL of the home directory from now on. Default: the one in the backup. */
   readonly directory?: string;
+  /**
+   * With another `directory` than the backup's: that one is gone for good, and no other one is left that had the agent's log. Without it such an
+   * agent is held until one of them has answered. What any of them says counts all the same. On record.
+   */
+  readonly formerDirectoryGone?: boolean;
   /** Refuse another agent's backup. */
   readonly did?: string;
   /** Used where the identity has moved on since the backup was made, and only there; the options below go with it. */
@@ -131,6 +136,7 @@ const RECOVER_FROM_BACKUP: Checks<RecoverOptions> = {
   ...POLICY_CHECKS,
   backupPath: isText,
   password: isPassword,
+  formerDirectoryGone: isBoolean,
 };
 const WITH_KIT = ["cutAfter", "reason", "suspectFrom"] as const;
 const OUTLOOK: Checks<OutlookOptions> = { recoveryKit: isPath, did: isText, directory: isText };

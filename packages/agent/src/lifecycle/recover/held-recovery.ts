@@ -5,6 +5,7 @@
 import { isErrorCode, talosError, toHex, type ErrorCode, type LogHead, type TalosError } from "@talos/core";
 import type { ReadTransaction, Transaction } from "../../vault/index.ts";
 import { isTime, readRecord, writeRecord } from "../stored-json.ts";
+import { forgetPlaces } from "./places.ts";
 
 const SETTING = "recovery-unchecked";
 
@@ -53,6 +54,7 @@ export function noteHeld(tx: Transaction, attempt: Required<Pick<HeldRecovery, "
 /** It has been compared, nothing was behind, and its own event is accepted. */
 export function clearHeld(tx: Transaction): void {
   tx.settings.set(SETTING, undefined);
+  forgetPlaces(tx);
 }
 
 export function isFinal(reason: ErrorCode | undefined): boolean {

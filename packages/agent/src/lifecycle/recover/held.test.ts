@@ -168,10 +168,8 @@ for (const [what, instead] of NONSENSE) {
     let lies = true;
     const hooks: DirectoryHooks = { resolve: (answer) => (lies ? { ...answer, log: instead(answer.log, other) } : answer) };
     const held = await lost.recover({}, intercepting(lost.world.environment, hooks));
-    // To whoever asks what there is after his head, nothing is an answer.
-    const isAnswer = what === "nothing at all";
-    assert.equal(held.held, !isAnswer);
-    if (!isAnswer) await until(() => held.status().held?.reason !== undefined, "it is named");
+    assert.equal(held.held, true);
+    await until(() => held.status().held?.reason !== undefined, "it is named");
     lies = false;
     await until(() => !held.held, "it goes on once the answer is one");
     await held.sign("test", "yes");

@@ -12,15 +12,15 @@ import { parseDirectoryUrl } from "../../directory/directory-url.ts";
 import type { Environment } from "../../environment.ts";
 import { checkName, dataDirOf } from "../../options.ts";
 import { isUnlockGiven, readPassword, readUnlock, requireStrongPassword } from "../../password/index.ts";
-import { HOME_DIRECTORY, Vault, type FirstContent, type KeyFileStore, type UnlockWith } from "../../vault/index.ts";
-import { FORMER_HOMES, formerHomesIn } from "../former-homes.ts";
+import { Vault, type FirstContent, type KeyFileStore, type UnlockWith } from "../../vault/index.ts";
 import { openAuthority } from "../identity-plan/recovery-authority.ts";
-import { beyond } from "../new-life.ts";
+import { beyondAll } from "../new-life.ts";
 import { checkRecoverOptions, type RecoverOptions } from "../recover-options.ts";
 import { idOf } from "../recovery-outlook.ts";
-import { compareLog, type AskedDirectories, type BackupStanding } from "./compare-log.ts";
+import { askingIn, compareLog, type BackupStanding } from "./compare-log.ts";
 import { requireEmptyDataDir } from "./empty-data-dir.ts";
 import { outdated } from "./held-recovery.ts";
+import { placesOf, type Places } from "./places.ts";
 import { buildRestoredLife } from "./restored-life.ts";
 import { buildForwardLife, forwardBase, forwardEvent, type ForwardEvent, type ForwardInput } from "./rotate-forward.ts";
 
@@ -78,15 +78,16 @@ export async function recoverVault(environment: Environment, options: RecoverOpt
   const log = verifyContent(opened.content, crypto, clock.now());
   if (log.revoked !== undefined) throw talosError("AGENT_REVOKED");
 
-  const asked = directoriesFor(opened, given, clock.now());
-  const standing = await compareLog(environment, log, asked);
+  const places = placesOf(opened.content, given, checked.formerDirectoryGone === true);
+  requireMoved(places);
+  const standing = await compareLog(askingIn(environment), log, places);
   const make = async (build: (files: KeyFileStore) => Promise<FirstContent>): Promise<Vault> => {
     const common = { dataDir, name, unlock, slotLabel: unlock.label, crypto, now: clock.now(), build };
     return await Vault.create(kdf === undefined ? common : { ...common, kdf });
   };
   return standing.kind === "behind"
-    ? await rotated({ environment, options: checked, opened, log, make }, standing.log, asked)
-    : await restored({ environment, options: checked, opened, log, make }, standing, asked);
+    ? await rotated({ environment, options: checked, opened, log, places, make }, standing.logs)
+    : await restored({ environment, options: checked, opened, log, places, make }, standing);
 }
 
 interface Recovery {
@@ -95,29 +96,32 @@ interface Recovery {
   readonly opened: OpenedBackup;
   /** Of the backup, verified. */
   readonly log: IdentityLog;
+  readonly places: Places;
   readonly make: (build: (files: KeyFileStore) => Promise<FirstContent>) => Promise<Vault>;
 }
 
-async function restored(recovery: Recovery, standing: BackupStanding, { home }: AskedDirectories): Promise<RecoveredVault> {
-  const { environment, options, opened, log, make } = recovery;
+async function restored(recovery: Recovery, standing: BackupStanding): Promise<RecoveredVault> {
+  const { environment, options, opened, log, places, make } = recovery;
   const { crypto, clock } = environment;
   const { content } = opened;
   // Before the folder is touched: what is in no backup has to be where it was.
   const elsewhere = content.keys.filter(({ secret }) => secret === undefined);
   await importKeys(elsewhere, NO_FILES, crypto);
-  const vault = await make(async (files) => await buildRestoredLife(files, content, log, { crypto, now: clock.now(), home }));
+  const vault = await make(async (files) => await buildRestoredLife(files, content, log, { crypto, now: clock.now(), places }));
   const unused = standing.kind === "unknown" ? "not-used" : "not-needed";
   return { vault, report: reportOf(opened, "restored", options.recoveryKit === undefined ? "not-given" : unused) };
 }
 
-/** @param abroad the log as a directory has it */
-async function rotated(recovery: Recovery, abroad: IdentityLog, { home }: AskedDirectories): Promise<RecoveredVault> {
-  const { environment, options, opened, log, make } = recovery;
+/** @param logs as `ForwardInput` has them */
+async function rotated(recovery: Recovery, logs: ForwardInput["logs"]): Promise<RecoveredVault> {
+  const { environment, options, opened, log, places, make } = recovery;
   const { recoveryKit, cutAfter, reason = "compromise", suspectFrom, keyBackend = "software" } = options;
   // Nothing brings back what the recovery key has ended.
-  if (abroad.revoked?.authority === "recovery") throw talosError("AGENT_REVOKED");
-  if (recoveryKit === undefined || home === undefined) throw outdated(abroad.head.seq, beyond(abroad, log).length);
-  const input: ForwardInput = { environment, content: opened.content, log, abroad, reason, suspectFrom, home, keyBackend };
+  if (logs.some(({ revoked }) => revoked?.authority === "recovery")) throw talosError("AGENT_REVOKED");
+  if (recoveryKit === undefined || places.home === undefined) {
+    throw outdated(Math.max(...logs.map(({ head }) => head.seq)), beyondAll(logs, log).length);
+  }
+  const input: ForwardInput = { environment, content: opened.content, log, logs, reason, suspectFrom, places, keyBackend };
   const base = forwardBase(input, cutAfter);
   using authority = await openAuthority(recoveryKit, base, environment.crypto);
   const vault = await make(async (files) => await buildForwardLife(files, input, base, authority));
@@ -156,22 +160,13 @@ async function requireStrong(
   await requireStrongPassword(password, { allowWeak: allowWeakPassword === true || allowWeakPasswords === true, words });
 }
 
-/** Those that had the log before are asked too: a new home knows of nothing that came after the backup. */
-function directoriesFor({ content }: OpenedBackup, given: string | undefined, now: number): AskedDirectories {
-  const { settings } = content;
-  const before = settings.get(HOME_DIRECTORY);
-  const home = given ?? (before === undefined ? undefined : parseDirectoryUrl(before));
-  const others = [...(before === undefined ? [] : [before]), ...formerHomesIn(settings.get(FORMER_HOMES), home, now)];
-  return { home, others: [...new Set(others.flatMap(asUrl))].filter((url) => url !== home) };
-}
-
-/** From a backup it may be anything. */
-function asUrl(text: string): readonly string[] {
-  try {
-    return [parseDirectoryUrl(text)];
-  } catch {
-    return [];
-  }
+/** Nobody lives at a directory that is gone. */
+function requireMoved({ home, named, isFormerGone }: Places): void {
+  if (!isFormerGone || named === undefined || home !== named) return;
+  throw talosError("INVALID_ARGUMENT", "Where the directory that the backup names is gone for good, another one has to be named.", {
+    hint: "Give its URL as directory (--directory URL).",
+    details: { option: "directory" },
+  });
 }
 
 function reused(): TalosError {

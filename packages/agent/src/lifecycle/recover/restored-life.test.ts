@@ -4,12 +4,14 @@ import { nodeCrypto, verifyLog } from "@talos/core";
 import { NOW, someContent } from "../../backup/backup-fixture.test.ts";
 import { FLOOR_KDF, password, temporaryFolder } from "../../vault/vault-fixture.test.ts";
 import { Vault } from "../../vault/index.ts";
+import { placesOf } from "./places.ts";
 import { buildRestoredLife } from "./restored-life.ts";
 
 test("what somebody has decided about a peer stays decided, and what he has not is still open", async () => {
   using folder = temporaryFolder();
   using content = someContent();
   const { log } = verifyLog(undefined, content.events, NOW, nodeCrypto, content.agentId);
+  const places = placesOf(content, undefined, false);
   using vault = await Vault.create({
     dataDir: folder.dataDir,
     name: "alice",
@@ -17,7 +19,7 @@ test("what somebody has decided about a peer stays decided, and what he has not 
     crypto: nodeCrypto,
     now: NOW,
     kdf: FLOOR_KDF,
-    build: async (files) => await buildRestoredLife(files, content, log, { crypto: nodeCrypto, now: NOW, home: undefined }),
+    build: async (files) => await buildRestoredLife(files, content, log, { crypto: nodeCrypto, now: NOW, places }),
   });
   const [, other] = content.peers;
   assert.ok(other !== undefined);

@@ -11,13 +11,14 @@ import { keyEntries } from "../audit-entries.ts";
 import { rememberFormerHome } from "../former-homes.ts";
 import { putLog } from "../new-life.ts";
 import { markHeld } from "./held-recovery.ts";
+import { keepPlaces, type Places } from "./places.ts";
 
 export interface RestoreInto {
   readonly crypto: Crypto;
   /** milliseconds since 1970 */
   readonly now: number;
-  /** URL of the home directory from now on. */
-  readonly home: string | undefined;
+  /** `home`: from now on. */
+  readonly places: Places;
 }
 
 /**
@@ -37,13 +38,14 @@ export async function buildRestoredLife(
   return {
     ...recordOf(content),
     write: (tx) => {
-      noteRestored(tx, content, { now, seq: log.head.seq });
+      noteRestored(tx, content, { now, seq: log.head.seq, isFormerGone: into.places.isFormerGone });
       putLog(tx, log);
       for (const entry of keys) tx.inventory.put(entry);
       for (const entry of keyEntries("key-restored", keys, now)) tx.audit.append(entry);
       tx.log.setCertificate(content.certificate);
       putRestored(tx, content, into);
       markHeld(tx, { way: "restored", since: now, backupAt: content.createdAt });
+      keepPlaces(tx, into.places);
     },
   };
 }
@@ -59,16 +61,20 @@ export interface RestorationFacts {
   readonly seq: number;
   /** Of the recovery event, where one was needed: the record of what was made between the two is lost. */
   readonly event?: number;
+  /** Somebody has said that no directory is left that had the log. */
+  readonly isFormerGone: boolean;
 }
 
 /** Before whatever else this life puts on record. */
-export function noteRestored(tx: Transaction, { createdAt, audit }: BackupContent, { now, seq, event }: RestorationFacts): void {
-  const details = { seq, ...(event === undefined ? {} : { event }), entries: audit.length, made: createdAt };
+export function noteRestored(tx: Transaction, { createdAt, audit }: BackupContent, facts: RestorationFacts): void {
+  const { now, seq, event, isFormerGone } = facts;
+  const said = { ...(event === undefined ? {} : { event }), ...(isFormerGone ? { formerDirectory: "gone" } : {}) };
+  const details = { seq, ...said, entries: audit.length, made: createdAt };
   tx.audit.append({ kind: "backup-restored", at: now, details });
 }
 
 /** Everything but keys, log and record. */
-export function putRestored(tx: Transaction, content: BackupContent, { crypto, now, home }: RestoreInto): void {
+export function putRestored(tx: Transaction, content: BackupContent, { crypto, now, places: { home } }: RestoreInto): void {
   for (const peer of content.peers) putPeer(tx, peer, crypto);
   for (const event of content.cutOff) tx.cutOff.add(event);
   for (const conflict of content.evidence) tx.peers.addConflict(conflict, true);

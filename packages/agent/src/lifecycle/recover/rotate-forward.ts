@@ -3,16 +3,17 @@
  * his own, and the backup brings everything else. What stands between the two is final, and in doubt. Until its home directory has accepted the
  * event the agent is held: another event of the same recovery key may take the place, and whoever had heard of this one were lost to it.
  */
-import { equalBytes, fromHex, talosError, toHex, type IdentityLog, type TalosError } from "@talos/core";
+import { equalBytes, fromHex, talosError, toHex, type IdentityLog, type LogHead, type LogState, type TalosError } from "@talos/core";
 import type { BackupContent } from "../../backup/backup-content.ts";
 import type { Environment } from "../../environment.ts";
 import type { BackendName } from "../../backends/index.ts";
 import type { FirstContent, KeyFileStore } from "../../vault/index.ts";
 import type { RecoveryAuthority } from "../identity-plan/make-event.ts";
-import { beyond, buildNewKeys, sharedEvents } from "../new-life.ts";
+import { beyond, beyondAll, buildNewKeys, sharedEvents } from "../new-life.ts";
 import type { CutAfter } from "../recover-options.ts";
 import { baseOf, lastRecoveryOf, recordedBefore, toOutlookEvent, upTo, type OutlookEvent } from "../recovery-outlook.ts";
 import { markHeld } from "./held-recovery.ts";
+import { keepPlaces, type Places } from "./places.ts";
 import { noteRestored, putRestored, recordOf } from "./restored-life.ts";
 
 export interface ForwardInput {
@@ -20,11 +21,11 @@ export interface ForwardInput {
   readonly content: BackupContent;
   /** Of the backup, verified. */
   readonly log: IdentityLog;
-  /** As a directory has it: with events that the backup does not have. */
-  readonly abroad: IdentityLog;
+  /** As directories have it: with events that the backup does not have. More than one where branches contend. */
+  readonly logs: readonly [IdentityLog, ...IdentityLog[]];
   readonly reason: "compromise" | "lost";
   readonly suspectFrom: number | undefined;
-  readonly home: string;
+  readonly places: Places;
   readonly keyBackend: BackendName;
 }
 
@@ -49,12 +50,13 @@ export interface ForwardEvent {
  * @throws TalosError INVALID_ARGUMENT, also where it lies before the backup's, or where there is a choice and nothing was chosen; IDENTITY_MOVED;
  *   AGENT_REVOKED
  */
-export function forwardBase({ environment, log, abroad }: ForwardInput, cutAfter: CutAfter | number | undefined): IdentityLog {
+export function forwardBase({ environment, log, logs }: ForwardInput, cutAfter: CutAfter | number | undefined): IdentityLog {
   const { crypto, clock } = environment;
   const now = clock.now();
+  const abroad = chosenOf(logs, log, cutAfter);
   const isAbove = sharedEvents(log, abroad) === log.events.length;
   if (!isAbove && !isDecided(log, abroad)) {
-    if (cutAfter === undefined) throw branchNeeded(log, abroad);
+    if (cutAfter === undefined) throw branchNeeded(log, logs);
     if (typeof cutAfter === "object" && isOwn(log, cutAfter)) return upTo(log, cutAfter.seq, crypto, now);
   }
   const unasked = isAbove && abroad.revoked === undefined ? abroad.head.seq : undefined;
@@ -66,30 +68,46 @@ export function forwardBase({ environment, log, abroad }: ForwardInput, cutAfter
   });
 }
 
+/** Of branches that contend at the directories the one that has the event; one that the backup alone has is judged against the first of them. */
+function chosenOf(logs: ForwardInput["logs"], log: IdentityLog, cutAfter: CutAfter | number | undefined): IdentityLog {
+  const [first, ...others] = logs;
+  if (others.length === 0) return first;
+  if (typeof cutAfter !== "object") throw branchNeeded(log, logs);
+  const chosen = logs.find(({ states }) => isAt(states, cutAfter)) ?? (isOwn(log, cutAfter) ? first : undefined);
+  if (chosen === undefined) throw branchNeeded(log, logs);
+  return chosen;
+}
+
 /** Between two branches: what a recovery event follows is final. */
 function isDecided(log: IdentityLog, abroad: IdentityLog): boolean {
   return beyond(abroad, log).some(({ state }) => state.authority === "recovery");
 }
 
-function branchNeeded({ head }: IdentityLog, abroad: IdentityLog): TalosError {
-  const named = [head, abroad.head].map(({ seq, hash }) => `${seq}:${toHex(hash)}`);
-  return talosError(
-    "INVALID_ARGUMENT",
-    "The directory has another branch of the identity's log than the backup: which one is the owner's own is needed.",
-    {
-      hint: `Name its last event as cutAfter (--cut-after EVENT:HASH). The backup's: ${named[0]}; the directory's: ${named[1]}.`,
-      details: { option: "cutAfter", backup: named[0] ?? "", directory: named[1] ?? "" },
-    },
-  );
+function branchNeeded({ head }: IdentityLog, logs: readonly IdentityLog[]): TalosError {
+  const nameOf = ({ seq, hash }: LogHead): string => `${seq}:${toHex(hash)}`;
+  const backup = nameOf(head);
+  const abroad = logs.map((log) => nameOf(log.head)).join(", ");
+  const contending =
+    logs.length === 1
+      ? "The directory has another branch of the identity's log than the backup"
+      : "Directories have branches of the identity's log that contend";
+  return talosError("INVALID_ARGUMENT", `${contending}: which one is the owner's own is needed.`, {
+    hint: `Name its last event as cutAfter (--cut-after EVENT:HASH). The backup's: ${backup}; the directory's: ${abroad}.`,
+    details: { option: "cutAfter", backup, directory: abroad },
+  });
 }
 
 /** An event of the backup's own branch, where another one contends with it. */
-function isOwn(log: IdentityLog, { seq, hash }: CutAfter): boolean {
-  const state = log.states[seq];
-  return state !== undefined && seq >= lastRecoveryOf(log) && state.event !== "revocation" && equalBytes(state.head.hash, fromHex(hash));
+function isOwn(log: IdentityLog, cutAfter: CutAfter): boolean {
+  return cutAfter.seq >= lastRecoveryOf(log) && isAt(log.states, cutAfter) && log.states[cutAfter.seq]?.event !== "revocation";
 }
 
-export function forwardEvent({ content, log, abroad, reason, suspectFrom }: ForwardInput, base: IdentityLog): ForwardEvent {
+function isAt(states: readonly LogState[], { seq, hash }: CutAfter): boolean {
+  const state = states[seq];
+  return state !== undefined && equalBytes(state.head.hash, fromHex(hash));
+}
+
+export function forwardEvent({ content, log, logs, reason, suspectFrom }: ForwardInput, base: IdentityLog): ForwardEvent {
   const { head } = base;
   // The record of another branch is not the one that the backup has.
   const recorded = sharedEvents(log, base) === log.events.length ? content.auditHead.size : recordedBefore(base);
@@ -100,7 +118,7 @@ export function forwardEvent({ content, log, abroad, reason, suspectFrom }: Forw
     reason,
     ...(doubt === undefined ? {} : { suspectFrom: doubt }),
     passed: beyond(base, log).map(({ state }) => toOutlookEvent(state)),
-    cutOff: [...beyond(abroad, base), ...beyond(log, base)].map(({ state }) => toOutlookEvent(state)),
+    cutOff: beyondAll([...logs, log], base).map(({ state }) => toOutlookEvent(state)),
   };
 }
 
@@ -111,20 +129,22 @@ export async function buildForwardLife(
   base: IdentityLog,
   authority: RecoveryAuthority,
 ): Promise<FirstContent> {
-  const { environment, content, log, abroad, home, keyBackend, reason } = input;
+  const { environment, content, log, logs, places, keyBackend, reason } = input;
   const { crypto, clock } = environment;
   const { suspectFrom } = forwardEvent(input, base);
-  const others = [abroad, log];
+  const others = [...logs, log];
   const { auditHead } = content;
   using keys = await buildNewKeys(files, { environment, base, others, authority, reason, suspectFrom, auditHead, keyBackend });
   const now = clock.now();
   return {
     ...recordOf(content),
     write: (tx) => {
-      noteRestored(tx, content, { now, seq: sharedEvents(log, base) - 1, event: keys.own.head.seq });
-      putRestored(tx, content, { crypto, now, home });
+      const seq = sharedEvents(log, base) - 1;
+      noteRestored(tx, content, { now, seq, event: keys.own.head.seq, isFormerGone: places.isFormerGone });
+      putRestored(tx, content, { crypto, now, places });
       keys.write(tx);
       markHeld(tx, { way: "rotated", since: now, backupAt: content.createdAt });
+      keepPlaces(tx, places);
     },
   };
 }
