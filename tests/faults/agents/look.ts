@@ -5,22 +5,13 @@
 import { readdirSync, readFileSync, statSync } from "node:fs";
 import { join } from "node:path";
 import { doctorIn, HttpDirectory, openIn, TalosClient, Vault } from "@talos/agent";
-import {
-  decodeCertificate,
-  decodeEvent,
-  didToAgentId,
-  fromBase64Url,
-  keyCommitment,
-  toHex,
-  verifyLog,
-  type IdentityLog,
-} from "@talos/core";
+import { decodeEvent, didToAgentId, keyCommitment, toHex, verifyLog, type IdentityLog } from "@talos/core";
 import type { Look } from "@talos/testkit/disk-faults";
 import { wrongFiles } from "../vault-subject.ts";
 import { actOn, openIfThere, settled, unlessOutdated } from "./acting.ts";
 import { checkBackups, checkLeavings } from "./backup-checks.ts";
-import { CERTIFICATES_FILE, EVENTS_FILE, type SentCertificate, type SentEvents } from "./directory-orders.ts";
 import type { AgentOperation } from "./operation.ts";
+import { sentCertificates, sentEvents } from "./sent.ts";
 import { describeView, viewOf } from "./view.ts";
 import {
   ANSWER,
@@ -48,6 +39,7 @@ export async function look(world: World, operation: AgentOperation): Promise<Loo
   let client: TalosClient | undefined;
   try {
     if (operation.withBackups === true) faults.push(...(await checkLeavings(world)));
+    if (operation.isRestored === true) faults.push(...(await checkSilence(world)));
     await world.begin();
     const hadLeft = sentEvents(world).size > world.facts.events;
     client = await unlessOutdated(world, await openIfThere(world));
@@ -227,26 +219,26 @@ async function logAbroad({ facts }: World): Promise<IdentityLog> {
   }
 }
 
-/** Certificates that were ever brought to the directory: an event and a generation name one instance, whatever became of it. */
-function twoUnderOneNumber(world: World): string[] {
-  const lines = readFileSync(join(world.directory, CERTIFICATES_FILE), "utf8").split("\n");
-  const sent = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as SentCertificate);
-  const certificates = sent
-    .filter(({ agent }) => agent === world.facts.did)
-    .map(({ certificate }) => decodeCertificate(fromBase64Url(certificate)));
-  const byNumber = Map.groupBy(certificates, ({ head, generation }) => `${toHex(head.hash)} ${generation}`);
-  return [...byNumber.values()].flatMap((some) => {
-    const instances = new Set(some.map(({ instanceKey }) => toHex(instanceKey.bytes)));
-    return instances.size > 1 ? [`${instances.size} instances have the generation ${some[0]?.generation}`] : [];
-  });
+/** Whoever is held has shown itself to nobody. */
+async function checkSilence(world: World): Promise<string[]> {
+  if (!Vault.exists(world.agent) || !(await viewOf(world)).held) return [];
+  const shown = sentCertificates(world).length - world.facts.certificates;
+  return shown > 0 ? [`it is held, and ${shown} of its certificates have left`] : [];
 }
 
-/** Events of the agent that were ever brought to the directory, in hexadecimal. */
-function sentEvents(world: World): Set<string> {
-  const lines = readFileSync(join(world.directory, EVENTS_FILE), "utf8").split("\n");
-  const uploads = lines.filter((line) => line !== "").map((line) => JSON.parse(line) as SentEvents);
-  const ofAgent = uploads.filter(({ agent }) => agent === world.facts.did);
-  return new Set(ofAgent.flatMap(({ events }) => events.map((event) => toHex(fromBase64Url(event)))));
+/**
+ * Of certificates that were ever brought to the directory: an event and a generation name one instance, whatever became of it. Copies that
+ * were there before may have had one number.
+ */
+function twoUnderOneNumber(world: World): string[] {
+  const certificates = sentCertificates(world);
+  const nameOf = ({ head, generation }: (typeof certificates)[number]): string => `${toHex(head.hash)} ${generation}`;
+  const added = new Set(certificates.slice(world.facts.certificates).map(nameOf));
+  const byNumber = Map.groupBy(certificates, nameOf);
+  return [...byNumber].flatMap(([name, some]) => {
+    const instances = new Set(some.map(({ instanceKey }) => toHex(instanceKey.bytes)));
+    return added.has(name) && instances.size > 1 ? [`${instances.size} instances have the generation ${some[0]?.generation}`] : [];
+  });
 }
 
 function eventName(wire: string): string {

@@ -14,6 +14,7 @@ import { tell } from "./directory-orders.ts";
 import { look } from "./look.ts";
 import type { AgentOperation } from "./operation.ts";
 import { agentOperations } from "./operations.ts";
+import { sentCertificates } from "./sent.ts";
 import { describeView, parseView, viewOf } from "./view.ts";
 import { DIRECTORY_FOLDER, makeWorld, World } from "./world.ts";
 
@@ -49,6 +50,7 @@ function diskOperation(operation: AgentOperation): DiskOperation {
       const place = await directoryFor(operation.name);
       const world = await makeWorld(folder, place, operation.withKit === true);
       await operation.arrange?.(world);
+      world.amendFacts({ certificates: sentCertificates(world).length });
       await tell(place.controlPort, { order: "end" });
       prepared.set(operation.name, readImage(folder));
     },

@@ -30,6 +30,8 @@ export interface Facts extends DirectoryPlace {
   /** Key ids by what they are of. */
   readonly keys: Readonly<Record<"identity" | "next" | "encryption" | "prekeys", readonly string[]>>;
   readonly events: number;
+  /** That were brought to the directory. */
+  readonly certificates: number;
   /** In hexadecimal: what no file may hold. Of operations on backups. */
   readonly privateKeys?: readonly string[];
   /** Of the backup that there was. */
@@ -159,6 +161,7 @@ export async function makeWorld(folder: string, place: DirectoryPlace, withKit: 
       prekeys: idsOf(({ kind }) => kind.endsWith("prekey")),
     },
     events: 1,
+    certificates: 0,
   };
   await alice.close();
   writeFileSync(join(folder, "facts.json"), JSON.stringify(facts));
