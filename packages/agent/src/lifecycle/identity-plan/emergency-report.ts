@@ -6,7 +6,7 @@ import { agentIdToDid, fromHex, sameHead, type AuditEntry, type Authority } from
 import { HOME_DIRECTORY, type ReadTransaction, type SlotInfo, type Transaction } from "../../vault/index.ts";
 import { isPublished } from "../publish-plan.ts";
 
-export const EMERGENCY_REPORT = "emergency-report";
+const EMERGENCY_REPORT = "emergency-report";
 /** The newest ones; the audit trail has them all. */
 const MAX_SHOWN_ENTRIES = 200;
 const SIGNING_KINDS: readonly string[] = ["certificate-signed", "batch-signed", "signature-made", "event-signed"];
