@@ -225,9 +225,9 @@ export class TalosClient implements AsyncDisposable {
    * Brings an agent back from its backup, into an empty data directory: keys, peers with trust, settings and the record. Prekeys, sessions and
    * mail are in no backup: peers are greeted in new sessions, and send again what was not acknowledged.
    *
-   * The log in the backup is compared with the directory's. Nothing behind: this copy becomes the living one. Any event that the backup does not
-   * have: BACKUP_OUTDATED, or with `recoveryKit` new keys by one recovery event, in the same call (`recovered.event` says what it follows). A
-   * directory that does not answer, or answers nonsense: the agent is made and *held* (`status().held`): every call that sends, signs, publishes or
+   * The log in the backup is compared with the directory's, and with what its former homes and the directories of its peers have. Nothing behind:
+   * this copy becomes the living one. Any event that the backup does not have: BACKUP_OUTDATED, or with `recoveryKit` new keys by one recovery event, in the same call (`recovered.event` says what it follows). A
+   * directory that does not answer, or answers nonsense, or with another `directory` none that would know: the agent is made and *held* (`status().held`): every call that sends, signs, publishes or
    * takes mail is RECOVERY_UNCHECKED, over restarts too, until it has been compared; that goes on by itself while it is open. It is held as well while
    * the directory has not accepted the recovery event: no peer hears of it before. A copy that begins to live meanwhile supersedes it.
    *
@@ -256,10 +256,11 @@ export class TalosClient implements AsyncDisposable {
   }
 
   /**
-   * The events that a recovery could follow, with their times: after which one to cut is its owner's to say. Changes nothing.
+   * The events that a recovery could follow, with their times: after which one to cut is its owner's to say. Changes nothing. With a backup all
+   * those are asked whom a recovery from it asks; one Argon2id run with the parameters of the file.
    *
-   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; FILE_NOT_FOUND, RECOVERY_KIT_DAMAGED, RECOVERY_KIT_FOREIGN; AGENT_UNKNOWN,
-   *   DIRECTORY_UNREACHABLE and others of the directory
+   * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT; FILE_NOT_FOUND, RECOVERY_KIT_DAMAGED, RECOVERY_KIT_FOREIGN; of the backup as `recover`;
+   *   AGENT_UNKNOWN, DIRECTORY_UNREACHABLE and others of the directory
    */
   static async recoveryOutlook(options: OutlookOptions): Promise<RecoveryOutlook> {
     return await recoveryOutlook(systemEnvironment, options);

@@ -23,8 +23,9 @@ export function eventName(seq: number, hash: string): string {
  * The one that was shown, with its whole hash: the log is fetched once more, and may then be another. Errors: IDENTITY_MOVED where the
  * directory has another one in that place.
  */
-export function eventIn({ events }: RecoveryOutlook, { seq, hash = "" }: ChosenEvent): CutAfter | number {
-  const event = events.find((one) => one.seq === seq);
+export function eventIn({ events, contending = [] }: RecoveryOutlook, { seq, hash = "" }: ChosenEvent): CutAfter | number {
+  const there = [...events, ...contending.flat()].filter((one) => one.seq === seq);
+  const event = there.find((one) => one.hash.startsWith(hash)) ?? there[0];
   if (event === undefined) return seq;
   if (event.hash.startsWith(hash)) return { seq, hash: event.hash };
   throw talosError("IDENTITY_MOVED", "The directory has another event in that place than the one that was chosen.", {

@@ -42,7 +42,7 @@ test("usage errors are one line, a hint and exit code 2", async () => {
     [["recover", "--backup", "x", "--identity-only", "y"], "INVALID_ARGUMENT"],
     [["recover", "--identity-only", "x"], "INVALID_ARGUMENT"],
     [["recover", "--identity-only", "x", "--directory", "http://localhost", "--recovery-kit", "y"], "INVALID_ARGUMENT"],
-    [["recover", "--backup", "x", "--list"], "INVALID_ARGUMENT"],
+    [["recover", "--identity-only", "x", "--directory", "http://localhost", "--former-directory-gone"], "INVALID_ARGUMENT"],
     [["recover", "--backup", "x", "--cut-after", "last"], "INVALID_ARGUMENT"],
   ] as const) {
     const { exitCode, stdout, stderr } = await talos(...argv);

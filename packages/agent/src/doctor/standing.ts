@@ -76,7 +76,7 @@ function checkHeld({ tx, dataDir }: Pick<StateLook, "tx" | "dataDir">): DoctorFi
   }
   return [
     finding("RECOVERY_UNCHECKED", {
-      message: `The agent was recovered from a backup and has not been compared with its directory${reason === undefined ? "" : ` (${reason})`}: until then it sends, signs and publishes nothing.`,
+      message: `The agent was recovered from a backup and has not been compared with its directory, or one that would know${reason === undefined ? "" : ` (${reason})`}: until then it sends, signs and publishes nothing.`,
       remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}`,
     }),
   ];

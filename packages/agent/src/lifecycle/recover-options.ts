@@ -93,13 +93,15 @@ export interface CutAfter {
   readonly hash: string;
 }
 
-/** One of kit and DID is needed. */
+/** One of kit, DID and backup is needed. */
 export interface OutlookOptions {
+  /** Then all those are asked whom a recovery from it asks: its home, homes before, and directories of its peers. */
+  readonly backup?: { readonly path: string; readonly password: PasswordSource };
   /** Its password is not needed. */
   readonly recoveryKit?: { readonly path: string };
   readonly did?: string;
-  /** URL of a directory that has the agent's log. */
-  readonly directory: string;
+  /** URL of a directory that has the agent's log. Needed without a backup; default: the home that the backup names. */
+  readonly directory?: string;
 }
 
 const MAX_SEQ = 9_999;
@@ -139,7 +141,8 @@ const RECOVER_FROM_BACKUP: Checks<RecoverOptions> = {
   formerDirectoryGone: isBoolean,
 };
 const WITH_KIT = ["cutAfter", "reason", "suspectFrom"] as const;
-const OUTLOOK: Checks<OutlookOptions> = { recoveryKit: isPath, did: isText, directory: isText };
+const isBackup: Check = (value) => isPath(value) && isPassword((value as Record<string, unknown>)["password"]);
+const OUTLOOK: Checks<OutlookOptions> = { backup: isBackup, recoveryKit: isPath, did: isText, directory: isText };
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkRecoverIdentityOptions(options: unknown): RecoverIdentityOptions {
@@ -166,7 +169,8 @@ function requireDoubt<T extends Pick<RecoverIdentityOptions, "suspectFrom" | "re
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkOutlookOptions(options: unknown): OutlookOptions {
-  return requireGiven(check<OutlookOptions>(options, OUTLOOK), ["directory"]);
+  const checked = check<OutlookOptions>(options, OUTLOOK);
+  return checked.backup === undefined ? requireGiven(checked, ["directory"]) : checked;
 }
 
 function requireGiven<T extends object>(options: T, names: readonly (keyof T & string)[]): T {

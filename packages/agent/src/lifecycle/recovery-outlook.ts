@@ -15,11 +15,19 @@ import {
   type LogState,
   type TalosError,
 } from "@talos/core";
+import { readBackupFile } from "../backup/backup-file.ts";
+import { verifyContent } from "../backup/backup-proof.ts";
+import { openBackup } from "../backup/seal-backup.ts";
 import { parseDirectoryUrl } from "../directory/directory-url.ts";
 import { logAt } from "../directory/log-at.ts";
 import type { Environment } from "../environment.ts";
+import { readPassword } from "../password/index.ts";
 import { readKitFacts } from "../recovery-kit/seal-kit.ts";
 import { readKitText } from "../recovery-kit/kit-file.ts";
+import { beyond } from "./new-life.ts";
+import { askingIn, askPlaces } from "./recover/compare-log.ts";
+import { branchesOf } from "./recover/branches.ts";
+import { placesOf } from "./recover/places.ts";
 import { checkOutlookOptions, type CutAfter, type OutlookOptions } from "./recover-options.ts";
 
 /** One event of the log, for the person who decides after which one to cut. Times are in milliseconds since 1970, by the clock of whoever made it. */
@@ -44,19 +52,52 @@ export interface RecoveryOutlook {
   readonly cutAfter?: number;
   /** Set where the agent is revoked; `final`: nothing can bring it back. */
   readonly revoked?: { readonly final: boolean };
+  /** Of a backup, where branches contend: the events of each of the others from where it parts from `events`, oldest first. */
+  readonly contending?: readonly (readonly OutlookEvent[])[];
+  /** Of a backup: URLs of directories that may know of more and gave no answer that counts. */
+  readonly unanswered?: readonly string[];
 }
 
 /** @throws TalosError as `TalosClient.recoveryOutlook` */
 export async function recoveryOutlook(environment: Environment, options: OutlookOptions): Promise<RecoveryOutlook> {
-  const { did, recoveryKit, directory } = checkOutlookOptions(options);
+  const { backup, did, recoveryKit, directory } = checkOutlookOptions(options);
   const expected = did === undefined ? undefined : idOf(did);
   const inKit = recoveryKit && readKitFacts(readKitText(recoveryKit.path), environment.crypto);
+  const url = directory === undefined ? undefined : parseDirectoryUrl(directory);
   const id = inKit?.agentId ?? expected;
-  if (id === undefined)
+  if (id !== undefined && expected !== undefined && !equalBytes(expected, id)) throw talosError("RECOVERY_KIT_FOREIGN");
+  if (backup !== undefined) return await outlookOfBackup(environment, backup, id, url);
+  if (id === undefined || url === undefined)
     throw talosError("INVALID_ARGUMENT", "The agent's DID or its recovery kit is needed.", { details: { option: "did" } });
-  if (expected !== undefined && !equalBytes(expected, id)) throw talosError("RECOVERY_KIT_FOREIGN");
-  const outlook = outlookOf(await fetchLog(environment, id, parseDirectoryUrl(directory)));
+  const outlook = outlookOf(await fetchLog(environment, id, url));
   return inKit === undefined ? outlook : { ...outlook, name: inKit.agentName };
+}
+
+/** @param id whose it must be */
+async function outlookOfBackup(
+  environment: Environment,
+  backup: NonNullable<OutlookOptions["backup"]>,
+  id: AgentId | undefined,
+  directory: string | undefined,
+): Promise<RecoveryOutlook> {
+  const { crypto, clock } = environment;
+  using password = await readPassword(backup.password);
+  using opened = openBackup(readBackupFile(backup.path), password, crypto);
+  const { content } = opened;
+  if (id !== undefined && !equalBytes(id, content.agentId)) throw talosError("BACKUP_FOREIGN");
+  const log = verifyContent(content, crypto, clock.now());
+  const answers = await askPlaces(askingIn(environment), log.agentId, placesOf(content, directory, false));
+  const abroad = answers.flatMap((answer) => answer.log ?? []);
+  if (abroad.length === 0) throw answers.find(({ error }) => error !== undefined)?.error ?? talosError("AGENT_UNKNOWN");
+  const [standing = log, ...others] = branchesOf([...abroad, log], crypto);
+  const contending = others.map((other) => beyond(other, standing).map(({ state }) => toOutlookEvent(state)));
+  const unanswered = answers.flatMap(({ url, error }) => (error === undefined ? [] : [url]));
+  return {
+    ...outlookOf(standing),
+    name: content.agentName,
+    ...(contending.length === 0 ? {} : { contending }),
+    ...(unanswered.length === 0 ? {} : { unanswered }),
+  };
 }
 
 /** Verified. @param url as `parseDirectoryUrl` gives it @throws TalosError of the directory; as `verifyLog` */

@@ -12,6 +12,7 @@ export function addRecoverCommand(program: Command, dispatch: Dispatch): void {
     .option("--identity-only <file>", "a recovery kit: the identity comes back, and nothing else")
     .option(...KIT_PASSWORD_FILE)
     .option("--directory <url>", "a directory that has the agent's log; it becomes its home (default: the one in the backup)")
+    .option("--former-directory-gone", "with --backup and another --directory: no directory is left that had the agent's log; on record")
     .option("--name <name>", "name of the agent on this machine (default: the one in the backup or kit)")
     .option(
       "--new-password-file <path>",

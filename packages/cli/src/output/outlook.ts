@@ -4,13 +4,15 @@ import { eventName } from "../chosen-event.ts";
 import { formatTime } from "./moments.ts";
 import { formatTable } from "./table.ts";
 
-export function outlookLines({ did, events, revoked }: RecoveryOutlook): string[] {
+export function outlookLines({ did, events, revoked, contending = [], unanswered = [] }: RecoveryOutlook): string[] {
   return [
     `${did}, events since the last recovery event:`,
     ...eventRows(events),
     ...(revoked === undefined
       ? []
       : [revoked.final ? "It is revoked for good." : "It is revoked; a recovery event cuts the revocation off."]),
+    ...contending.flatMap((branch) => ["", "Another branch contends, and one of the two is not yours:", ...eventRows(branch)]),
+    ...(unanswered.length === 0 ? [] : ["", `No answer that counts, and so it is not known what they know: ${unanswered.join(", ")}`]),
   ];
 }
 

@@ -38,7 +38,7 @@ export function heldLine(held: HeldRecovery): string {
   }
   if (reason === "AGENT_REVOKED") return "HELD for good: the directory says that this identity is revoked";
   if (way === "rotated") return rotatedLine(held);
-  return `HELD: no directory has said yet whether the backup is the newest state of this identity${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent, signed or published; it goes on by itself once it is open while the directory answers`;
+  return `HELD: no directory that would know has said yet whether the backup is the newest state of this identity${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent, signed or published; it goes on by itself once it is open while one answers`;
 }
 
 function rotatedLine({ reason }: HeldRecovery): string {

@@ -11,6 +11,8 @@ export interface RecoverChoices extends CommonChoices, KitChoices, BackupPasswor
   readonly identityOnly?: string;
   readonly name?: string;
   readonly directory?: string;
+  /** With a backup: nobody is left who had the log. */
+  readonly formerDirectoryGone?: boolean;
   readonly newPasswordFile?: string;
   readonly cutAfter?: ChosenEvent;
   /** Index into the audit tree of the life before. */

@@ -6,7 +6,7 @@ import type { RecoverChoices } from "./recover-choices.ts";
 import { recoverIdentity } from "./recover-identity.ts";
 
 export async function recover(choices: RecoverChoices, context: CommandContext): Promise<void> {
-  const { backup, identityOnly, directory, backupPasswordFile, recoveryKit } = choices;
+  const { backup, identityOnly, directory, backupPasswordFile, recoveryKit, formerDirectoryGone } = choices;
   if ((backup === undefined) === (identityOnly === undefined)) {
     throw invalid(
       "An agent is recovered from a backup or from a recovery kit alone: exactly one of --backup and --identity-only is needed.",
@@ -16,8 +16,11 @@ export async function recover(choices: RecoverChoices, context: CommandContext):
   if (identityOnly === undefined || directory === undefined) {
     throw invalid("With --identity-only it has to be said where the agent's log is.", "Use --directory URL.");
   }
-  if (backupPasswordFile !== undefined || recoveryKit !== undefined) {
-    throw invalid("--backup-password-file and --recovery-kit go with --backup.", "The kit of --identity-only is named there.");
+  if (backupPasswordFile !== undefined || recoveryKit !== undefined || formerDirectoryGone !== undefined) {
+    throw invalid(
+      "--backup-password-file, --recovery-kit and --former-directory-gone go with --backup.",
+      "The kit of --identity-only is named there.",
+    );
   }
   await recoverIdentity({ ...choices, identityOnly, directory }, context);
 }

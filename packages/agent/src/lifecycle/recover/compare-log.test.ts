@@ -6,9 +6,10 @@ import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until } from "@
 import { logAt } from "../../directory/log-at.ts";
 import type { Environment } from "../../environment.ts";
 import { openIn, type TalosClient } from "../../talos-client.ts";
-import { recoveryOutlook } from "../recovery-outlook.ts";
+import type { OutlookOptions } from "../recover-options.ts";
+import { recoveryOutlook, type RecoveryOutlook } from "../recovery-outlook.ts";
 import { askingIn } from "./compare-log.ts";
-import { KIT_PASSWORD, lostMachine, type LostMachine, type Story } from "./recover-fixture.test.ts";
+import { BACKUP_PASSWORD, KIT_PASSWORD, lostMachine, type LostMachine, type Story } from "./recover-fixture.test.ts";
 
 /** Alice has written to Bob, who lives at another directory than she. */
 async function withBobElsewhere(elsewhere: AgentWorld, after?: Story["after"]): Promise<LostMachine> {
@@ -38,6 +39,10 @@ async function eventsAt({ url, environment }: AgentWorld, did: string): Promise<
 
 async function headAt({ url, environment }: AgentWorld, did: string): Promise<number> {
   return (await recoveryOutlook(environment, { did, directory: url })).head;
+}
+
+async function outlookOf({ world, backupPath }: LostMachine, choices: Partial<OutlookOptions> = {}): Promise<RecoveryOutlook> {
+  return await recoveryOutlook(world.environment, { backup: { path: backupPath, password: BACKUP_PASSWORD }, ...choices });
 }
 
 async function isHeldStill(client: TalosClient, reason: string): Promise<void> {
@@ -111,6 +116,12 @@ test("failure 38: of several that know more the one that knows most counts: the 
   });
   await using other = await AgentWorld.start();
   await publishedAt(other, first, lost.did);
+  const shown = await outlookOf(lost, { directory: other.url });
+  assert.deepEqual([shown.name, shown.head, shown.unanswered, shown.contending], ["alice", 2, undefined, undefined]);
+  await lost.world.stopDirectory();
+  const partly = await outlookOf(lost, { directory: other.url });
+  assert.deepEqual([partly.head, partly.unanswered], [1, [lost.world.url]], "whom nobody could ask is named");
+  await lost.world.startDirectory();
   const back = await lost.recover({ directory: other.url, recoveryKit: lost.kit });
   assert.deepEqual(
     back.recovered?.event?.passed.map(({ seq, authority }) => [seq, authority]),
@@ -145,6 +156,12 @@ test("where directories have branches that contend both are named, and the owner
   await assert.rejects(lost.recover({ directory: other.url }), hasCode("BACKUP_OUTDATED"));
   const own = hashesOf(await eventsAt(lost.world, lost.did));
   const theirs = hashesOf(branch);
+  const shown = await outlookOf(lost, { directory: other.url });
+  assert.deepEqual(shown.events.at(-1)?.hash, theirs[1]);
+  assert.deepEqual(
+    shown.contending?.map((events) => events.map(({ hash }) => hash)),
+    [[own[1]]],
+  );
   for (const cutAfter of [undefined, 1, { seq: 1, hash: "00".repeat(32) }]) {
     await assert.rejects(lost.recover({ ...options, ...(cutAfter === undefined ? {} : { cutAfter }) }), (error) => {
       assert.ok(hasCode("INVALID_ARGUMENT")(error));
@@ -249,3 +266,14 @@ test("a peer's directory that never answers is not waited for long", async () =>
 function hashesOf(events: readonly Uint8Array[]): readonly string[] {
   return verifyLog(undefined, events, 0, nodeCrypto).log.states.map(({ head }) => toHex(head.hash));
 }
+
+test("a list for a backup is of its own agent, and of no log where nobody has one", async () => {
+  await using lost = await lostMachine();
+  const { did } = await lost.world.create("bob");
+  await assert.rejects(outlookOf(lost, { did }), hasCode("BACKUP_FOREIGN"));
+  const wrong = { path: lost.backupPath, password: "not it" };
+  await assert.rejects(outlookOf(lost, { backup: wrong }), hasCode("BACKUP_WRONG_PASSWORD"));
+  assert.equal((await outlookOf(lost, { did: lost.did })).head, 0);
+  await lost.world.stopDirectory();
+  await assert.rejects(outlookOf(lost), hasCode("DIRECTORY_UNREACHABLE"));
+});
