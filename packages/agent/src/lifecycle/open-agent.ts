@@ -20,6 +20,7 @@ import { rememberFormerHome } from "./former-homes.ts";
 import { Instance } from "./instance.ts";
 import { OwnIdentity } from "./own-identity.ts";
 import { isMarkedHeld } from "./recover/held-recovery.ts";
+import { keepFormerHome } from "./recover/places.ts";
 import { Standing } from "./standing.ts";
 import { hearOwnCertificate, supersededBefore } from "./supersession.ts";
 
@@ -138,7 +139,9 @@ function homeDirectory({ vault, directory, environment }: OpenAgentInput): strin
   vault.transaction((tx) => {
     tx.settings.set(HOME_DIRECTORY, directory);
     // It has published nowhere from here, so nothing else says where mail lies, and which directory knows of more than the backup.
-    if (before !== undefined && isMarkedHeld(tx)) rememberFormerHome(tx, before, environment.clock.now());
+    if (before === undefined || !isMarkedHeld(tx)) return;
+    rememberFormerHome(tx, before, environment.clock.now());
+    keepFormerHome(tx, before);
   });
   return directory;
 }

@@ -8,7 +8,7 @@ import { movedError, movedIdentity, noteForeignEvents, requireUnmoved } from "./
 import { lookAbroad, type LogAbroad } from "./identity-plan/own-log-abroad.ts";
 import { eventsOf } from "./recover/branches.ts";
 import { compareLog, HELD_ANSWER_MILLISECONDS } from "./recover/compare-log.ts";
-import { heldRecovery, leftBehind } from "./recover/held-recovery.ts";
+import { heldRecovery, leftBehind, requireNotFinal } from "./recover/held-recovery.ts";
 import { keptPlaces } from "./recover/places.ts";
 import { rankOf, supersededByCertificate } from "./supersession.ts";
 
@@ -47,8 +47,8 @@ function requireNothingBehind(context: AgentContext): void {
   const { vault, standing } = context;
   if (!standing.isHeld) return requireUnmoved(context);
   const moved = vault.read(movedIdentity);
-  if (moved === undefined) return;
   const held = vault.read(heldRecovery);
+  if (moved === undefined) return requireNotFinal(held);
   throw held?.reason === "AGENT_REVOKED" ? talosError("AGENT_REVOKED") : leftBehind(held, moved, held?.eventsBehind ?? 1);
 }
 

@@ -1,6 +1,6 @@
 /**
  * An agent from what is left of it: the keys that its log names, new prekeys and their batch, and the plan to publish them. Sessions,
- * peers and mail are gone. Touches no network.
+ * peers and mail are gone. One that was held, since it comes from a backup, is held again, without prekeys. Touches no network.
  */
 import { agentIdToDid, equalBytes, type Crypto, type IdentityLog, type LogState } from "@talos/core";
 import { openBackend, type BackendSigningKey } from "../backends/index.ts";
@@ -18,6 +18,7 @@ import {
 import { batchSigned, keyEntries } from "./audit-entries.ts";
 import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
 import { publishPlan } from "./publish-plan.ts";
+import { putBackHeld } from "./recover/held-recovery.ts";
 import { signBatch } from "./sign-batch.ts";
 
 export interface RescueAgentInput {
@@ -48,6 +49,8 @@ export interface RescueReport {
   }[];
   /** False: its file is lost, and the agent can never replace its identity key. */
   readonly hasNextKey: boolean;
+  /** It was recovered from a backup and does not act before it has been compared with its directory, as before. */
+  readonly held: boolean;
   readonly prekeys: { readonly made: number; readonly ended: number };
   /** What opens the agent now. They were taken from metadata.json, where only the one that was used is proved. */
   readonly slots: readonly RescuedSlot[];
@@ -83,6 +86,7 @@ export async function rescueAgent(input: RescueAgentInput): Promise<RescueReport
     ...(directory === undefined ? {} : { directory }),
     keys: closing.read((tx) => tx.inventory.listPublic()).flatMap(toReported),
     hasNextKey: remains.next !== undefined,
+    held: remains.held !== undefined,
     prekeys: { made, ended: new Set(remains.prekeys.map(({ keyId }) => keyId)).size },
     slots: slots.map(({ number, kind, label, opened }) => ({ number, kind, label, opened })),
     putAside,
@@ -96,7 +100,7 @@ async function rebuild(
   input: RescueAgentInput,
 ): Promise<{ prekeys: number; write(tx: Transaction): void }> {
   const { crypto, now } = input;
-  const { log } = remains;
+  const { log, held } = remains;
   const backend = openBackend("software", { files, crypto });
   const reference = <K extends "identity" | "next-identity" | "encryption">(kind: K, { keyId }: { keyId: InventoryEntry["keyId"] }) =>
     ({ backend: "software", kind, keyId }) as const;
@@ -112,20 +116,40 @@ async function rebuild(
     ...remains.retired.map((key) => retiredEntry(key, log, now)),
   ];
   const home = homeOf(remains, input);
-  const prekeys = firstPrekeys(files, crypto, now);
-  const signing: BackendSigningKey<"identity"> = identity;
-  const batch = await signBatch(prekeys, log, signing, { crypto, now, directories: home === undefined ? [] : [home] });
+  // The identity key does nothing for an agent that may not act.
+  const fresh = held === undefined ? await buildPrekeys(files, identity, log, home, input) : undefined;
   return {
-    prekeys: prekeys.length,
+    prekeys: fresh?.prekeys ?? 0,
     write: (tx) => {
       for (const [seq, { head }] of log.states.entries())
         tx.log.append({ seq, hash: head.hash, wire: log.events[seq] ?? new Uint8Array() });
-      for (const entry of [...keys, ...prekeys]) tx.inventory.put(entry);
-      for (const entry of [...keyEntries("key-restored", keys, now), ...keyEntries("key-created", prekeys, now)]) tx.audit.append(entry);
+      for (const entry of keys) tx.inventory.put(entry);
+      for (const entry of keyEntries("key-restored", keys, now)) tx.audit.append(entry);
+      fresh?.write(tx);
+      if (home !== undefined) tx.settings.set(HOME_DIRECTORY, home);
+      if (held !== undefined) putBackHeld(tx, held, remains.directory);
+    },
+  };
+}
+
+/** With their batch, and the plan to publish it. */
+async function buildPrekeys(
+  files: KeyFileStore,
+  identity: BackendSigningKey<"identity">,
+  log: IdentityLog,
+  home: string | undefined,
+  { crypto, now }: RescueAgentInput,
+): Promise<{ prekeys: number; write(tx: Transaction): void }> {
+  const prekeys = firstPrekeys(files, crypto, now);
+  const batch = await signBatch(prekeys, log, identity, { crypto, now, directories: home === undefined ? [] : [home] });
+  return {
+    prekeys: prekeys.length,
+    write: (tx) => {
+      for (const entry of prekeys) tx.inventory.put(entry);
+      for (const entry of keyEntries("key-created", prekeys, now)) tx.audit.append(entry);
       tx.audit.append(batchSigned(batch, now));
       tx.batches.put(batch);
       tx.plans.put(publishPlan(batch, prekeys, now));
-      if (home !== undefined) tx.settings.set(HOME_DIRECTORY, home);
     },
   };
 }

@@ -20,5 +20,5 @@ export * from "./store/opened.ts";
 export * from "./store/kept.ts";
 export * from "./store/plans.ts";
 export * from "./store/audit.ts";
-export { HOME_DIRECTORY } from "./store/settings.ts";
+export { HELD_MARK, HELD_PLACES, HOME_DIRECTORY, type HeldSettings } from "./store/settings.ts";
 export type { ReadTransaction, Transaction } from "./store/transaction.ts";

@@ -5,7 +5,7 @@ import { test } from "node:test";
 import { agentIdToDid, decodeUtf8, type KeyId, nodeCrypto, toBase64Url, toHex, utf8 } from "@talos/core";
 import { record } from "./disk-fixture.test.ts";
 import { compareMetadata, describeMetadata, type Projection, recordedSlots, renderMetadata, writeMetadata } from "./metadata.ts";
-import { HOME_DIRECTORY } from "./store/settings.ts";
+import { HELD_MARK, HELD_PLACES, HOME_DIRECTORY } from "./store/settings.ts";
 import { agent, makeClosedVault, makeVault, NOW, reopen, temporaryFolder } from "./vault-fixture.test.ts";
 import { Vault } from "./vault.ts";
 
@@ -15,12 +15,14 @@ const PROJECTION: Projection = {
   slots: [utf8("slot")],
   log: [utf8("inception"), utf8("rotation")],
   directory: "https://directory.example",
+  held: undefined,
 };
 
 interface Shown {
   readonly generation: number;
   readonly log: readonly string[];
   readonly directory?: string;
+  readonly held?: object;
 }
 
 function shown(dataDir: string): Shown {
@@ -32,6 +34,14 @@ test("what a rescue needs stands in it: slots, log, home directory, generation",
   assert.deepEqual(read["slots"], [toBase64Url(utf8("slot"))]);
   assert.deepEqual(read["log"], [utf8("inception"), utf8("rotation")].map(toBase64Url));
   assert.deepEqual([read["directory"], read["generation"], read["vaultKeyNumber"]], ["https://directory.example", 7, 2]);
+});
+
+test("of an agent that is held it says so, with what the settings say as JSON or as it is; of others nothing", () => {
+  const heldIn = (changes: Partial<Projection>): unknown =>
+    (JSON.parse(decodeUtf8(renderMetadata({ ...PROJECTION, ...changes }))) as Record<string, unknown>)["held"];
+  assert.equal(heldIn({}), undefined);
+  assert.deepEqual(heldIn({ held: { mark: '{"a":1}', places: '["b"]' } }), { mark: { a: 1 }, places: ["b"] });
+  assert.deepEqual(heldIn({ held: { mark: "torn {", places: undefined } }), { mark: "torn {" });
 });
 
 test("every public fact of a key stands in it, a key a line, and nothing else", () => {
@@ -143,7 +153,7 @@ test("one that was blown up is not read into memory: it is different, without sl
   assert.deepEqual(readFileSync(path), before);
 });
 
-test("it follows the own log and the home directory, and opening alone leaves it as it is", async () => {
+test("it follows the own log, the home directory and whether the agent is held, and opening alone leaves it as it is", async () => {
   using folder = temporaryFolder();
   const { dataDir } = folder;
   const { vault } = await makeVault(dataDir);
@@ -152,6 +162,11 @@ test("it follows the own log and the home directory, and opening alone leaves it
   assert.deepEqual(shown(dataDir).log, [toBase64Url(utf8("inception"))]);
   vault.transaction((tx) => tx.settings.set(HOME_DIRECTORY, "https://directory.example"));
   assert.equal(shown(dataDir).directory, "https://directory.example");
+  vault.transaction((tx) => tx.settings.set(HELD_MARK, "{}"));
+  vault.transaction((tx) => tx.settings.set(HELD_PLACES, "[]"));
+  assert.deepEqual(shown(dataDir).held, { mark: {}, places: [] });
+  vault.transaction((tx) => tx.settings.set(HELD_MARK, undefined));
+  assert.equal(shown(dataDir).held, undefined);
   vault.close();
 
   const before = readFileSync(join(dataDir, "metadata.json"));

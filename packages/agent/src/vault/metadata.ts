@@ -1,6 +1,6 @@
 /**
  * `metadata.json`: the public projection of the vault for people and tools, and what a rescue needs beside the key files:
- * unlock slots, own log, home directory. Written by temporary file, fsync and rename; never trusted.
+ * unlock slots, own log, home directory, and whether the agent is held. Written by temporary file, fsync and rename; never trusted.
  */
 import { join } from "node:path";
 import { agentIdToDid, decodeUtf8, equalBytes, fromBase64Url, toBase64Url, toHex, utf8 } from "@talos/core";
@@ -8,6 +8,7 @@ import type { StoredFacts } from "./database.ts";
 import { readFile, renameFile, statPath, syncFolder, unlinkFile, writeNewFile } from "./files.ts";
 import { METADATA_FILE } from "./keys/layout.ts";
 import type { InventoryEntry } from "./store/inventory.ts";
+import type { HeldSettings } from "./store/settings.ts";
 
 const FORMAT = 1;
 /** A thousand prekeys and a long log are far below it: what is larger is not ours, and is not read into memory. */
@@ -25,13 +26,18 @@ export interface Projection {
   readonly log: readonly Uint8Array[];
   /** URL of the home directory. */
   readonly directory: string | undefined;
+  /** Of an agent that comes from a backup and may not act yet. */
+  readonly held: HeldSettings | undefined;
 }
 
 /** `newer`: written under a higher generation than the database has, which may be an older copy. */
 export type MetadataState = "as it should be" | "missing" | "different" | "newer";
 
 /** @param generation as of when this was written: opening alone does not rewrite it */
-export function renderMetadata({ facts, keys, slots, log, directory }: Projection, generation: number = facts.generation): Uint8Array {
+export function renderMetadata(
+  { facts, keys, slots, log, directory, held }: Projection,
+  generation: number = facts.generation,
+): Uint8Array {
   const projection = {
     format: FORMAT,
     agentId: toHex(facts.agentId),
@@ -57,11 +63,21 @@ export function renderMetadata({ facts, keys, slots, log, directory }: Projectio
     })),
     slots: slots.map(toBase64Url),
     log: log.map(toBase64Url),
+    held: held && { mark: shown(held.mark), places: held.places === undefined ? undefined : shown(held.places) },
   };
   // One key a line: a thousand prekeys stay readable, and small.
   const keyLines = projection.keys.map((key) => `    ${JSON.stringify(key)}`).join(",\n");
   const rest = JSON.stringify({ ...projection, keys: [] }, undefined, 2);
   return utf8(`${rest.replace('"keys": []', (empty) => (keyLines === "" ? empty : `"keys": [\n${keyLines}\n  ]`))}\n`);
+}
+
+/** JSON as what it says, so that a person can read it; what is none as it is. */
+function shown(setting: string): unknown {
+  try {
+    return JSON.parse(setting);
+  } catch {
+    return setting;
+  }
 }
 
 /** Writes it unless it is there as it should be. @returns what was wrong */

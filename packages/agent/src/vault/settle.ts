@@ -103,12 +103,14 @@ export function pendingStranger(file: string): VaultFinding {
 
 /** What `metadata.json` is to say. */
 export function projectionOf({ facts, database, store }: Pick<VaultParts, "facts" | "database" | "store">): Projection {
+  const settings = new SettingsReader(store);
   return {
     facts,
     keys: new Inventory(store).listPublic(),
     slots: readSlots(database).map(({ record }) => record),
     log: new OwnLogReader(store).events().map(({ wire }) => wire),
-    directory: new SettingsReader(store).get(HOME_DIRECTORY),
+    directory: settings.get(HOME_DIRECTORY),
+    held: settings.held(),
   };
 }
 

@@ -31,6 +31,8 @@ export async function doctor(choices: DoctorChoices, context: CommandContext): P
   return EXIT_CODES[report.worst];
 }
 
+const HELD = "It is held as before: open it while its directory answers, and it goes on by itself, or says why not.";
+
 async function rescue(choices: DoctorChoices, { output, env }: CommandContext): Promise<number> {
   const dataDir = existingDataDirectory(choices, env);
   using unlocking = await requireUnlocking(choices, env);
@@ -43,7 +45,7 @@ async function rescue(choices: DoctorChoices, { output, env }: CommandContext): 
   return 0;
 }
 
-function rescueLines({ did, name, was, keys, prekeys, directory, putAside, slots }: RescueReport): string[] {
+function rescueLines({ did, name, was, keys, prekeys, directory, putAside, slots, held }: RescueReport): string[] {
   const rows = keys.map(({ kind, role, keyId, state }) => [
     role === undefined || role === "current" ? kind : `${kind} (${role})`,
     keyId,
@@ -60,6 +62,6 @@ function rescueLines({ did, name, was, keys, prekeys, directory, putAside, slots
     ...putAside.map((file) => `put aside   ${printable(file)}`),
     "",
     "Sessions, peers, outbox and inbox are gone. Peers find the agent under its old id; what they sent under old sessions cannot be read, and",
-    "messages that were received before may come once more. Open the agent: it publishes its new prekeys.",
+    `messages that were received before may come once more. ${held ? HELD : "Open the agent: it publishes its new prekeys."}`,
   ];
 }

@@ -3,11 +3,9 @@
  * yet: it stands over every restart, and only that takes it away. Knows no directory.
  */
 import { isErrorCode, talosError, toHex, type ErrorCode, type LogHead, type TalosError } from "@talos/core";
-import type { ReadTransaction, Transaction } from "../../vault/index.ts";
+import { HELD_MARK, type HeldSettings, type ReadTransaction, type Transaction } from "../../vault/index.ts";
 import { isTime, readRecord, writeRecord } from "../stored-json.ts";
-import { forgetPlaces } from "./places.ts";
-
-const SETTING = "recovery-unchecked";
+import { forgetPlaces, putBackPlaces } from "./places.ts";
 
 export interface HeldRecovery {
   /** `restored`: with the keys of the backup, not compared; `rotated`: with new ones, whose event its home directory has not accepted. */
@@ -24,18 +22,24 @@ export interface HeldRecovery {
 }
 
 export function markHeld(tx: Transaction, held: Pick<HeldRecovery, "way" | "since" | "backupAt">): void {
-  writeRecord(tx, SETTING, held);
+  writeRecord(tx, HELD_MARK, held);
+}
+
+/** As they were in the public projection, where the database was lost. @param home as that has it */
+export function putBackHeld(tx: Transaction, { mark, places }: HeldSettings, home: string | undefined): void {
+  tx.settings.set(HELD_MARK, mark);
+  putBackPlaces(tx, places, home);
 }
 
 /** Whether it is held, whatever the mark says. */
 export function isMarkedHeld(tx: ReadTransaction): boolean {
-  return tx.settings.get(SETTING) !== undefined;
+  return tx.settings.get(HELD_MARK) !== undefined;
 }
 
 export function heldRecovery(tx: ReadTransaction): HeldRecovery | undefined {
   if (!isMarkedHeld(tx)) return undefined;
   // To publish its log before it acts does no harm to an agent of the other way.
-  return readRecord(tx, SETTING, isHeldRecovery) ?? { way: "rotated", since: 0, backupAt: 0 };
+  return readRecord(tx, HELD_MARK, isHeldRecovery) ?? { way: "rotated", since: 0, backupAt: 0 };
 }
 
 /** Its log ends with an event that its directory has not accepted. */
@@ -48,13 +52,19 @@ export function noteHeld(tx: Transaction, attempt: Required<Pick<HeldRecovery, "
   const before = heldRecovery(tx);
   if (before === undefined || isFinal(before.reason)) return;
   const { way, since, backupAt } = before;
-  writeRecord(tx, SETTING, { way, since, backupAt, ...attempt, ...(eventsBehind === undefined ? {} : { eventsBehind }) });
+  writeRecord(tx, HELD_MARK, { way, since, backupAt, ...attempt, ...(eventsBehind === undefined ? {} : { eventsBehind }) });
 }
 
 /** It has been compared, nothing was behind, and its own event is accepted. */
 export function clearHeld(tx: Transaction): void {
-  tx.settings.set(SETTING, undefined);
+  tx.settings.set(HELD_MARK, undefined);
   forgetPlaces(tx);
+}
+
+/** What is final stays so where the events that showed it are lost. @throws TalosError with the final reason */
+export function requireNotFinal(held: HeldRecovery | undefined): void {
+  if (held?.reason === undefined || !isFinal(held.reason)) return;
+  throw held.reason === "IDENTITY_MOVED" ? movedOn({}) : talosError(held.reason);
 }
 
 export function isFinal(reason: ErrorCode | undefined): boolean {
@@ -69,9 +79,13 @@ export function isFinal(reason: ErrorCode | undefined): boolean {
  */
 export function leftBehind(held: HeldRecovery | undefined, head: LogHead, events: number): TalosError {
   if (held?.way !== "rotated") return outdated(head.seq, events);
+  return movedOn({ seq: head.seq, hash: toHex(head.hash), events });
+}
+
+function movedOn(details: Readonly<Record<string, string | number>>): TalosError {
   return talosError("IDENTITY_MOVED", "The directory has another event of this identity than the one by which the agent was recovered.", {
     hint: "Destroy this one, and recover again into an empty folder, with the recovery kit.",
-    details: { seq: head.seq, hash: toHex(head.hash), events },
+    details,
   });
 }
 

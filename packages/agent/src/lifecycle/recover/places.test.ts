@@ -7,7 +7,7 @@ import { FLOOR_KDF, password, temporaryFolder } from "../../vault/vault-fixture.
 import { HOME_DIRECTORY, Vault, type Peer } from "../../vault/index.ts";
 import { FORMER_HOMES } from "../former-homes.ts";
 import { clearHeld, markHeld } from "./held-recovery.ts";
-import { everyPlace, keepPlaces, keptPlaces, placesOf, type Places } from "./places.ts";
+import { everyPlace, keepFormerHome, keepPlaces, keptPlaces, placesOf, putBackPlaces, type Places } from "./places.ts";
 
 const HOME = "https://home.example";
 const BEFORE = "https://before.example";
@@ -71,6 +71,21 @@ test("for an agent that is held they stand beside its mark, over years, and go w
   const later = vault.read((tx) => keptPlaces(tx, "https://newer.example"));
   assert.deepEqual(everyPlace(later), ["https://newer.example", HOME, BEFORE, "https://new.example"]);
   assert.deepEqual([later.named, later.isFormerGone], [HOME, true]);
+  // Peers, and homes since then, are in no public projection.
+  const stored = vault.transaction((tx) => {
+    keepPlaces(tx, { ...given, peers: [urlOf(1)] });
+    keepFormerHome(tx, "https://new.example");
+    tx.settings.set(FORMER_HOMES, undefined);
+    return tx.settings.get("recovery-places");
+  });
+  const putBack = vault.transaction((tx) => {
+    tx.settings.set(HOME_DIRECTORY, "https://newer.example");
+    putBackPlaces(tx, stored, "https://new.example");
+    return keptPlaces(tx, "https://newer.example");
+  });
+  assert.deepEqual(everyPlace(putBack), ["https://newer.example", HOME, "https://new.example", BEFORE, urlOf(1)]);
+  assert.deepEqual([putBack.named, putBack.isFormerGone], [HOME, true]);
+  vault.transaction((tx) => tx.settings.set(FORMER_HOMES, JSON.stringify([{ url: "https://new.example", until: 1 }])));
   vault.transaction(clearHeld);
   assert.deepEqual(everyPlace(vault.read((tx) => keptPlaces(tx, HOME))), [HOME, "https://new.example"]);
 });

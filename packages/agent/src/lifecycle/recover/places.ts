@@ -5,11 +5,10 @@
 import { toHex } from "@talos/core";
 import type { BackupContent } from "../../backup/backup-content.ts";
 import { parseDirectoryUrl } from "../../directory/directory-url.ts";
-import { HOME_DIRECTORY, type Peer, type ReadTransaction, type Transaction } from "../../vault/index.ts";
+import { HELD_PLACES, HOME_DIRECTORY, type Peer, type ReadTransaction, type Transaction } from "../../vault/index.ts";
 import { everyFormerHome, FORMER_HOMES } from "../former-homes.ts";
 import { readRecord, writeRecord } from "../stored-json.ts";
 
-const SETTING = "recovery-places";
 /** Of peers. Enough that one of them answers, and few enough that not everybody is asked. */
 const MAX_PEER_DIRECTORIES = 8;
 
@@ -40,31 +39,55 @@ export function everyPlace({ home, named, former, peers }: Places): readonly str
   return unique([home, named, ...former, ...peers]);
 }
 
-export function keepPlaces(tx: Transaction, { named, former, isFormerGone }: Places): void {
-  writeRecord(tx, SETTING, { ...(named === undefined ? {} : { named }), former, isFormerGone });
+export function keepPlaces(tx: Transaction, { named, former, peers, isFormerGone }: KeptPlaces): void {
+  writeRecord(tx, HELD_PLACES, { ...(named === undefined ? {} : { named }), former, peers, isFormerGone });
+}
+
+/** The agent is held, and lives elsewhere from now on. */
+export function keepFormerHome(tx: Transaction, url: string): void {
+  const kept = readRecord(tx, HELD_PLACES, isKept) ?? unread(url);
+  keepPlaces(tx, { ...kept, former: unique([url, ...kept.former]) });
+}
+
+/** As they were in the public projection. @param home as that has it */
+export function putBackPlaces(tx: Transaction, stored: string | undefined, home: string | undefined): void {
+  tx.settings.set(HELD_PLACES, stored);
+  const now = tx.settings.get(HOME_DIRECTORY);
+  if (home !== undefined && home !== now) keepFormerHome(tx, home);
 }
 
 /** Of an agent that is held. @param home as it is now */
 export function keptPlaces(tx: ReadTransaction, home: string | undefined): Places {
   const homes = everyFormerHome(tx.settings.get(FORMER_HOMES));
-  const kept = readRecord(tx, SETTING, isKept) ?? { named: home, former: [], isFormerGone: false };
+  const kept = readRecord(tx, HELD_PLACES, isKept) ?? unread(home);
   return placesWith({ ...kept, former: [...kept.former, ...homes] }, home, tx.peers.list());
 }
 
 export function forgetPlaces(tx: Transaction): void {
-  tx.settings.set(SETTING, undefined);
+  tx.settings.set(HELD_PLACES, undefined);
 }
 
 interface KeptPlaces {
   readonly named?: string | undefined;
   readonly former: readonly string[];
+  /** Of peers that a rescue could not bring back. */
+  readonly peers?: readonly string[];
   readonly isFormerGone: boolean;
 }
 
-function placesWith({ named, former: homes, isFormerGone }: KeptPlaces, home: string | undefined, all: readonly Peer[]): Places {
+function unread(home: string | undefined): KeptPlaces {
+  return { named: home, former: [], peers: [], isFormerGone: false };
+}
+
+function placesWith(
+  { named, former: homes, peers: lost = [], isFormerGone }: KeptPlaces,
+  home: string | undefined,
+  all: readonly Peer[],
+): Places {
   const former = unique(homes.flatMap(asUrl)).filter((url) => url !== home && url !== named);
   const known = new Set([home, named, ...former]);
-  const peers = unique(inOrder(all).flatMap(({ directory }) => asUrl(directory))).filter((url) => !known.has(url));
+  const ofPeers = [...inOrder(all).map(({ directory }) => directory), ...lost];
+  const peers = unique(ofPeers.flatMap(asUrl)).filter((url) => !known.has(url));
   return { home, named, former, peers: peers.slice(0, MAX_PEER_DIRECTORIES), isFormerGone };
 }
 
@@ -89,7 +112,11 @@ function unique(urls: readonly (string | undefined)[]): string[] {
 }
 
 function isKept(value: object): value is KeptPlaces {
-  const { named, former, isFormerGone } = value as Record<string, unknown>;
+  const { named, former, peers, isFormerGone } = value as Record<string, unknown>;
   const isNamed = named === undefined || typeof named === "string";
-  return isNamed && Array.isArray(former) && former.every((url) => typeof url === "string") && typeof isFormerGone === "boolean";
+  return isNamed && isTexts(former) && (peers === undefined || isTexts(peers)) && typeof isFormerGone === "boolean";
+}
+
+function isTexts(value: unknown): value is readonly string[] {
+  return Array.isArray(value) && value.every((item) => typeof item === "string");
 }

@@ -1,5 +1,5 @@
 /**
- * What `metadata.json` offers for a rescue: agent id, own log, unlock slots, name, home. Nothing of it is trusted: the log must verify
+ * What `metadata.json` offers for a rescue: agent id, own log, unlock slots, name, home, whether the agent is held. Nothing of it is trusted: the log must verify
  * and be the agent's, every slot that is used must be whole and within the bounds for password hashing, and every size is bounded before it is read.
  */
 import { join } from "node:path";
@@ -19,6 +19,7 @@ import {
 import { readFile, statPath } from "../files.ts";
 import { METADATA_FILE } from "../keys/layout.ts";
 import { decodeSlot, type SlotFields, type StoredSlot } from "../slots/slot-record.ts";
+import type { HeldSettings } from "../store/settings.ts";
 
 /** Ten thousand prekeys, a log at its longest, and room. */
 const MAX_METADATA_BYTES = 16_000_000;
@@ -41,6 +42,8 @@ export interface RescueSource {
   readonly generation: number;
   /** URL of the home directory; unproved. */
   readonly directory: string | undefined;
+  /** Unproved. Whatever stands there, the agent is held. */
+  readonly held: HeldSettings | undefined;
   readonly slots: readonly RescueSlot[];
   /** The file itself, to see whether it is still the same. */
   readonly bytes: Uint8Array;
@@ -65,6 +68,7 @@ export function readRescueSource(dataDir: string, crypto: Crypto, now: number): 
     createdAt: wholeNumber(fields["createdAt"], "createdAt", Number.MAX_SAFE_INTEGER),
     generation: wholeNumber(fields["generation"], "generation", MAX_GENERATION),
     directory: directoryOf(fields["directory"]),
+    held: heldOf(fields["held"]),
     slots: slotsOf(fields["slots"], crypto),
     bytes: file,
   };
@@ -107,6 +111,17 @@ function directoryOf(value: unknown): string | undefined {
   if (value === undefined) return undefined;
   if (typeof value !== "string" || value.length > 2048 || !URL.canParse(value)) throw broken("directory");
   return value;
+}
+
+/** Only what is not there says that the agent is not held: a mark that cannot be read holds it too. */
+function heldOf(value: unknown): HeldSettings | undefined {
+  if (value === undefined) return undefined;
+  const { mark, places } = (typeof value === "object" && value !== null ? value : {}) as Record<string, unknown>;
+  return { mark: settingOf(mark) ?? "", places: settingOf(places) };
+}
+
+function settingOf(value: unknown): string | undefined {
+  return value === undefined || typeof value === "string" ? value : JSON.stringify(value);
 }
 
 function wholeNumber(value: unknown, field: string, max: number): number {

@@ -20,6 +20,7 @@ import { hasOrphans, judgeState } from "./rescue-state.ts";
 import { Sealer } from "../sealer.ts";
 import { planFor, trySettle } from "../settle.ts";
 import type { StoredSlot, UnlockKind } from "../slots/slot-record.ts";
+import type { HeldSettings } from "../store/settings.ts";
 import { Store } from "../store/store.ts";
 import { type Transaction, transactionOver } from "../store/transaction.ts";
 import type { KeyFileStore } from "../types.ts";
@@ -37,6 +38,8 @@ export interface Remains extends FoundKeys {
   readonly log: IdentityLog;
   /** URL of the home directory; unproved. */
   readonly directory: string | undefined;
+  /** The rescued agent has to be held too; unproved. */
+  readonly held: HeldSettings | undefined;
 }
 
 export interface RescueVaultOptions {
@@ -105,7 +108,8 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     [source, keys] = [current, again];
   }
   const sealers = keys.map(({ sealer }) => sealer);
-  const remains: Remains = { ...findKeys(dataDir, sealers, source.log, crypto), log: source.log, directory: source.directory };
+  const { log, directory, held } = source;
+  const remains: Remains = { ...findKeys(dataDir, sealers, log, crypto), log, directory, held };
   const { vaultKeyNumber } = remains;
   const key = keys.find(({ sealer }) => sealer.vaultKeyNumber === vaultKeyNumber);
   if (key === undefined) throw talosError("INTERNAL");
@@ -135,7 +139,7 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     name: source.name,
     dataDir,
     createdAt: source.createdAt,
-    generation: source.generation + Math.min(GENERATION_STEP, Math.floor((Number.MAX_SAFE_INTEGER - source.generation) / 2)),
+    generation: source.generation + stepOf(source),
     vaultKeyNumber,
   };
   const slots = slotsOf(source, key);
@@ -183,6 +187,11 @@ export async function rescueVault(options: RescueVaultOptions): Promise<RescuedV
     kdf: DEFAULT_KDF,
   });
   return { vault, remains, was, slots, putAside: strangers.map(({ aside }) => aside) };
+}
+
+/** One that is held has never acted, and how far it is from copies that have is what its takeover judges by. */
+function stepOf({ generation, held }: RescueSource): number {
+  return Math.min(held === undefined ? GENERATION_STEP : 1, Math.floor((Number.MAX_SAFE_INTEGER - generation) / 2));
 }
 
 /** @throws TalosError RESCUE_NOT_NEEDED; VAULT_NOT_FOUND where there is nothing at all; UNSUPPORTED_VERSION, STORAGE_FAILED */

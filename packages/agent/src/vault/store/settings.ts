@@ -4,6 +4,18 @@ import type { Store } from "./store.ts";
 
 /** URL of the directory where the agent is at home; stands in the public projection too, so that a rescue finds it. */
 export const HOME_DIRECTORY = "home-directory";
+/** There as long as the agent is held, since it comes from a backup; stands in the public projection too, so that a rescue cannot let it go. */
+export const HELD_MARK = "recovery-unchecked";
+/** Beside the mark: which directories are asked before it is let go. */
+export const HELD_PLACES = "recovery-places";
+
+const PROJECTED: readonly string[] = [HOME_DIRECTORY, HELD_MARK, HELD_PLACES];
+
+/** As they are stored; the vault reads nothing out of them. */
+export interface HeldSettings {
+  readonly mark: string;
+  readonly places: string | undefined;
+}
 
 export class SettingsReader {
   protected readonly store: Store;
@@ -15,6 +27,12 @@ export class SettingsReader {
   get(name: string): string | undefined {
     const row = this.store.get("SELECT value FROM settings WHERE name = ?", name);
     return row && text(row, "value");
+  }
+
+  /** Undefined: the agent is not held. */
+  held(): HeldSettings | undefined {
+    const mark = this.get(HELD_MARK);
+    return mark === undefined ? undefined : { mark, places: this.get(HELD_PLACES) };
   }
 }
 
@@ -28,6 +46,6 @@ export class Settings extends SettingsReader {
         name,
         value,
       );
-    if (name === HOME_DIRECTORY) this.store.noteProjectionChange();
+    if (PROJECTED.includes(name)) this.store.noteProjectionChange();
   }
 }
