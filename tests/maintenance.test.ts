@@ -389,7 +389,7 @@ test("prekeys that are really used up are filled up again, by the loop of an ope
   for (const name of ["a", "b", "c"]) await stranger(world, name, bob);
   assert.equal(stockAt(world, bob), 1);
   assert.equal((await take(bob, 3)).length, 3);
-  for (let round = 0; round < 20 && stockAt(world, bob) !== 4; round++) {
+  for (let round = 0; round < 60 && stockAt(world, bob) !== 4; round++) {
     await clock.advance(HOUR / 2);
     await new Promise((resolve) => setTimeout(resolve, 20));
   }

@@ -14,12 +14,13 @@ import {
   verifyNotice,
   type AgentId,
   type MailboxItem,
+  type NoticeReason,
   type UnverifiedNotice,
 } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import type { ReadTransaction } from "../vault/index.ts";
+import type { ReadTransaction, Transaction } from "../vault/index.ts";
 import { replaceSession } from "./ending-sessions.ts";
-import { memoryOf } from "./known-peer.ts";
+import { memoryOf, type KnownPeer } from "./known-peer.ts";
 import type { LiveSession } from "./live-sessions.ts";
 import { directoriesOf, lookUpPeer } from "./peer-lookup.ts";
 import { resendAt } from "./peer-standing.ts";
@@ -57,9 +58,9 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
     const now = clock.now();
     const { certificate, reason } = verifyNotice(known.log, item, crypto);
     requireStanding(known.log, certificate, memoryOf(known, now), "new");
-    if (lost.isGreeting) tx.peers.greetAgain(heard.sender);
     const { sessionId } = lost;
-    if (sessionId === undefined) return heard.sender;
+    if (sessionId === undefined) return greetAgain(tx, context, known, reason);
+    if (lost.isGreeting) tx.peers.greetAgain(heard.sender);
     const live = sessions.byId(tx, sessionId);
     const rows = tx.outbox.ofSession(sessionId);
     // Also where the peer has begun another one meanwhile: what goes out again is what the limit is about.
@@ -73,6 +74,18 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
     tx.audit.append({ kind: "session-replaced", at: now, details });
     return heard.sender;
   });
+}
+
+/** The session is good: only the greeting goes out once more, and as seldom as whatever else a notice sets off. */
+function greetAgain(tx: Transaction, { peers, clock }: AgentContext, known: KnownPeer, reason: NoticeReason): AgentId | undefined {
+  const now = clock.now();
+  const { at, sessionReplacedAt } = resendAt(known, now, false);
+  if (at > now) return undefined;
+  const { agentId, did } = known.peer;
+  tx.peers.greetAgain(agentId);
+  peers.update(tx, agentId, { sessionReplacedAt });
+  tx.audit.append({ kind: "session-replaced", at: now, details: { peer: did, session: "", reason, messages: 0 } });
+  return agentId;
 }
 
 /** Where nothing was ever heard in the session that was sent by, but the peer has begun another one meanwhile, that one is good for both sides. */

@@ -9,21 +9,17 @@ import type { ReadTransaction, Transaction } from "../vault/index.ts";
 /** As long as a sender goes on with a message that nobody acknowledges. */
 const GREET_MILLISECONDS: number = 90 * DAY_MILLISECONDS;
 
-/**
- * From now on for 90 days, until any frame for that peer has been sealed. Whether it may be greeted (blocked, `verifiedOnly`) is judged when
- * it would be. In the transaction that ends all sessions with it, or in which it comes from a backup: after `tx.peers.put`.
- */
-export function oweGreeting(tx: Transaction, peer: AgentId, now: number): void {
-  tx.peers.oweGreeting(peer, now);
-}
-
 export function owesGreeting(tx: ReadTransaction, peer: AgentId, now: number): boolean {
   return (tx.peers.greetSince(peer) ?? Number.NEGATIVE_INFINITY) >= now - GREET_MILLISECONDS;
 }
 
-/** To everybody who is known here. */
+/**
+ * To everybody who is known here, from now on for 90 days, until any frame for that peer has been sealed. Whether it may be greeted (blocked,
+ * `verifiedOnly`) is judged when it would be. In the transaction that ends all sessions, or in which the peers come from a backup: after
+ * they were put.
+ */
 export function oweGreetings(tx: Transaction, now: number): void {
-  for (const { agentId } of tx.peers.list()) oweGreeting(tx, agentId, now);
+  for (const { agentId } of tx.peers.list()) tx.peers.oweGreeting(agentId, now);
 }
 
 /** To whom one is owed. */

@@ -229,7 +229,11 @@ test("an event's audit head has to fit the entries, unless it is from before thi
 });
 
 /** Two rotations after a backup of four entries, whose own record is lost; then the recovery event, and what the restored record says of it. */
-function comeBack(details: NewAuditEntry["details"], kind: NewAuditEntry["kind"] = "backup-restored"): SigningStory {
+function comeBack(
+  details: NewAuditEntry["details"],
+  kind: NewAuditEntry["kind"] = "backup-restored",
+  headOf: (alice: SigningStory) => SigningStory["head"] | null = ({ head }) => head,
+): SigningStory {
   const alice = grown(4);
   const saved = [...alice.entries];
   for (const at of [30, 31]) {
@@ -237,7 +241,7 @@ function comeBack(details: NewAuditEntry["details"], kind: NewAuditEntry["kind"]
     alice.rotate({ reason: "planned" });
   }
   alice.entries.splice(0, alice.entries.length, ...saved);
-  const auditHead = alice.head;
+  const auditHead = headOf(alice);
   alice.record({ kind, at: STORY_START + 40, details });
   alice.rotate({ reason: "compromise", authority: "recovery", auditHead });
   alice.record(unlocked(STORY_START + 50));
@@ -258,6 +262,8 @@ test("a record that goes on from a backup may lack what was made between it and 
     assertInvalid(() => verify(exportOf(comeBack(details))), "event-audit-head");
   }
   assertInvalid(() => verify(exportOf(comeBack({ seq: 0, event: 3 }, "backup-created"))), "event-audit-head");
+  // The event has to say which record went on.
+  assertInvalid(() => verify(exportOf(comeBack({ seq: 0, event: 3 }, "backup-restored", () => null))), "event-audit-head");
   // Only the recovery key says that a record was lost: a holder of the keys of before cannot drop what he had on record.
   const own = grown(4);
   own.rotate({ reason: "planned" });

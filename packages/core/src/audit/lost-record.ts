@@ -37,11 +37,16 @@ export interface StrangeEvents {
 
 export function strangeEvents(log: IdentityLog, { holds, began, resumed }: RecordFacts): StrangeEvents {
   const strange = log.states.filter(({ auditHead }) => auditHead !== undefined && !holds(auditHead));
-  const isEarlier = (state: LogState): boolean => state.time < began || resumed.some((one) => isBetween(state, one, log));
+  const isEarlier = (state: LogState): boolean => state.time < began || resumed.some((one) => isBetween(state, one, log, holds));
   return { earlier: strange.filter(isEarlier), wrong: strange.filter((state) => !isEarlier(state)) };
 }
 
-/** The event that ends the gap stands in the log, by the recovery key: nobody else can say that a record was lost. */
-function isBetween({ head }: LogState, { seq, event }: ResumedRecord, { states }: IdentityLog): boolean {
-  return head.seq > seq && head.seq < event && states[event]?.authority === "recovery";
+/**
+ * The event that ends the gap stands in the log, by the recovery key, and says where the record stood that went on, which is this one: nobody
+ * else can say that a record was lost, and of none but the one that is here.
+ */
+function isBetween({ head }: LogState, { seq, event }: ResumedRecord, { states }: IdentityLog, holds: RecordFacts["holds"]): boolean {
+  if (head.seq <= seq || head.seq >= event) return false;
+  const end = states[event];
+  return end?.authority === "recovery" && end.auditHead !== undefined && holds(end.auditHead);
 }

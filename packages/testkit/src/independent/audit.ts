@@ -90,7 +90,10 @@ function read(text: string, wanted: Wanted): AuditExport {
   demand(holds({ size, root }), "the root");
   demand(wanted.contains === undefined || holds(wanted.contains), "a head that is known");
   const strange = log.events.filter(({ following }) => following !== null && following.auditHead !== null && !holds(following.auditHead));
-  const gaps = entries.flatMap(gapOf).filter(({ event }) => log.events[event]?.following?.authority === RECOVERY);
+  const gaps = entries.flatMap(gapOf).filter(({ event }) => {
+    const end = log.events[event]?.following;
+    return end?.authority === RECOVERY && end.auditHead !== null && holds(end.auditHead);
+  });
   demand(
     strange.every(({ seq, time }) => time < (entries[0]?.time ?? 0) || gaps.some((gap) => seq > gap.seq && seq < gap.event)),
     "an event's head is not of these entries",
