@@ -10,11 +10,10 @@ import { openIn, takeoverIn, type TalosClient } from "../../talos-client.ts";
 import type { RescueReport } from "../rescue-agent.ts";
 import { lostMachine, type LostMachine } from "./recover-fixture.test.ts";
 
-const AWAY: DirectoryHooks = {
-  resolve: () => {
-    throw talosError("DIRECTORY_UNREACHABLE");
-  },
+const unreachable = (): never => {
+  throw talosError("DIRECTORY_UNREACHABLE");
 };
+const AWAY: DirectoryHooks = { resolve: unreachable };
 
 /** The agent in `found` loses its database, and is rescued. */
 async function rescued({ world, dataDir }: LostMachine, directory?: string): Promise<RescueReport> {
@@ -103,7 +102,7 @@ test("an agent that is up to date is rescued held, and goes on once it is compar
 test("an agent whose recovery event nobody has accepted is rescued held, and has it accepted first", async () => {
   await using lost = await lostMachine({ after: async (alice) => await alice.rotateIdentity() });
   const { environment } = lost.world;
-  const takesNothing = intercepting(environment, { publishEvents: AWAY.resolve as () => never });
+  const takesNothing = intercepting(environment, { publishEvents: unreachable });
   const held = await lost.recover({ recoveryKit: lost.kit }, takesNothing);
   await until(() => held.status().held?.reason === "DIRECTORY_UNREACHABLE", "it says why");
   await held.close();
