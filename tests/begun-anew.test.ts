@@ -3,9 +3,10 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OpenOptions, TalosClient } from "@talos/agent";
-import type { UnverifiedBundle } from "@talos/core";
+import { assembleNotice, didToAgentId, envelopeId, nodeCrypto, prepareNotice, ROLE, type UnverifiedBundle } from "@talos/core";
 import { AgentWorld, intercepting, ManualClock, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
 import type { Environment } from "../packages/agent/src/environment.ts";
+import { enter } from "../packages/agent/src/lifecycle/enter-agent.ts";
 import { takeoverIn } from "../packages/agent/src/talos-client.ts";
 
 type Told = Parameters<Parameters<typeof TalosClient.prototype.on<"peerSessionsReplaced">>[1]>[0];
@@ -487,4 +488,38 @@ test("an agent that was only closed and opened again, and a session that goes on
   await Promise.all([again.flush(), bob.flush()]);
   assert.deepEqual(told.flat(), []);
   assert.equal(replaced(bob), 0);
+});
+
+test("failure 10: who answers a greeting and then says of each that it cannot be read gets no more than one again in an hour, on record", async () => {
+  await using world = await AgentWorld.start();
+  await using takeovers = new Takeovers(world);
+  const { alice, bob } = await acquainted(world);
+  await alice.close();
+  const left: Uint8Array[] = [];
+  const taken = await takeovers.of("alice", intercepting(world.environment, { deposited: (item) => void left.push(item) }));
+  await until(() => left.length > 0, "the greeting");
+  const greeting = left[0] ?? assert.fail();
+  await bob.send(taken.did, "in that session");
+  await take(taken, 1);
+  await Promise.all([bob.close(), taken.flush()]);
+  const mallory = await enter(world.environment, { dataDir: world.dataDir("bob"), password: TEST_PASSWORD });
+  const { context } = mallory;
+  const cannotRead = async (item: Uint8Array): Promise<void> => {
+    const recipient = didToAgentId(taken.did);
+    const { wire: certificate } = context.instance.certificate;
+    const time = context.clock.now();
+    const id = envelopeId(item, nodeCrypto);
+    const { body, toSign } = prepareNotice({ certificate, recipient, envelopeId: id, reason: "unspecified", time });
+    const signatures = toSign.map(({ bytes }) => ({ role: ROLE.holder, algorithm: 1 as const, signature: context.instance.sign(bytes) }));
+    const notice = assembleNotice(context.log, body, signatures, nodeCrypto);
+    await context.directories.call(world.url, async (directory) => directory.deposit(recipient, "notice", notice));
+  };
+  const [before, onRecord] = [left.length, replaced(taken)];
+  for (let round = 0; round < 5; round++) {
+    await cannotRead(left.length > before ? (left.at(-1) ?? greeting) : greeting);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  assert.ok(left.length - before <= 1, `${left.length - before} greetings`);
+  assert.ok(replaced(taken) - onRecord <= 1);
+  mallory.close();
 });
