@@ -474,28 +474,28 @@ const CASES: readonly Case[] = [
     name: "a recovery that was not compared",
     damage: (dataDir) =>
       inDatabase(dataDir, held({ way: "restored", since: 1, backupAt: 1, reason: "DIRECTORY_UNREACHABLE", lastAttemptAt: 1 })),
-    found: ["RECOVERY_UNCHECKED"],
+    found: ["RECOVERY_UNCHECKED", "METADATA_STALE metadata.json"],
     worst: "warning",
   },
   {
     name: "a recovery from a backup that was left behind",
     damage: (dataDir) =>
       inDatabase(dataDir, held({ way: "restored", since: 1, backupAt: 1, reason: "BACKUP_OUTDATED", lastAttemptAt: 1, eventsBehind: 2 })),
-    found: ["BACKUP_OUTDATED"],
+    found: ["BACKUP_OUTDATED", "METADATA_STALE metadata.json"],
     worst: "error",
   },
   {
     name: "a recovery whose event was not accepted",
     damage: (dataDir) =>
       inDatabase(dataDir, held({ way: "rotated", since: 1, backupAt: 1, reason: "DIRECTORY_UNREACHABLE", lastAttemptAt: 1 })),
-    found: ["RECOVERY_UNCHECKED"],
+    found: ["RECOVERY_UNCHECKED", "METADATA_STALE metadata.json"],
     worst: "warning",
   },
   {
     name: "a recovery whose place in the log another event has",
     damage: (dataDir) =>
       inDatabase(dataDir, held({ way: "rotated", since: 1, backupAt: 1, reason: "IDENTITY_MOVED", lastAttemptAt: 1, eventsBehind: 1 })),
-    found: ["IDENTITY_MOVED"],
+    found: ["IDENTITY_MOVED", "METADATA_STALE metadata.json"],
     worst: "error",
   },
 ];
