@@ -233,6 +233,7 @@ function comeBack(
   details: NewAuditEntry["details"],
   kind: NewAuditEntry["kind"] = "backup-restored",
   headOf: (alice: SigningStory) => SigningStory["head"] | null = ({ head }) => head,
+  isSaidBefore: boolean = false,
 ): SigningStory {
   const alice = grown(4);
   const saved = [...alice.entries];
@@ -241,8 +242,9 @@ function comeBack(
     alice.rotate({ reason: "planned" });
   }
   alice.entries.splice(0, alice.entries.length, ...saved);
-  const auditHead = headOf(alice);
+  const before = headOf(alice);
   alice.record({ kind, at: STORY_START + 40, details });
+  const auditHead = isSaidBefore ? headOf(alice) : before;
   alice.rotate({ reason: "compromise", authority: "recovery", auditHead });
   alice.record(unlocked(STORY_START + 50));
   return alice;
@@ -264,6 +266,18 @@ test("a record that goes on from a backup may lack what was made between it and 
   assertInvalid(() => verify(exportOf(comeBack({ seq: 0, event: 3 }, "backup-created"))), "event-audit-head");
   // The event has to say which record went on.
   assertInvalid(() => verify(exportOf(comeBack({ seq: 0, event: 3 }, "backup-restored", () => null))), "event-audit-head");
+  // It was said before the point from which that record went on.
+  assertInvalid(() => verify(exportOf(comeBack({ seq: 0, event: 3 }, "backup-restored", ({ head }) => head, true))), "event-audit-head");
+  // Once for each event, and the first counts.
+  for (const [first, second, isRefused] of [
+    [1, 0, true],
+    [0, 1, false],
+  ] as const) {
+    const twice = comeBack({ seq: first, event: 3 });
+    twice.record({ kind: "backup-restored", at: STORY_START + 60, details: { seq: second, event: 3 } });
+    if (isRefused) assertInvalid(() => verify(exportOf(twice)), "event-audit-head");
+    else assert.deepEqual(verify(exportOf(twice)).earlierRecord, [1, 2]);
+  }
   // Only the recovery key says that a record was lost: a holder of the keys of before cannot drop what he had on record.
   const own = grown(4);
   own.rotate({ reason: "planned" });

@@ -90,9 +90,11 @@ function read(text: string, wanted: Wanted): AuditExport {
   demand(holds({ size, root }), "the root");
   demand(wanted.contains === undefined || holds(wanted.contains), "a head that is known");
   const strange = log.events.filter(({ following }) => following !== null && following.auditHead !== null && !holds(following.auditHead));
-  const gaps = entries.flatMap(gapOf).filter(({ event }) => {
+  const said = entries.flatMap((entry, index) => gapOf(entry).map((gap) => ({ ...gap, index })));
+  const gaps = said.filter(({ event, index }) => {
     const end = log.events[event]?.following;
-    return end?.authority === RECOVERY && end.auditHead !== null && holds(end.auditHead);
+    const isFirst = said.every((other) => other.event !== event || other.index >= index);
+    return isFirst && end?.authority === RECOVERY && end.auditHead !== null && holds(end.auditHead) && index >= end.auditHead.size;
   });
   demand(
     strange.every(({ seq, time }) => time < (entries[0]?.time ?? 0) || gaps.some((gap) => seq > gap.seq && seq < gap.event)),
@@ -104,7 +106,8 @@ function read(text: string, wanted: Wanted): AuditExport {
 /** Between which events a record that came back from a backup has nothing. */
 function gapOf({ kind, details }: AuditEntry): { readonly seq: number; readonly event: number }[] {
   const { seq, event } = Object.fromEntries(details);
-  return kind === "backup-restored" && typeof seq === "number" && typeof event === "number" ? [{ seq, event }] : [];
+  const isSaid = kind === "backup-restored" && typeof seq === "number" && typeof event === "number";
+  return isSaid && seq >= 0 && seq < event ? [{ seq, event }] : [];
 }
 
 /** By a log from elsewhere: its key has to count. No migration makes anything void, so that no clock is asked. */

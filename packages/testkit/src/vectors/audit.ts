@@ -135,14 +135,27 @@ function exportOf(branch: Branch, { entries: given = entries, auditHead = headOf
 function cameBack({
   byRecovery = true,
   said = { seq: 0, event: 3 },
-}: { byRecovery?: boolean; said?: Readonly<Record<string, number>> } = {}): string {
+  goesOnFrom,
+  also,
+}: {
+  byRecovery?: boolean;
+  said?: Readonly<Record<string, number>>;
+  /** What the event says of the record that goes on; null: nothing. Default: where the backup ends. */
+  goesOnFrom?: "after-the-entry" | null;
+  /** Said before that by another entry. */
+  also?: Readonly<Record<string, number>>;
+} = {}): string {
   const lost = { size: 4, root: headOf(3).root };
   const first = rotated(start, "alice first", { auditHead: lost, time: STORY_START + 4 });
   const second = rotated(first, "alice second", { auditHead: { ...lost, size: 5 }, time: STORY_START + 5 });
-  const changes = { auditHead: headOf(4), time: STORY_START + 6 };
+  const restored = [...(also === undefined ? [] : [also]), said].map((details) =>
+    entryOf("backup-restored", { ...details, entries: 4 }, 6),
+  );
+  const given = [...entries.slice(0, 4), ...restored];
+  const auditHead = goesOnFrom === null ? null : goesOnFrom === undefined ? headOf(4) : headOf(given.length, given);
+  const changes = { ...(auditHead === null ? {} : { auditHead }), time: STORY_START + 6 };
   const third = byRecovery ? recovered(second, "alice back", changes) : rotated(second, "alice back", changes);
-  const restored = entryOf("backup-restored", { ...said, entries: 4 }, 6);
-  return exportOf(third, { entries: [...entries.slice(0, 4), restored] });
+  return exportOf(third, { entries: given });
 }
 
 function exportCases(): VectorCase[] {
@@ -189,6 +202,13 @@ function exportCases(): VectorCase[] {
     refused("came-back-by-whom", "The event that ends the gap is not by the recovery key.", cameBack({ byRecovery: false })),
     refused("came-back-unsaid", "It does not say that it goes on from a backup.", cameBack({ said: {} })),
     refused("came-back-later", "It says that it knew the first of the two events.", cameBack({ said: { seq: 1, event: 3 } })),
+    refused("came-back-unanchored", "The event that ends the gap does not say which record goes on.", cameBack({ goesOnFrom: null })),
+    refused("came-back-before", "It was said before the place from which the record goes on.", cameBack({ goesOnFrom: "after-the-entry" })),
+    refused(
+      "came-back-twice",
+      "Another entry says before it that it knew the first of the two events.",
+      cameBack({ also: { seq: 1, event: 3 } }),
+    ),
     refused("another-agent", "Of another agent.", plain, { agentId: toHex(inceptionOf("bob").head.hash) }),
     refused("older", "It ends before a head that the verifier knows.", exportOf(start, { entries: entries.slice(0, 3) }), head(5)),
     refused("other-history", "A head that the verifier knows is not in it.", plain, { atLeast: toJson({ size: 5, root: headOf(4).root }) }),
