@@ -3,10 +3,25 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 import type { OpenOptions, TalosClient } from "@talos/agent";
-import { assembleNotice, didToAgentId, envelopeId, nodeCrypto, prepareNotice, ROLE, type UnverifiedBundle } from "@talos/core";
+import {
+  assembleNotice,
+  decodeEnvelope,
+  didToAgentId,
+  envelopeId,
+  nodeCrypto,
+  prepareNotice,
+  ROLE,
+  type AgentId,
+  type EnvelopeId,
+  type MailboxItem,
+  type UnverifiedBundle,
+} from "@talos/core";
 import { AgentWorld, intercepting, ManualClock, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
+import type { AgentContext } from "../packages/agent/src/context.ts";
 import type { Environment } from "../packages/agent/src/environment.ts";
 import { enter } from "../packages/agent/src/lifecycle/enter-agent.ts";
+import { takeNotice } from "../packages/agent/src/messaging/arriving-notice.ts";
+import { controlDue } from "../packages/agent/src/messaging/control-frames.ts";
 import { takeoverIn } from "../packages/agent/src/talos-client.ts";
 
 type Told = Parameters<Parameters<typeof TalosClient.prototype.on<"peerSessionsReplaced">>[1]>[0];
@@ -490,7 +505,21 @@ test("an agent that was only closed and opened again, and a session that goes on
   assert.equal(replaced(bob), 0);
 });
 
-test("failure 10: who answers a greeting and then says of each that it cannot be read gets no more than one again in an hour, on record", async () => {
+/** What an agent says that cannot read a message, whether that is true or not. */
+async function sayUnreadable(world: AgentWorld, by: AgentContext, to: string, id: EnvelopeId): Promise<void> {
+  const recipient = didToAgentId(to);
+  const notice = noticeBy(by, recipient, id);
+  await by.directories.call(world.url, async (directory) => directory.deposit(recipient, "notice", notice));
+}
+
+function noticeBy({ instance, log, clock }: AgentContext, recipient: AgentId, id: EnvelopeId): Uint8Array {
+  const { wire: certificate } = instance.certificate;
+  const { body, toSign } = prepareNotice({ certificate, recipient, envelopeId: id, reason: "unspecified", time: clock.now() });
+  const signatures = toSign.map(({ bytes }) => ({ role: ROLE.holder, algorithm: 1 as const, signature: instance.sign(bytes) }));
+  return assembleNotice(log, body, signatures, nodeCrypto);
+}
+
+test("failure 10: who answers a greeting and then says of each that it cannot be read gets one more in an hour, in a new session, on record", async () => {
   await using world = await AgentWorld.start();
   await using takeovers = new Takeovers(world);
   const { alice, bob } = await acquainted(world);
@@ -504,22 +533,55 @@ test("failure 10: who answers a greeting and then says of each that it cannot be
   await Promise.all([bob.close(), taken.flush()]);
   const mallory = await enter(world.environment, { dataDir: world.dataDir("bob"), password: TEST_PASSWORD });
   const { context } = mallory;
-  const cannotRead = async (item: Uint8Array): Promise<void> => {
-    const recipient = didToAgentId(taken.did);
-    const { wire: certificate } = context.instance.certificate;
-    const time = context.clock.now();
-    const id = envelopeId(item, nodeCrypto);
-    const { body, toSign } = prepareNotice({ certificate, recipient, envelopeId: id, reason: "unspecified", time });
-    const signatures = toSign.map(({ bytes }) => ({ role: ROLE.holder, algorithm: 1 as const, signature: context.instance.sign(bytes) }));
-    const notice = assembleNotice(context.log, body, signatures, nodeCrypto);
-    await context.directories.call(world.url, async (directory) => directory.deposit(recipient, "notice", notice));
-  };
   const [before, onRecord] = [left.length, replaced(taken)];
+  await sayUnreadable(world, context, taken.did, envelopeId(greeting, nodeCrypto));
+  await until(() => left.length > before, "the greeting, once more");
+  const again = left.at(-1) ?? assert.fail();
+  // Whoever has answered in a session and cannot read what comes in it has lost it: a greeting there would be one more that is not read.
+  assert.equal(decodeEnvelope(again).type, "first");
   for (let round = 0; round < 5; round++) {
-    await cannotRead(left.length > before ? (left.at(-1) ?? greeting) : greeting);
-    await new Promise((resolve) => setTimeout(resolve, 200));
+    await sayUnreadable(world, context, taken.did, envelopeId(left.at(-1) ?? greeting, nodeCrypto));
+    await new Promise((resolve) => setTimeout(resolve, 100));
   }
-  assert.ok(left.length - before <= 1, `${left.length - before} greetings`);
-  assert.ok(replaced(taken) - onRecord <= 1);
+  assert.equal(left.length - before, 1);
+  assert.equal(replaced(taken) - onRecord, 2, "that one, and one that is owed in an hour");
   mallory.close();
+});
+
+test("failure 10: where nothing but a greeting was lost, since another session has taken its place, it is owed in an hour, on record", async () => {
+  await using world = await AgentWorld.start();
+  const { alice, bob } = await acquainted(world);
+  await Promise.all([alice.close(), bob.close()]);
+  const at = async (name: string): ReturnType<typeof enter> =>
+    await enter(world.environment, { dataDir: world.dataDir(name), password: TEST_PASSWORD });
+  const [own, other] = [await at("alice"), await at("bob")];
+  try {
+    const { context } = own;
+    const { vault, commits, clock } = context;
+    const peer = didToAgentId(bob.did);
+    const entriesOf = (): number => vault.read((tx) => tx.audit.list().filter(({ kind }) => kind === "session-replaced").length);
+    const [now, onRecord] = [clock.now(), entriesOf()];
+    const id = envelopeId(Uint8Array.of(1), nodeCrypto);
+    commits.now((tx) => {
+      tx.peers.oweGreeting(peer, now);
+      tx.peers.greeted(peer, { envelopeId: id, sessionId: new Uint8Array(16) });
+      context.peers.update(tx, peer, { sessionReplacedAt: now });
+    });
+    const sending = vault.read((tx) => context.sessions.sendingFor(tx, peer)?.session.id);
+    const item = noticeBy(other.context, didToAgentId(alice.did), id);
+    const about = { item, kind: "notice", envelopeId: id, depositor: peer } as unknown as MailboxItem;
+    assert.deepEqual(await takeNotice(context, about), peer);
+    assert.equal(await takeNotice(context, about), undefined, "it was said before");
+    const due = controlDue(context, peer, true);
+    const pause = due !== undefined && "pause" in due ? due.pause : 0;
+    assert.ok(pause > HOUR - 60_000 && pause <= HOUR, `${pause} milliseconds`);
+    assert.deepEqual(
+      vault.read((tx) => context.sessions.sendingFor(tx, peer)?.session.id),
+      sending,
+    );
+    assert.equal(entriesOf() - onRecord, 1);
+  } finally {
+    own.close();
+    other.close();
+  }
 });

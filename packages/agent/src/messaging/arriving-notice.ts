@@ -37,7 +37,7 @@ export async function takeNotice(context: AgentContext, { item }: MailboxItem): 
   // Its time lies in its certificate's, by its sender's word alone: by this clock too, or an instance key of long ago would serve for ever.
   const age = clock.now() - heard.time;
   if (age > DELIVERY_HORIZON_MILLISECONDS || age < -CLOCK_SLACK_MILLISECONDS) return undefined;
-  const { known, lost } = vault.read((tx) => ({ known: peers.get(tx, heard.sender), lost: lostBy(context, tx, heard) }));
+  const { known, lost } = vault.read((tx) => ({ known: peers.get(tx, heard.sender), lost: lostBy(tx, heard) }));
   if (lost === undefined || known === undefined || known.peer.trust === "blocked") return undefined;
   try {
     verifyNotice(known.log, item, crypto);
@@ -53,15 +53,16 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
   const { commits, peers, sessions, crypto, clock } = context;
   return commits.now((tx) => {
     const known = peers.get(tx, heard.sender);
-    const lost = lostBy(context, tx, heard);
+    const lost = lostBy(tx, heard);
     if (known === undefined || lost === undefined) return undefined;
     const now = clock.now();
     const { certificate, reason } = verifyNotice(known.log, item, crypto);
     requireStanding(known.log, certificate, memoryOf(known, now), "new");
-    const { sessionId } = lost;
-    if (sessionId === undefined) return greetAgain(tx, context, known, reason);
-    if (lost.isGreeting) tx.peers.greetAgain(heard.sender);
+    const { sessionId, isGreeting } = lost;
     const live = sessions.byId(tx, sessionId);
+    if (isGreeting) tx.peers.greetAgain(heard.sender);
+    // Another session has taken its place, and is good: nothing but the greeting is lost.
+    if (isGreeting && live?.sending !== true) return greetAgain(tx, context, known, { sessionId, reason });
     const rows = tx.outbox.ofSession(sessionId);
     // Also where the peer has begun another one meanwhile: what goes out again is what the limit is about.
     const isFirst = live?.sending !== true && !rows.some(({ resent }) => resent);
@@ -76,15 +77,17 @@ function replace(context: AgentContext, item: Uint8Array, heard: UnverifiedNotic
   });
 }
 
-/** The session is good: only the greeting goes out once more, and as seldom as whatever else a notice sets off. */
-function greetAgain(tx: Transaction, { peers, clock }: AgentContext, known: KnownPeer, reason: NoticeReason): AgentId | undefined {
+/** As seldom as whatever else a notice sets off, and on record like that. */
+function greetAgain(
+  tx: Transaction,
+  { peers, clock }: AgentContext,
+  known: KnownPeer,
+  { sessionId, reason }: { readonly sessionId: Uint8Array; readonly reason: NoticeReason },
+): AgentId {
   const now = clock.now();
-  const { at, sessionReplacedAt } = resendAt(known, now, false);
-  if (at > now) return undefined;
   const { agentId, did } = known.peer;
-  tx.peers.greetAgain(agentId);
-  peers.update(tx, agentId, { sessionReplacedAt });
-  tx.audit.append({ kind: "session-replaced", at: now, details: { peer: did, session: "", reason, messages: 0 } });
+  peers.update(tx, agentId, { sessionReplacedAt: resendAt(known, now, false).sessionReplacedAt });
+  tx.audit.append({ kind: "session-replaced", at: now, details: { peer: did, session: toHex(sessionId), reason, messages: 0 } });
   return agentId;
 }
 
@@ -104,16 +107,14 @@ function begunSince(
 
 /** What cannot be read, and its session. Undefined where the notice is about nothing that this agent waits for. */
 interface Lost {
-  readonly sessionId: Uint8Array | undefined;
+  readonly sessionId: Uint8Array;
   readonly isGreeting: boolean;
 }
 
-function lostBy({ sessions }: AgentContext, tx: ReadTransaction, { envelopeId, sender }: UnverifiedNotice): Lost | undefined {
-  if (tx.peers.isGreeting(sender, envelopeId)) {
-    const live = sessions.sendingFor(tx, sender);
-    // Its row is gone. Where the peer has been heard in the session, or has begun another one, only the greeting itself was lost.
-    return { sessionId: live === undefined || live.session.answered ? undefined : live.session.id, isGreeting: true };
-  }
+function lostBy(tx: ReadTransaction, { envelopeId, sender }: UnverifiedNotice): Lost | undefined {
+  // Its row is gone.
+  const greetedIn = tx.peers.greetedIn(sender, envelopeId);
+  if (greetedIn !== undefined) return { sessionId: greetedIn, isGreeting: true };
   const row = tx.outbox.byEnvelopeId(envelopeId);
   const isOutstanding = row !== undefined && isContent(row) && row.sessionId !== undefined && equalBytes(row.peer, sender);
   return isOutstanding ? { sessionId: row.sessionId, isGreeting: false } : undefined;

@@ -7,7 +7,7 @@ import { DAY_MILLISECONDS, equalBytes, messageId, type AgentId, type FrameType }
 import type { AgentContext } from "../context.ts";
 import type { Transaction } from "../vault/index.ts";
 import { owesGreeting } from "./greeting.ts";
-import { isExhausted } from "./live-sessions.ts";
+import { isExhausted, type LiveSession } from "./live-sessions.ts";
 import type { Correspondence } from "./outbox-sealing.ts";
 import type { KnownPeer } from "./known-peer.ts";
 import { newSessionAt, trustObstacle } from "./peer-standing.ts";
@@ -40,12 +40,22 @@ export function controlDue({ vault, clock, sessions, peers, policy }: AgentConte
   }));
   const hasSession = live !== undefined && !isExhausted(live);
   if (known === undefined || trustObstacle(known, policy, !hasSession) !== undefined) return undefined;
-  if (owes || hasToTell(known, now)) {
-    const pause = hasSession ? 0 : newSessionAt(known, now) - now;
-    return pause > 0 ? { pause } : { type: "acknowledgement", begins: true };
-  }
+  // Once more because of a notice, which waits for its hour also where there is a session; else no pause is left by then.
+  const untilNewSession = newSessionAt(known, now) - now;
+  const pause = owes ? untilNewSession : hasToTell(known, now) ? (hasSession ? 0 : untilNewSession) : undefined;
+  if (pause !== undefined && pause <= 0) return { type: "acknowledgement", begins: true };
   // Without a session there is nobody to tell: the next one that either side begins brings it.
-  if (!hasSession) return undefined;
+  const due = hasSession ? dueInSession(acks, live, now, hurry) : undefined;
+  if (pause === undefined || (due !== undefined && !("pause" in due))) return due;
+  return { pause: Math.min(pause, due?.pause ?? pause) };
+}
+
+function dueInSession(
+  acks: { readonly since: number; readonly count: number } | undefined,
+  live: LiveSession,
+  now: number,
+  hurry: boolean,
+): ControlDue | undefined {
   if (acks === undefined) return needsTurn(live, now) ? { type: "empty-turn", begins: false } : undefined;
   const wait = acks.since + ACKNOWLEDGEMENT_DELAY_MILLISECONDS - now;
   if (wait > 0 && acks.count < MAX_ACKNOWLEDGED && !hurry) return { pause: Math.min(wait, ACKNOWLEDGEMENT_DELAY_MILLISECONDS) };

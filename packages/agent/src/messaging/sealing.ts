@@ -105,7 +105,7 @@ export function sealBatch(
       if (envelopes.length > 0 && (known.peer.toldSeq ?? 0) < seq) peers.update(writing, peer, { toldSeq: seq });
       const [first] = envelopes;
       const hasContent = messages.slice(0, envelopes.length).some(({ message }) => message.type === "content");
-      if (first !== undefined) writing.peers.greeted(peer, hasContent ? undefined : first.envelopeId);
+      if (first !== undefined) writing.peers.greeted(peer, hasContent ? undefined : first);
       sessions.stage({ ...live, session, lastUsedAt: clock.now(), turnBy: undefined }, { used, fresh });
     },
   };

@@ -2,10 +2,11 @@ import assert from "node:assert/strict";
 import { test } from "node:test";
 import { agentIdToDid, equalBytes } from "@talos/core";
 import { agent, NOW } from "../vault-fixture.test.ts";
-import type { Peer } from "./peers.ts";
+import type { Peer, Peers } from "./peers.ts";
 import { id16, openStore } from "./store-fixture.test.ts";
 
 const BOB = agent("bob");
+type Greeting = NonNullable<Parameters<Peers["greeted"]>[1]>;
 const PEER: Peer = {
   agentId: BOB,
   did: agentIdToDid(BOB),
@@ -19,25 +20,29 @@ test("a greeting is owed until one was sealed, and again when that one has faile
   const { peers } = store.tx;
   peers.put(PEER);
   assert.deepEqual([peers.greetSince(BOB), peers.toGreet(0)], [undefined, []]);
-  peers.greeted(BOB, id16());
+  const [greeting, later] = [1, 2].map(() => ({ envelopeId: id16(), sessionId: id16() })) as [Greeting, Greeting];
+  peers.greeted(BOB, greeting);
   peers.oweGreeting(BOB, NOW);
   peers.put({ ...PEER, trust: "verified" });
   assert.deepEqual([peers.greetSince(BOB), peers.toGreet(NOW), peers.toGreet(NOW + 1)], [NOW, [BOB], []]);
 
-  const [greeting, later] = [id16(), id16()];
   peers.greeted(BOB, greeting);
   peers.greeted(BOB, later);
   assert.deepEqual([peers.greetSince(BOB), peers.toGreet(0)], [undefined, []]);
   assert.deepEqual(
-    [peers.isGreeting(BOB, greeting), peers.isGreeting(BOB, later), peers.isGreeting(agent("carol"), greeting)],
-    [true, false, false],
+    [
+      peers.greetedIn(BOB, greeting.envelopeId),
+      peers.greetedIn(BOB, later.envelopeId),
+      peers.greetedIn(agent("carol"), greeting.envelopeId),
+    ],
+    [greeting.sessionId, undefined, undefined],
   );
   peers.greetAgain(BOB);
   assert.equal(peers.greetSince(BOB), NOW, "since the first time");
 
   peers.greeted(BOB, undefined);
   peers.greetAgain(BOB);
-  assert.deepEqual([peers.greetSince(BOB), peers.isGreeting(BOB, greeting)], [undefined, false]);
+  assert.deepEqual([peers.greetSince(BOB), peers.greetedIn(BOB, greeting.envelopeId)], [undefined, undefined]);
 });
 
 test("of a peer's certificates the newest stay", () => {

@@ -1,6 +1,7 @@
 /** Other agents: their logs, newest certificates, trust, and evidence against them. Does not verify. */
 import { type AgentId, agentId, agentIdToDid, type LogHead } from "@talos/core";
 import { bytes, number, optionalBytes, optionalNumber, optionalText, text, word } from "./columns.ts";
+import type { ReadyEnvelope } from "./outbox.ts";
 import type { SqlRow, Store } from "./store.ts";
 
 export const TRUST = ["unverified", "verified", "blocked"] as const;
@@ -121,9 +122,10 @@ export class PeersReader {
       .map((row) => agentId(bytes(row, "agent_id")));
   }
 
-  /** True if that is the envelope of the last greeting to that peer. */
-  isGreeting(id: AgentId, envelopeId: Uint8Array): boolean {
-    return this.store.get("SELECT 1 FROM peers WHERE agent_id = ? AND greeting = ?", id, envelopeId) !== undefined;
+  /** Id of the session of the last greeting to that peer, if that is its envelope. */
+  greetedIn(id: AgentId, envelopeId: Uint8Array): Uint8Array | undefined {
+    const row = this.store.get("SELECT greeting_session FROM peers WHERE agent_id = ? AND greeting = ?", id, envelopeId);
+    return row && bytes(row, "greeting_session");
   }
 
   /** A certificate that was seen before, by its hash. */
@@ -194,24 +196,33 @@ export class Peers extends PeersReader {
 
   /** `put` leaves it as it is. */
   oweGreeting(id: AgentId, now: number): void {
-    this.store.run("UPDATE peers SET greet_since = ?, greeting = NULL WHERE agent_id = ?", now, id);
+    this.store.run("UPDATE peers SET greet_since = ?, greeting = NULL, greeting_session = NULL WHERE agent_id = ?", now, id);
   }
 
   /** The greeting that was sent has failed: it is owed as before. */
   greetAgain(id: AgentId): void {
-    this.store.run("UPDATE peers SET greeting = NULL WHERE agent_id = ?", id);
+    this.store.run("UPDATE peers SET greeting = NULL, greeting_session = NULL WHERE agent_id = ?", id);
   }
 
   /**
    * A frame for the peer has been sealed.
    *
-   * @param envelopeId of one that carries nothing else, and would not be missed; absent: of content, whose loss is found out without this
+   * @param greeting one that carries nothing else, and would not be missed; absent: of content, whose loss is found out without this
    */
-  greeted(id: AgentId, envelopeId: Uint8Array | undefined): void {
-    if (envelopeId === undefined) {
-      this.store.run("UPDATE peers SET greet_since = NULL, greeting = NULL WHERE agent_id = ? AND greet_since IS NOT NULL", id);
+  greeted(id: AgentId, greeting: Pick<ReadyEnvelope, "envelopeId" | "sessionId"> | undefined): void {
+    if (greeting === undefined) {
+      this.store.run(
+        "UPDATE peers SET greet_since = NULL, greeting = NULL, greeting_session = NULL WHERE agent_id = ? AND greet_since IS NOT NULL",
+        id,
+      );
     } else {
-      this.store.run("UPDATE peers SET greeting = ? WHERE agent_id = ? AND greet_since IS NOT NULL AND greeting IS NULL", envelopeId, id);
+      const { envelopeId, sessionId } = greeting;
+      this.store.run(
+        "UPDATE peers SET greeting = ?, greeting_session = ? WHERE agent_id = ? AND greet_since IS NOT NULL AND greeting IS NULL",
+        envelopeId,
+        sessionId,
+        id,
+      );
     }
   }
 

@@ -7,6 +7,7 @@ ALTER TABLE peers ADD COLUMN forked_at INTEGER;
 ALTER TABLE peers ADD COLUMN session_replaced_at INTEGER;
 ALTER TABLE peers ADD COLUMN greet_since INTEGER;
 ALTER TABLE peers ADD COLUMN greeting BLOB;
+ALTER TABLE peers ADD COLUMN greeting_session BLOB;
 CREATE TABLE notifications (
   peer BLOB NOT NULL,
   seq INTEGER NOT NULL,
@@ -57,7 +58,7 @@ CREATE TABLE peer_forks (
 export const VIEW_OF_1_AS_2 = `
 CREATE TEMP VIEW peer_events AS SELECT *, 0 AS seen_at FROM main.peer_events;
 CREATE TEMP VIEW peers AS SELECT *, 0 AS told_seq, NULL AS trust_since, NULL AS forked_at, NULL AS session_replaced_at, NULL AS greet_since,
-  NULL AS greeting FROM main.peers;
+  NULL AS greeting, NULL AS greeting_session FROM main.peers;
 CREATE TEMP TABLE notifications (
   peer, seq, hash, created_at, deposited_at, attempts, next_attempt_at, last_error, acknowledged_at, ended_at
 );
