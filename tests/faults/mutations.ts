@@ -194,17 +194,17 @@ const BACKUP_SWAPS: readonly Mutation[] = [
     every: 2,
     patches: [
       {
-        file: `${BACKUP}/backup-file.ts`,
+        file: `${BACKUP}/write-copies.ts`,
         from: "      writeNewFile(temporary, sealed);\n",
         to: '      named(() => writeFileSync(temporary, sealed, { flag: "wx", mode: 0o600 }));\n',
       },
       {
-        file: `${BACKUP}/backup-file.ts`,
-        from: "      syncFolder(dirname(path));\n",
-        to: "      syncFolder(dirname(path));\n      named(() => syncLate(path));\n",
+        file: `${BACKUP}/write-copies.ts`,
+        from: "        syncNames(dirname(path), medium);\n",
+        to: "        syncNames(dirname(path), medium);\n        named(() => syncLate(path));\n",
       },
       {
-        file: `${BACKUP}/backup-file.ts`,
+        file: `${BACKUP}/write-copies.ts`,
         from: "function requireSame(",
         to:
           'function syncLate(path: string): void {\n  const file = openSync(path, "r+");\n' +
@@ -213,9 +213,9 @@ const BACKUP_SWAPS: readonly Mutation[] = [
           '    throw talosError("STORAGE_FAILED", undefined, { cause });\n  }\n}\n\nfunction requireSame(',
       },
       {
-        file: `${BACKUP}/backup-file.ts`,
-        from: "import { linkSync,",
-        to: "import { closeSync, fsyncSync, openSync, writeFileSync, linkSync,",
+        file: `${BACKUP}/write-copies.ts`,
+        from: "import { lstatSync }",
+        to: "import { closeSync, fsyncSync, lstatSync, openSync, writeFileSync }",
       },
     ],
   },
@@ -225,9 +225,9 @@ const BACKUP_SWAPS: readonly Mutation[] = [
     every: 1,
     patches: [
       {
-        file: `${BACKUP}/backup-file.ts`,
-        from: "      place(temporary, path, force);\n      syncFolder(dirname(path));\n",
-        to: "      place(temporary, path, force);\n",
+        file: `${BACKUP}/write-copies.ts`,
+        from: "        syncNames(dirname(path), medium);\n",
+        to: "",
       },
       {
         file: `${BACKUP}/export-keys.ts`,
