@@ -227,7 +227,10 @@ test("what was written in a session that the lost copy never answered comes agai
   const alice = await world.create("alice");
   // Of two sessions that were begun at once the smaller hash stays: of so many some are smaller, and lost all the same.
   const peers = await Promise.all(Array.from({ length: 8 }, async (_, n) => await world.create(`bob-${n}`)));
-  for (const bob of peers) await alice.peers.add(bob.did);
+  for (const bob of peers) {
+    await alice.peers.add(bob.did);
+    alice.peers.verify(bob.did, bob.peers.fingerprint(alice.did));
+  }
   await alice.close();
   world.copyDataDir("alice", "old");
   const doomed = await world.open("alice");
@@ -315,6 +318,42 @@ test("a peer that is blocked, or not verified where that is asked for, is greete
     const [message] = await take(taken, 1);
     assert.deepEqual([message?.id, message?.resent, begun()], [messageId, true, 1], how);
   }
+});
+
+test("who was never written to or answered learns of nothing, unless a person has verified it", async () => {
+  await using world = await AgentWorld.start();
+  await using takeovers = new Takeovers(world);
+  const { alice, bob } = await acquainted(world);
+  const [added, verified, stranger, acknowledged] = [
+    await world.create("added"),
+    await world.create("verified"),
+    await world.create("stranger"),
+    await world.create("acknowledged"),
+  ];
+  await alice.peers.add(added.did);
+  await alice.peers.add(verified.did);
+  alice.peers.verify(verified.did, verified.peers.fingerprint(alice.did));
+  await acknowledged.send(alice.did, "answered", { waitFor: "deposited" });
+  await take(alice, 1);
+  await alice.flush();
+  await stranger.send(alice.did, "not answered", { waitFor: "deposited" });
+  await take(alice, 1, false);
+  await alice.close();
+  const sessionsOf = (): number[] => [bob, added, verified, stranger, acknowledged].map((client) => client.status().sessions.length);
+  const before = sessionsOf();
+  const hooks: DirectoryHooks = {};
+  const begun = firstMessages(hooks);
+  const taken = await takeovers.of("alice", intercepting(world.environment, hooks));
+  await until(() => begun() >= 3, "greetings");
+  await taken.flush();
+  await Promise.all([bob, added, verified, stranger, acknowledged].map(async (client) => await client.flush()));
+  await until(() => sessionsOf()[4] !== before[4], "heard");
+  assert.equal(begun(), 3);
+  assert.deepEqual(
+    sessionsOf().map((count, at) => count - (before[at] ?? 0)),
+    [1, 0, 1, 0, 1],
+  );
+  assert.deepEqual(added.peers.list(), []);
 });
 
 test("a peer whose one-time prekeys have run out is greeted by the signed one", async () => {

@@ -88,6 +88,7 @@ const expected = {
     directory: peer.directory,
     seq: peer.head.seq,
     certified: peer.certificate !== undefined,
+    corresponded: peer.correspondedAt !== undefined,
     events: events.length,
     forks: forks.map(({ seq, decidedAt }) => ({ seq, isDecided: decidedAt !== undefined })),
     evidence: conflicts.map(({ kind }) => kind),

@@ -163,6 +163,7 @@ export function somePeer(petname: string | undefined, rotations: number, agent: 
       trustSince: isNamed ? NOW - DAY : undefined,
       forkedAt: isNamed ? undefined : NOW,
       sessionReplacedAt: isNamed ? undefined : NOW,
+      correspondedAt: isNamed ? NOW - DAY : undefined,
     },
     events: log.events.map((wire, seq) => ({ wire, seenAt: NOW - DAY + seq })),
     forks: isNamed

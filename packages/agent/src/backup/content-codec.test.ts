@@ -83,6 +83,7 @@ const peer: fc.Arbitrary<BackupPeer> = hash.chain((id) =>
       trustSince: maybe(time),
       forkedAt: maybe(time),
       sessionReplacedAt: maybe(time),
+      correspondedAt: maybe(time),
     }),
     events: fc.array(record({ wire: bytes, seenAt: time }), { maxLength: 3 }),
     forks: fc.array(fork(id), { maxLength: 3 }),
@@ -305,7 +306,8 @@ test("a key or a peer whose words nobody knows is refused", () => {
     [16, nested([0, new Uint8Array(32), true, 0, 0, 0])],
     [16, nested([0, new Uint8Array(32), true, 0, null])],
     [17, nested(["x".repeat(65), new Uint8Array(1), new Uint8Array(1), 0])],
-    [18, 1],
+    [18, "x"],
+    [19, 1],
   ];
   for (const [key, value] of peerChanges)
     refuses(

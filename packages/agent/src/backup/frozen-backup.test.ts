@@ -61,6 +61,7 @@ function ofAgent(content: BackupContent, log: IdentityLog): object {
       directory: peer.directory,
       seq: peer.head.seq,
       certified: peer.certificate !== undefined,
+      corresponded: peer.correspondedAt !== undefined,
       events: events.length,
       forks: forks.map(({ seq, decidedAt }) => ({ seq, isDecided: (decidedAt ?? null) !== null })),
       evidence: conflicts.map(({ kind }) => kind),
@@ -85,13 +86,14 @@ function ofReader({ log, keys, peers, cutOff, evidence: others, leftOut, auditHe
       return { kind, keyId, algorithm: publicKey.algorithm, publicKey: publicKey.key, secret: privatePart };
     }),
     certificate: sha256Hex(certificate),
-    peers: peers.map(({ petname, trust, directory, head: peerHead, certificate: certified, events, forks, evidence, agentId }) => ({
+    peers: peers.map(({ petname, trust, directory, head: peerHead, certificate: certified, events, forks, evidence, agentId, times }) => ({
       did: agentIdToDid(Buffer.from(agentId, "hex") as Uint8Array as BackupContent["agentId"]),
       petname,
       trust,
       directory,
       seq: peerHead.seq,
       certified: certified !== null,
+      corresponded: times.at(-1) !== null,
       events: events.length,
       forks: forks.map(({ seq, decidedAt }) => ({ seq, isDecided: (decidedAt ?? null) !== null })),
       evidence: evidence.map(({ kind }) => kind),

@@ -102,7 +102,10 @@ function giveWay({ standing, commits, clock, log, events }: AgentContext, { gene
   return talosError("INSTANCE_SUPERSEDED", undefined, { details: { seq, generation } });
 }
 
-/** Of the event by which it was recovered. */
+/**
+ * Of the event by which it was recovered, to everybody who is known, as of every other one: also to whom no greeting is owed. It tells nothing that
+ * the log does not tell anybody, and whoever goes by the head of before can be deceived with keys that have ended.
+ */
 function notifyPeers(tx: Transaction, head: LogHead, now: number): void {
   for (const { agentId } of tx.peers.list()) tx.notifications.add(agentId, head, now);
 }

@@ -14,12 +14,15 @@ export function owesGreeting(tx: ReadTransaction, peer: AgentId, now: number): b
 }
 
 /**
- * To everybody who is known here, from now on for 90 days, until any frame for that peer has been sealed. Whether it may be greeted (blocked,
- * `verifiedOnly`) is judged when it would be. In the transaction that ends all sessions, or in which the peers come from a backup: after
- * they were put.
+ * To everybody with whom this agent has corresponded, or who is verified, from now on for 90 days, until any frame for that peer has been sealed.
+ * Strangers who wrote in, and agents whose address is all that is known, hold nothing that was lost, and need not learn that and when a machine
+ * was. Whether a peer may be greeted (blocked, `verifiedOnly`) is judged when it would be. In the transaction that ends all sessions, or in which
+ * the peers come from a backup: after they were put.
  */
 export function oweGreetings(tx: Transaction, now: number): void {
-  for (const { agentId } of tx.peers.list()) tx.peers.oweGreeting(agentId, now);
+  for (const { agentId, trust, correspondedAt } of tx.peers.list()) {
+    if (trust === "verified" || correspondedAt !== undefined) tx.peers.oweGreeting(agentId, now);
+  }
 }
 
 /** To whom one is owed. */

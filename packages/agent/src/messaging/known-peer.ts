@@ -34,8 +34,8 @@ export interface PeerFacts {
   readonly petname?: string | undefined;
 }
 
-/** What is decided about a peer, beside what its log says. */
-export type PeerDecision = Partial<Pick<Peer, "trust" | "trustSince" | "forkedAt" | "sessionReplacedAt" | "toldSeq">>;
+/** What is decided about a peer, or was done, beside what its log says. */
+export type PeerDecision = Partial<Pick<Peer, "trust" | "trustSince" | "forkedAt" | "sessionReplacedAt" | "toldSeq" | "correspondedAt">>;
 
 /**
  * A peer is sent to only while its newest certificate is of an identity in force and began at most so long ago, and not in the future: a

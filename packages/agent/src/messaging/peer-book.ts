@@ -131,6 +131,7 @@ export class PeerBook implements Participant {
       toldSeq: toldAfter(before, change, log),
       forkedAt: change === undefined && fork === undefined ? before?.peer.forkedAt : forkedSince(tx, log, now),
       sessionReplacedAt: before?.peer.sessionReplacedAt,
+      correspondedAt: before?.peer.correspondedAt,
     };
     tx.peers.put(peer);
     const added = before === undefined ? log.events.length : (change?.added.length ?? 0);

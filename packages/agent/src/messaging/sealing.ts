@@ -105,6 +105,10 @@ export function sealBatch(
       if (envelopes.length > 0 && (known.peer.toldSeq ?? 0) < seq) peers.update(writing, peer, { toldSeq: seq });
       const [first] = envelopes;
       const hasContent = messages.slice(0, envelopes.length).some(({ message }) => message.type === "content");
+      // Not by what an agent says by itself: whoever writes in has not been answered by that.
+      if (known.peer.correspondedAt === undefined && (hasContent || told > 0)) {
+        peers.update(writing, peer, { correspondedAt: clock.now() });
+      }
       if (first !== undefined) writing.peers.greeted(peer, hasContent ? undefined : first);
       sessions.stage({ ...live, session, lastUsedAt: clock.now(), turnBy: undefined }, { used, fresh });
     },

@@ -37,7 +37,7 @@ export interface BackupPeerFields {
   readonly certificate: Uint8Array | null;
   readonly highest: { readonly seq: number; readonly generation: number; readonly instanceKey: string } | null;
   readonly toldSeq: number | null;
-  /** Certificate seen, trust since, forked, session replaced. */
+  /** Certificate seen, trust since, forked, session replaced, corresponded. */
   readonly times: readonly (number | null)[];
   readonly events: readonly Uint8Array[];
   readonly seenAt: readonly number[];
@@ -187,7 +187,7 @@ function readPeer(bytes: Uint8Array): BackupPeerFields {
       return { seq: asUint(seq), generation: asUint(generation), instanceKey: hex(asBytes(instanceKey, 32)) };
     }),
     toldSeq: uint(11),
-    times: [9, 12, 13, 14].map(uint),
+    times: [9, 12, 13, 14, 18].map(uint),
     events: events.map(([event]) => asBytes(event)),
     seenAt: events.map(([, seenAt]) => asUint(seenAt)),
     forks: sectionIn(fields.bytes(16)).map(readPartingPoint),

@@ -35,6 +35,8 @@ export interface Peer {
   readonly forkedAt?: number | undefined;
   /** From when on a notice may have led to a new session. */
   readonly sessionReplacedAt?: number | undefined;
+  /** Since when it has heard of this agent's own accord: the first message to it, or acknowledgement of one of its messages. */
+  readonly correspondedAt?: number | undefined;
 }
 
 export interface PeerEvent {
@@ -167,14 +169,16 @@ export class Peers extends PeersReader {
   put(peer: Peer): void {
     this.store.run(
       `INSERT INTO peers (agent_id, directory, petname, trust, first_seen_at, head_seq, head_hash, certificate,
-         certificate_seen_at, highest_seq, highest_generation, highest_instance_key, told_seq, trust_since, forked_at, session_replaced_at)
-       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+         certificate_seen_at, highest_seq, highest_generation, highest_instance_key, told_seq, trust_since, forked_at, session_replaced_at,
+         corresponded_at)
+       VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
        ON CONFLICT (agent_id) DO UPDATE SET directory = excluded.directory, petname = excluded.petname,
          trust = excluded.trust, head_seq = excluded.head_seq, head_hash = excluded.head_hash,
          certificate = excluded.certificate, certificate_seen_at = excluded.certificate_seen_at,
          highest_seq = excluded.highest_seq, highest_generation = excluded.highest_generation,
          highest_instance_key = excluded.highest_instance_key, told_seq = excluded.told_seq,
-         trust_since = excluded.trust_since, forked_at = excluded.forked_at, session_replaced_at = excluded.session_replaced_at`,
+         trust_since = excluded.trust_since, forked_at = excluded.forked_at, session_replaced_at = excluded.session_replaced_at,
+         corresponded_at = excluded.corresponded_at`,
       peer.agentId,
       peer.directory,
       peer.petname,
@@ -191,6 +195,7 @@ export class Peers extends PeersReader {
       peer.trustSince,
       peer.forkedAt,
       peer.sessionReplacedAt,
+      peer.correspondedAt,
     );
   }
 
@@ -310,5 +315,6 @@ function toPeer(row: SqlRow): Peer {
     trustSince: optionalNumber(row, "trust_since"),
     forkedAt: optionalNumber(row, "forked_at"),
     sessionReplacedAt: optionalNumber(row, "session_replaced_at"),
+    correspondedAt: optionalNumber(row, "corresponded_at"),
   };
 }

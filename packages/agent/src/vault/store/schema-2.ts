@@ -8,6 +8,9 @@ ALTER TABLE peers ADD COLUMN session_replaced_at INTEGER;
 ALTER TABLE peers ADD COLUMN greet_since INTEGER;
 ALTER TABLE peers ADD COLUMN greeting BLOB;
 ALTER TABLE peers ADD COLUMN greeting_session BLOB;
+ALTER TABLE peers ADD COLUMN corresponded_at INTEGER;
+UPDATE peers SET corresponded_at = first_seen_at WHERE agent_id IN
+  (SELECT peer FROM sessions UNION SELECT peer FROM outbox UNION SELECT sender FROM seen WHERE acked_at IS NOT NULL);
 CREATE TABLE notifications (
   peer BLOB NOT NULL,
   seq INTEGER NOT NULL,
@@ -58,7 +61,7 @@ CREATE TABLE peer_forks (
 export const VIEW_OF_1_AS_2 = `
 CREATE TEMP VIEW peer_events AS SELECT *, 0 AS seen_at FROM main.peer_events;
 CREATE TEMP VIEW peers AS SELECT *, 0 AS told_seq, NULL AS trust_since, NULL AS forked_at, NULL AS session_replaced_at, NULL AS greet_since,
-  NULL AS greeting, NULL AS greeting_session FROM main.peers;
+  NULL AS greeting, NULL AS greeting_session, NULL AS corresponded_at FROM main.peers;
 CREATE TEMP TABLE notifications (
   peer, seq, hash, created_at, deposited_at, attempts, next_attempt_at, last_error, acknowledged_at, ended_at
 );
