@@ -398,6 +398,42 @@ test("a peer whose directory is away is greeted when it is back", async () => {
   assert.deepEqual([message?.id, message?.resent], [messageId, true]);
 });
 
+test("peers whose directories say nothing keep no other one from being greeted", async () => {
+  const clock = new ManualClock();
+  await using world = await AgentWorld.start({ environment: { clock } });
+  await using takeovers = new Takeovers(world);
+  const alice = await world.create("alice");
+  for (let number = 0; number < 9; number++) {
+    const peer = await world.create(`peer-${number}`);
+    await alice.peers.add(peer.did);
+    alice.peers.verify(peer.did, peer.peers.fingerprint(alice.did));
+    await peer.close();
+  }
+  await alice.close();
+  const released = Promise.withResolvers<void>();
+  let asked = 0;
+  const hooks: DirectoryHooks = {
+    claim: async (bundle) => {
+      asked += 1;
+      if (asked <= 8) await released.promise;
+      return bundle;
+    },
+  };
+  try {
+    const begun = firstMessages(hooks);
+    const taking = takeovers.of("alice", intercepting(world.environment, hooks));
+    await until(() => asked === 8, "eight that say nothing");
+    for (let round = 0; round < 30 && begun() === 0; round++) {
+      await clock.advance(500);
+      await new Promise((resolve) => setTimeout(resolve, 20));
+    }
+    assert.deepEqual([asked, begun()], [9, 1]);
+    await taking;
+  } finally {
+    released.resolve();
+  }
+});
+
 test("a first message that comes twice replaces nothing twice", async () => {
   await using world = await AgentWorld.start();
   await using takeovers = new Takeovers(world);

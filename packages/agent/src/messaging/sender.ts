@@ -29,6 +29,8 @@ export type Accepted =
 const CONTENT = frameTypeCode("content");
 /** Peers to whom a greeting is owed are woken so many at a time. */
 const GREETINGS_AT_ONCE = 8;
+/** One whose directory says nothing takes up the place of one of them so long. */
+const GREETING_MILLISECONDS = 5_000;
 
 export class Sender {
   readonly #context: AgentContext;
@@ -120,7 +122,11 @@ export class Sender {
     const work = async (): Promise<void> => {
       for (let peer = waiting.shift(); peer !== undefined && standing.isActive; peer = waiting.shift()) {
         this.wake(peer);
-        await this.#lanes.get(toHex(peer))?.quiet();
+        const quiet = this.#lanes.get(toHex(peer))?.quiet();
+        if (quiet === undefined) continue;
+        const over = new AbortController();
+        await Promise.race([quiet, clock.sleep(GREETING_MILLISECONDS, AbortSignal.any([over.signal, standing.signal]))]);
+        over.abort();
       }
     };
     await Promise.all(Array.from({ length: GREETINGS_AT_ONCE }, work));

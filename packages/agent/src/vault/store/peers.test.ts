@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
-import { agentIdToDid, equalBytes } from "@talos/core";
+import { agentIdToDid, equalBytes, type AgentId } from "@talos/core";
 import { agent, NOW } from "../vault-fixture.test.ts";
 import type { Peer, Peers } from "./peers.ts";
 import { id16, openStore } from "./store-fixture.test.ts";
@@ -43,6 +43,18 @@ test("a greeting is owed until one was sealed, and again when that one has faile
   peers.greeted(BOB, undefined);
   peers.greetAgain(BOB);
   assert.deepEqual([peers.greetSince(BOB), peers.greetedIn(BOB, greeting.envelopeId)], [undefined, undefined]);
+});
+
+test("who is verified or has a name is greeted first, then whoever was first seen first", () => {
+  using store = openStore();
+  const { peers } = store.tx;
+  const [early, late, named, verified] = ["early", "late", "named", "verified"].map(agent) as [AgentId, AgentId, AgentId, AgentId];
+  for (const [at, agentId] of [early, late, named, verified].entries()) {
+    const trust = agentId === verified ? "verified" : "unverified";
+    peers.put({ ...PEER, agentId, trust, firstSeenAt: NOW + at, petname: agentId === named ? "carol" : undefined });
+    peers.oweGreeting(agentId, NOW);
+  }
+  assert.deepEqual(peers.toGreet(NOW), [verified, named, early, late]);
 });
 
 test("of a peer's certificates the newest stay", () => {

@@ -117,10 +117,14 @@ export class PeersReader {
     return row && optionalNumber(row, "greet_since");
   }
 
-  /** Whom a greeting is owed since that time or later. */
+  /** Whom a greeting is owed since that time or later: those first that somebody has verified or given a name. */
   toGreet(since: number): AgentId[] {
     return this.store
-      .all("SELECT agent_id FROM peers WHERE greet_since >= ? AND greeting IS NULL ORDER BY first_seen_at, agent_id", since)
+      .all(
+        `SELECT agent_id FROM peers WHERE greet_since >= ? AND greeting IS NULL
+         ORDER BY trust = 'verified' DESC, petname IS NULL, first_seen_at, agent_id`,
+        since,
+      )
       .map((row) => agentId(bytes(row, "agent_id")));
   }
 
