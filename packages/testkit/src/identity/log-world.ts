@@ -28,6 +28,9 @@ export interface LogNode {
 export const MOVES = ["rotate", "add-kit", "recover", "revoke", "revoke-by-recovery"] as const;
 export type Move = (typeof MOVES)[number];
 
+/** Events of the longest branch that a world makes. */
+export const LONGEST_BRANCH = 13;
+
 export class LogWorld {
   readonly crypto: Pick<Crypto, "sha256" | "verifySignature"> = remembering();
   readonly root: LogNode;
@@ -41,7 +44,7 @@ export class LogWorld {
   /** What that move makes after a node; undefined where nobody could make it. Variants of one move contend with each other. */
   make(at: LogNode, move: Move, variant: number): LogNode | undefined {
     const { hasKit, id } = at.event;
-    if (at.isEnd || at.branch.wires.length > 12) return undefined;
+    if (at.isEnd || at.branch.wires.length >= LONGEST_BRANCH) return undefined;
     if ((move === "add-kit") === hasKit && move !== "rotate" && move !== "revoke") return undefined;
     const name = `${id} ${move} ${variant}`;
     const known = this.#nodes.get(name);
