@@ -111,7 +111,7 @@ export type {
   UnlockOptions,
 } from "./options.ts";
 export { normalisedPassword } from "./password/index.ts";
-export type { MaintenanceDone, MaintenanceDue, MaintenanceReport } from "./lifecycle/maintenance.ts";
+export type { MaintenanceDone, MaintenanceDue, MaintenanceReport } from "./lifecycle/maintenance-round.ts";
 export type { Replenishment, ReplenishOptions, SignedPrekeyRotation } from "./maintenance-api.ts";
 export type { ReceivedMessage } from "./messaging/inbox-stream.ts";
 export { fingerprintOf, PeersApi, type PeersListener, type PeerView } from "./peers.ts";

@@ -4,7 +4,8 @@
 import { talosError } from "@talos/core";
 import { holdingProcess } from "./clock.ts";
 import type { AgentContext } from "./context.ts";
-import type { Maintenance, MaintenanceReport } from "./lifecycle/maintenance.ts";
+import type { MaintenanceReport } from "./lifecycle/maintenance-round.ts";
+import type { Maintenance } from "./lifecycle/maintenance.ts";
 import { makeBatch, MAX_ONE_TIME_PREKEYS, type BatchWish } from "./lifecycle/new-batch.ts";
 import { isPublished } from "./lifecycle/publish-record.ts";
 import type { Publisher } from "./lifecycle/publisher.ts";

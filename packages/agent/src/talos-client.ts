@@ -30,7 +30,7 @@ import type { OutlookOptions, RecoverIdentityOptions, RecoverOptions } from "./l
 import { recoveryOutlook, type RecoveryOutlook } from "./lifecycle/recovery-outlook.ts";
 import type { RescueReport } from "./lifecycle/rescue-agent.ts";
 import { RunningAgent } from "./lifecycle/running-agent.ts";
-import type { MaintenanceReport } from "./lifecycle/maintenance.ts";
+import type { MaintenanceReport } from "./lifecycle/maintenance-round.ts";
 import {
   maintain,
   replenishOneTimePrekeys,

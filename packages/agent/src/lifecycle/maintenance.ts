@@ -12,26 +12,29 @@ import {
   isTalosError,
   stockFall,
   upcoming,
-  type ErrorCode,
   type KeyId,
   type RotationPolicy,
   type StockCount,
   type Task,
   type TaskKind,
 } from "@talos/core";
-import { resolve } from "node:path";
-import type { BackupDrillOptions, VerifyBackupOptions } from "../backup/backup-options.ts";
-import { isVerdict } from "../backup/backup-standing.ts";
-import type { BackupCheck } from "../backup/backup-views.ts";
-import { drillDueAt, tryBackup } from "../backup/scheduled-drill.ts";
-import type { AgentContext } from "../context.ts";
+import type { BackupDrillOptions } from "../backup/backup-options.ts";
 import type { Progress } from "../messaging/progress.ts";
 import type { Sender } from "../messaging/sender.ts";
 import { Wakeup } from "../messaging/wakeup.ts";
 import type { ReadTransaction, Transaction } from "../vault/index.ts";
 import { keyEntries } from "./audit-entries.ts";
+import { BackupDrills, type DrillParts } from "./backup-drills.ts";
 import { backoffMilliseconds, RETRY_BACKOFF, type BackoffBounds } from "./backoff.ts";
 import { rotationInventory } from "./key-inventory.ts";
+import {
+  isInTheWay,
+  Round,
+  TICK_MILLISECONDS,
+  type MaintenanceDone,
+  type MaintenanceDue,
+  type MaintenanceReport,
+} from "./maintenance-round.ts";
 import { makeBatch, type PreparedBatch } from "./new-batch.ts";
 import { askStock, isLookDue, noteRefill, noteStock, storedStock } from "./prekey-stock.ts";
 import { isPublished } from "./publish-record.ts";
@@ -39,34 +42,10 @@ import type { Publisher } from "./publisher.ts";
 import { noteClock } from "./stored-clock.ts";
 import { tidy } from "./tidy.ts";
 
-const TICK_MILLISECONDS = 3_600_000;
 /** Of what fails for another reason than a certificate: each attempt may have made keys. */
 const TASK_BACKOFF: BackoffBounds = { firstMilliseconds: 60_000, maxMilliseconds: TICK_MILLISECONDS };
 
-/** Plain values, as the application gets them; times in milliseconds since 1970. */
-export interface MaintenanceDone {
-  readonly kind: TaskKind | "publish" | "backup-drill";
-  /** Prekeys that were made, or keys that were ended. */
-  readonly count?: number;
-  /** Of the successor, where it is one key. */
-  readonly keyId?: string;
-}
-
-export interface MaintenanceDue {
-  readonly kind: TaskKind | "publish" | "backup-drill";
-  readonly dueAt: number;
-  /** Code of the error that was in the way; absent where it is somebody's decision. */
-  readonly reason?: string;
-}
-
-export interface MaintenanceReport {
-  readonly done: readonly MaintenanceDone[];
-  /** Due, and not done. */
-  readonly due: readonly MaintenanceDue[];
-}
-
-export interface MaintenanceParts {
-  readonly context: AgentContext;
+export interface MaintenanceParts extends DrillParts {
   readonly sender: Sender;
   readonly progress: Progress;
   readonly publisher: Publisher;
@@ -74,8 +53,6 @@ export interface MaintenanceParts {
   readonly isMailRead: () => boolean;
   /** A planned rotation of the identity. */
   readonly rotateIdentity?: (() => Promise<unknown>) | undefined;
-  /** Tries a restoration, and puts it on record. */
-  readonly verifyBackup: (file: VerifyBackupOptions) => Promise<BackupCheck>;
 }
 
 /** What a round is allowed. */
@@ -95,11 +72,11 @@ export class Maintenance {
   #turn: Promise<unknown> = Promise.resolve();
   #failures = 0;
   #started = 0;
-  /** Those that were asked for and are in force, and before when each is not tried again, whatever the record says. */
-  readonly #drills: Map<BackupDrillOptions, number> = new Map();
+  readonly #drills: BackupDrills;
 
   constructor(parts: MaintenanceParts) {
     this.#parts = parts;
+    this.#drills = new BackupDrills(parts);
   }
 
   /** Runs until the agent may not act any more. */
@@ -131,14 +108,12 @@ export class Maintenance {
   /** The loop rotates the identity too, where the policy says so, and tries a backup where it is told one. @returns ends that */
   start(drill?: BackupDrillOptions): () => void {
     this.#started += 1;
-    // Of its own, so that the same one may be asked for twice.
-    const own = drill && { ...drill };
-    if (own !== undefined) this.#drills.set(own, 0);
+    const endDrill = drill && this.#drills.add(drill);
     this.ring();
     let isOver = false;
     return () => {
       if (!isOver) this.#started -= 1;
-      if (own !== undefined) this.#drills.delete(own);
+      endDrill?.();
       isOver = true;
     };
   }
@@ -168,8 +143,7 @@ export class Maintenance {
     const times = vault.read((tx) => {
       const next = upcoming(this.#inventory(tx), this.#policy, now).map(({ dueAt }) => dueAt);
       const look = isPublished(tx, home) ? storedStock(tx, home)?.nextLookAt : undefined;
-      const drills = [...this.#drills.keys()].map((drill) => this.#drillDueAt(tx, drill, now));
-      return [...next, ...drills, ...(look === undefined ? [] : [look])];
+      return [...next, ...this.#drills.dueTimes(tx, now), ...(look === undefined ? [] : [look])];
     });
     const waits = times.filter((at) => at > began).map((at) => at - now);
     return Math.max(0, Math.min(TICK_MILLISECONDS, ...waits));
@@ -194,7 +168,7 @@ export class Maintenance {
       if (tasks.length > 0) await this.#careForPrekeys(round, tasks);
     }
     this.#endAndTidy(round);
-    for (const drill of this.#drills.keys()) await this.#tryBackup(round, drill);
+    await this.#drills.tryDue(round);
     for (const { kind, dueAt } of round.failed) this.#announce(kind, dueAt);
     return round.report();
   }
@@ -294,28 +268,6 @@ export class Maintenance {
     }
   }
 
-  /** What is wrong with a backup holds up nothing else. */
-  async #tryBackup(round: Round, drill: BackupDrillOptions): Promise<void> {
-    const { context, verifyBackup } = this.#parts;
-    const { vault, clock, standing, events } = context;
-    const now = clock.now();
-    const dueAt = vault.read((tx) => this.#drillDueAt(tx, drill, now));
-    if (dueAt > now || !standing.isActive) return;
-    // Also where nothing can be put on record.
-    this.#drills.set(drill, now + TICK_MILLISECONDS);
-    const result = await tryBackup(drill, verifyBackup);
-    if (isVerdict(result)) round.done.push({ kind: "backup-drill" });
-    else round.leave({ kind: "backup-drill", dueAt, reason: result });
-    events.emit("backupDrill", { at: now, path: resolve(drill.path), result });
-  }
-
-  #drillDueAt(tx: ReadTransaction, drill: BackupDrillOptions, now: number): number {
-    const notBefore = this.#drills.get(drill) ?? 0;
-    // From before the clock went back.
-    const isStale = notBefore > now + TICK_MILLISECONDS;
-    return Math.max(isStale ? 0 : notBefore, drillDueAt(tx, drill, now));
-  }
-
   #endAndTidy(round: Round): void {
     const { sender, progress, context, isMailRead } = this.#parts;
     const { commits, clock, vault } = context;
@@ -358,44 +310,6 @@ export class Maintenance {
     };
     return { ...report, due: [...report.due, left] };
   }
-}
-
-/** What one round has done and left. */
-class Round {
-  readonly done: MaintenanceDone[] = [];
-  readonly #due: MaintenanceDue[] = [];
-  readonly failed: Task[] = [];
-
-  get hasFailed(): boolean {
-    return this.failed.length > 0;
-  }
-
-  async do(task: Task, work: () => Promise<MaintenanceDone>): Promise<void> {
-    try {
-      this.done.push(await work());
-    } catch (error) {
-      this.fail(task, error);
-    }
-  }
-
-  fail(task: Task, error: unknown): void {
-    const reason: ErrorCode = isTalosError(error) ? error.code : "INTERNAL";
-    this.failed.push(task);
-    this.#due.push({ kind: task.kind, dueAt: task.dueAt, reason });
-  }
-
-  leave(task: MaintenanceDue): void {
-    if (!this.#due.some(({ kind }) => kind === task.kind)) this.#due.push(task);
-  }
-
-  report(): MaintenanceReport {
-    return { done: this.done, due: this.#due };
-  }
-}
-
-/** What comes again in its own time is none. */
-function isInTheWay({ kind, reason }: MaintenanceDue): boolean {
-  return reason !== undefined && kind !== "backup-drill";
 }
 
 function doneBy(tasks: readonly Task[], { fresh, retiring }: PreparedBatch): readonly MaintenanceDone[] {

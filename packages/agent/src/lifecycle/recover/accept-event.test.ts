@@ -6,7 +6,7 @@ import { HttpDirectory } from "../../directory/http-directory.ts";
 import type { Environment } from "../../environment.ts";
 import { openIn, takeoverIn, type TalosClient } from "../../talos-client.ts";
 import { recoveryOutlook } from "../recovery-outlook.ts";
-import { BACKUP_PASSWORD, lostMachine, type LostMachine } from "./recover-fixture.test.ts";
+import { BACKUP_PASSWORD, lostMachine, unheardOwner, type LostMachine } from "./recover-fixture.test.ts";
 
 interface Scene extends AsyncDisposable {
   readonly lost: LostMachine;
@@ -192,24 +192,7 @@ test("an agent that ended between the directory's yes and its own commit finds i
 });
 
 test("what is needed to recover once more is not called dangerous by an agent whose own event nobody has accepted", async () => {
-  await using lost = await lostMachine({
-    before: async (alice, world) => {
-      // The owner's event never reached the directory; a thief's does.
-      await alice.close();
-      world.copyDataDir("alice", "thief");
-      await world.stopDirectory();
-      const owner = await world.open("alice");
-      await owner.rotateIdentity({ offline: true });
-      return owner;
-    },
-    after: async (alice, world) => {
-      await alice.close();
-      await world.startDirectory();
-      const thief = await world.open("thief");
-      await thief.rotateIdentity();
-      await thief.close();
-    },
-  });
+  await using lost = await lostMachine(unheardOwner());
   const hint = await lost.recover({ recoveryKit: lost.kit }).catch((error: unknown) => error);
   assert.ok(hasCode("INVALID_ARGUMENT")(hint));
   const [seq, hash = ""] = String((hint as { details: Record<string, unknown> }).details["backup"]).split(":");

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { existsSync } from "node:fs";
 import { test } from "node:test";
-import { DAY_MILLISECONDS, didToAgentId, nodeCrypto, talosError, toHex, verifyAuditExport, verifyLog } from "@talos/core";
+import { DAY_MILLISECONDS, didToAgentId, nodeCrypto, talosError, toHex, verifyLog } from "@talos/core";
 import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until } from "@talos/testkit";
 import { logAt } from "../../directory/log-at.ts";
 import type { Environment } from "../../environment.ts";
@@ -9,7 +9,7 @@ import { openIn, type TalosClient } from "../../talos-client.ts";
 import type { OutlookOptions } from "../recover-options.ts";
 import { recoveryOutlook, type RecoveryOutlook } from "../recovery-outlook.ts";
 import { askingIn } from "./compare-log.ts";
-import { BACKUP_PASSWORD, KIT_PASSWORD, lostMachine, type LostMachine, type Story } from "./recover-fixture.test.ts";
+import { BACKUP_PASSWORD, KIT_PASSWORD, lostMachine, thiefsBranch, type LostMachine, type Story } from "./recover-fixture.test.ts";
 
 /** Alice has written to Bob, who lives at another directory than she. */
 async function withBobElsewhere(elsewhere: AgentWorld, after?: Story["after"]): Promise<LostMachine> {
@@ -138,14 +138,7 @@ test("where directories have branches that contend both are named, and the owner
   let branch: readonly Uint8Array[] = [];
   await using lost = await lostMachine({
     before: async (alice, world) => {
-      await alice.close();
-      world.copyDataDir("alice", "thief");
-      await world.stopDirectory();
-      const thief = await world.open("thief");
-      await thief.rotateIdentity({ offline: true });
-      branch = verifyAuditExport((await thief.audit.export()).text, nodeCrypto).log.events;
-      await thief.close();
-      await world.startDirectory();
+      branch = await thiefsBranch(alice, world);
       return await world.open("alice");
     },
     after: async (alice) => await alice.rotateIdentity(),

@@ -5,7 +5,7 @@ import { hasCode, intercepting, take, TEST_PASSWORD, until, type DirectoryHooks 
 import type { Environment } from "../../environment.ts";
 import type { Directory } from "../../directory/directory.ts";
 import { inspectIn, openIn, takeoverIn, type TalosClient } from "../../talos-client.ts";
-import { KIT_PASSWORD, lostMachine, type LostMachine } from "./recover-fixture.test.ts";
+import { KIT_PASSWORD, lostMachine, thiefsBranch, type LostMachine } from "./recover-fixture.test.ts";
 
 /** Every request by its name. */
 function watching(environment: Environment): { readonly environment: Environment; readonly requests: string[] } {
@@ -180,14 +180,7 @@ test("a branch that contends with the backup is more than the backup has", async
   const branch: Uint8Array[] = [];
   await using lost = await lostMachine({
     before: async (alice, world) => {
-      await alice.close();
-      world.copyDataDir("alice", "thief");
-      await world.stopDirectory();
-      const thief = await world.open("thief");
-      await thief.rotateIdentity({ offline: true });
-      branch.push(...verifyAuditExport((await thief.audit.export()).text, nodeCrypto).log.events);
-      await thief.close();
-      await world.startDirectory();
+      branch.push(...(await thiefsBranch(alice, world)));
       const owner = await world.open("alice");
       await owner.rotateIdentity();
       return owner;

@@ -2,6 +2,7 @@
 import { rmSync } from "node:fs";
 import { join } from "node:path";
 import type { Environment } from "@talos/agent";
+import { nodeCrypto, verifyAuditExport } from "@talos/core";
 import { AgentWorld, TEST_KDF, TEST_PASSWORD, type AgentWorldOptions } from "@talos/testkit";
 import type { CreateOptions } from "../../options.ts";
 import { recoverIn, type TalosClient } from "../../talos-client.ts";
@@ -57,4 +58,43 @@ export async function lostMachine({ create, world: options, before, after }: Sto
     },
     [Symbol.asyncDispose]: async () => await all.disposeAsync(),
   };
+}
+
+/** The owner's event before the backup never reached the directory; after it a thief's does. @param heard of the thief's log */
+export function unheardOwner(heard?: (events: readonly Uint8Array[]) => void): Pick<Story, "before" | "after"> {
+  return {
+    before: async (alice, world) => {
+      await alice.close();
+      world.copyDataDir("alice", "thief");
+      await world.stopDirectory();
+      const owner = await world.open("alice");
+      await owner.rotateIdentity({ offline: true });
+      return owner;
+    },
+    after: async (alice, world) => {
+      await alice.close();
+      await world.startDirectory();
+      const thief = await world.open("thief");
+      await thief.rotateIdentity();
+      heard?.(await eventsOf(thief));
+      await thief.close();
+    },
+  };
+}
+
+/** Alice is closed; what a thief with a copy of her has made of her log, of which nobody has heard. */
+export async function thiefsBranch(alice: TalosClient, world: AgentWorld): Promise<readonly Uint8Array[]> {
+  await alice.close();
+  world.copyDataDir("alice", "thief");
+  await world.stopDirectory();
+  const thief = await world.open("thief");
+  await thief.rotateIdentity({ offline: true });
+  const events = await eventsOf(thief);
+  await thief.close();
+  await world.startDirectory();
+  return events;
+}
+
+async function eventsOf(agent: TalosClient): Promise<readonly Uint8Array[]> {
+  return verifyAuditExport((await agent.audit.export()).text, nodeCrypto).log.events;
 }

@@ -6,7 +6,7 @@ import { hasCode, intercepting, take, until } from "@talos/testkit";
 import type { TalosClient } from "../../talos-client.ts";
 import { recoveryOutlook } from "../recovery-outlook.ts";
 import type { RecoverOptions } from "../recover-options.ts";
-import { KIT_PASSWORD, lostMachine, type LostMachine } from "./recover-fixture.test.ts";
+import { KIT_PASSWORD, lostMachine, unheardOwner, type LostMachine } from "./recover-fixture.test.ts";
 
 async function logOf(client: TalosClient): Promise<IdentityLog> {
   return verifyAuditExport((await client.audit.export()).text, nodeCrypto).log;
@@ -191,25 +191,11 @@ test("a backup from before a recovery by the kit alone follows that recovery, an
 
 test("where two branches contend the owner names his own, by the hash of its last event", async () => {
   let branch: readonly Uint8Array[] = [];
-  await using lost = await lostMachine({
-    before: async (alice, world) => {
-      await alice.close();
-      world.copyDataDir("alice", "thief");
-      await world.stopDirectory();
-      // The owner's event never reached the directory; the thief's does.
-      const owner = await world.open("alice");
-      await owner.rotateIdentity({ offline: true });
-      return owner;
-    },
-    after: async (alice, world) => {
-      await alice.close();
-      await world.startDirectory();
-      const thief = await world.open("thief");
-      await thief.rotateIdentity();
-      branch = (await logOf(thief)).events;
-      await thief.close();
-    },
-  });
+  await using lost = await lostMachine(
+    unheardOwner((events) => {
+      branch = events;
+    }),
+  );
   assert.equal(branch.length, 2);
   const withKit = { recoveryKit: lost.kit };
   await assert.rejects(lost.recover(), hasCode("BACKUP_OUTDATED"));
