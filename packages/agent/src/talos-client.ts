@@ -245,7 +245,8 @@ export class TalosClient implements AsyncDisposable {
 
   /**
    * Gives an agent of which only the recovery kit is left a new life in an empty data directory: new keys, and an event by the recovery key
-   * that cuts off what stands after `cutAfter`. Peers, sessions and mail are not brought back.
+   * that cuts off what stands after `cutAfter`. Peers, sessions and mail are not brought back. It is *held* (`status().held`, RECOVERY_UNCHECKED)
+   * while the directory has not accepted that event, as after `recover`.
    *
    * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also where `cutAfter` is needed: several events stand since the last recovery event);
    *   IDENTITY_MOVED where the directory has another event in that place by now; VAULT_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD; of the recovery kit; AGENT_UNKNOWN,

@@ -112,8 +112,9 @@ export const keyOperations: readonly AgentOperation[] = [
         directory: world.facts.url,
         recoveryKit: { path: world.kit, password: KIT_PASSWORD },
         newPassword: NEW_PASSWORD,
+        rotation: ROTATION,
       }),
-    isDone: ({ events }) => events === 2,
+    isDone: ({ events, held }) => events === 2 && !held,
   },
 ];
 

@@ -76,7 +76,7 @@ export async function enterAsLiving(environment: Environment, options: OpenOptio
 /** Makes the new life of an agent in an empty folder. @throws TalosError as `TalosClient.recoverIdentity` */
 export async function enterRecovered(environment: Environment, options: RecoverIdentityOptions): Promise<OpenedAgent> {
   const vault = await recoverIdentityVault(environment, options);
-  return await openedOver(vault, environment, { dataDir: vault.dataDir });
+  return await openedOver(vault, environment, { dataDir: vault.dataDir, ...policyOf(options) });
 }
 
 /** Makes the agent of a backup in an empty folder. @throws TalosError as `TalosClient.recover` */
@@ -85,14 +85,16 @@ export async function enterFromBackup(
   options: RecoverOptions,
 ): Promise<{ readonly opened: OpenedAgent; readonly report: RecoveryReport }> {
   const { vault, report } = await recoverVault(environment, options);
-  const { signMessages, maxHeadAgeDays, trust, rotation } = options;
-  const policy = {
+  return { opened: await openedOver(vault, environment, { dataDir: vault.dataDir, ...policyOf(options) }), report };
+}
+
+function policyOf({ signMessages, maxHeadAgeDays, trust, rotation }: RecoverOptions | RecoverIdentityOptions): OpenOptions {
+  return {
     ...(signMessages === undefined ? {} : { signMessages }),
     ...(maxHeadAgeDays === undefined ? {} : { maxHeadAgeDays }),
     ...(trust === undefined ? {} : { trust }),
     ...(rotation === undefined ? {} : { rotation }),
   };
-  return { opened: await openedOver(vault, environment, { dataDir: vault.dataDir, ...policy }), report };
 }
 
 /** The data directory alone. @throws TalosError as `TalosClient.open` */

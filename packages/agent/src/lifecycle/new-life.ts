@@ -1,7 +1,7 @@
 /**
- * A new life for an agent whose keys are gone or count no more: fresh keys and a recovery event, and where it lives at once also prekeys and the
- * plan to publish them, to be put into an empty vault in its one commit. The event leaves only then. Knows neither where the log came from
- * nor what else is brought back.
+ * A new life for an agent whose keys are gone or count no more: fresh keys and a recovery event, to be put into an empty vault in its one commit.
+ * The event leaves only then, and prekeys by which anybody could write to it are made once it is accepted. Knows neither where the log came
+ * from nor what else is brought back.
  */
 import {
   assembleEvent,
@@ -16,14 +16,12 @@ import {
   type LogHead,
   type LogState,
 } from "@talos/core";
-import { openBackend, type BackendName, type BackendSigningKey } from "../backends/index.ts";
+import { openBackend, type BackendName } from "../backends/index.ts";
 import type { Environment } from "../environment.ts";
-import { HOME_DIRECTORY, type KeyFileStore, type Transaction } from "../vault/index.ts";
-import { batchSigned, eventSigned, keyEntries } from "./audit-entries.ts";
-import { entryOf, firstPrekeys, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
+import type { KeyFileStore, Transaction } from "../vault/index.ts";
+import { eventSigned, keyEntries } from "./audit-entries.ts";
+import { entryOf, IDENTITY_INTERVAL_MILLISECONDS } from "./first-keys.ts";
 import type { RecoveryAuthority } from "./identity-plan/make-event.ts";
-import { publishPlan } from "./publish-plan.ts";
-import { signBatch } from "./sign-batch.ts";
 
 export interface NewKeysInput {
   readonly environment: Environment;
@@ -40,44 +38,17 @@ export interface NewKeysInput {
   readonly keyBackend: BackendName;
 }
 
-export interface NewLifeInput extends NewKeysInput {
-  readonly home: string;
-}
-
-export interface NewLife {
+export interface NewKeys extends Disposable {
   /** With the recovery event. */
   readonly own: IdentityLog;
   readonly write: (tx: Transaction) => void;
 }
 
-/** Stages keys and signs; stores and sends nothing. @throws TalosError of the backend; as `verifyLog` where the event would not stand */
-export async function buildNewLife(files: KeyFileStore, input: NewLifeInput): Promise<NewLife> {
-  const { environment, home } = input;
-  const { crypto, clock } = environment;
-  using keys = await buildNewKeys(files, input);
-  const { own, identityKey } = keys;
-  const now = clock.now();
-  const prekeys = firstPrekeys(files, crypto, now);
-  const batch = await signBatch(prekeys, own, identityKey, { crypto, now, directories: [home] });
-  return {
-    own,
-    write: (tx) => {
-      keys.write(tx);
-      for (const entry of prekeys) tx.inventory.put(entry);
-      for (const entry of keyEntries("key-created", prekeys, now)) tx.audit.append(entry);
-      tx.audit.append(batchSigned(batch, now));
-      tx.batches.put(batch);
-      tx.plans.put(publishPlan(batch, prekeys, now));
-      tx.settings.set(HOME_DIRECTORY, home);
-    },
-  };
-}
-
-export interface NewKeys extends NewLife, Disposable {
-  readonly identityKey: BackendSigningKey<"identity">;
-}
-
-/** Nothing by which anybody could write to it. @throws TalosError as `buildNewLife` */
+/**
+ * Stages keys and signs; stores and sends nothing.
+ *
+ * @throws TalosError of the backend; as `verifyLog` where the event would not stand
+ */
 export async function buildNewKeys(files: KeyFileStore, input: NewKeysInput): Promise<NewKeys> {
   const { environment, base, others, authority, reason, suspectFrom, auditHead, keyBackend } = input;
   const { crypto, clock } = environment;
@@ -121,7 +92,6 @@ export async function buildNewKeys(files: KeyFileStore, input: NewKeysInput): Pr
   const held = cleanup.move();
   return {
     own,
-    identityKey: identity,
     write: (tx) => {
       putLog(tx, own);
       for (const entry of keys) tx.inventory.put(entry);

@@ -2,8 +2,8 @@ import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
-import { nodeCrypto, verifyAuditExport } from "@talos/core";
-import { recoverIdentityIn } from "../talos-client.ts";
+import { nodeCrypto, talosError, verifyAuditExport } from "@talos/core";
+import { openIn, recoverIdentityIn } from "../talos-client.ts";
 import { recoveryOutlook } from "./recovery-outlook.ts";
 import type { RecoverIdentityOptions } from "./recover-options.ts";
 import { AgentWorld, hasCode, intercepting, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
@@ -181,4 +181,41 @@ test("failure 26: a recovery without any record puts in doubt what was signed si
     7,
     "of the life before, which keeps no more record than this one",
   );
+});
+
+test("failure 38: a recovery by the kit alone reaches nobody before its directory has accepted the event: of two that were made one lives, and no peer is lost to the other", async () => {
+  await using other = await AgentWorld.start();
+  const bob = await other.create("bob");
+  const bobsAddress = `${bob.did}@${other.url.replace("http://", "")}`;
+  await using world = await AgentWorld.start();
+  const recoveryKit = { path: join(world.folder, "kit.txt"), password: KIT_PASSWORD };
+  const alice = await world.create("alice", { recoveryKit });
+  await alice.send(bobsAddress, "one", { waitFor: "deposited" });
+  await take(bob, 1);
+  await alice.close();
+  const common = { recoveryKit, directory: world.url, newPassword: TEST_PASSWORD };
+  const takesNothing: DirectoryHooks = {
+    publishEvents: () => {
+      throw talosError("DIRECTORY_UNREACHABLE");
+    },
+  };
+  const first = await recoverIdentityIn(intercepting(world.environment, takesNothing), { ...common, dataDir: world.dataDir("first") });
+  await until(() => first.status().held?.reason === "DIRECTORY_UNREACHABLE", "it says why it is held");
+  const held = first.status().held;
+  assert.deepEqual([held?.way, held?.backupAt], ["rotated", undefined]);
+  await assert.rejects(first.send(bobsAddress, "no"), hasCode("RECOVERY_UNCHECKED"));
+  await first.close();
+
+  await using second = await recoverIdentityIn(world.environment, { ...common, dataDir: world.dataDir("second") });
+  assert.equal(second.held, false);
+  await second.send(bobsAddress, "from the second", { waitFor: "deposited" });
+  const [message] = await take(bob, 1);
+  assert.deepEqual([message?.text(), bob.peers.show(second.did).identityKey], ["from the second", second.identityKey]);
+
+  const late = await openIn(world.environment, { dataDir: world.dataDir("first"), password: TEST_PASSWORD });
+  await until(() => late.status().held?.reason === "IDENTITY_MOVED", "the first is held for good");
+  await late.close();
+  const again = await openIn(world.environment, { dataDir: world.dataDir("first"), password: TEST_PASSWORD });
+  assert.deepEqual([again.held, again.status().held?.reason], [true, "IDENTITY_MOVED"], "over restarts too");
+  await again.close();
 });

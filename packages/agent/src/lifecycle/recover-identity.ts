@@ -9,14 +9,15 @@ import { checkName, dataDirOf } from "../options.ts";
 import { readUnlock, requireStrongPassword } from "../password/index.ts";
 import { readKitText } from "../recovery-kit/kit-file.ts";
 import { readKitFacts } from "../recovery-kit/seal-kit.ts";
-import { Vault } from "../vault/index.ts";
+import { HOME_DIRECTORY, Vault } from "../vault/index.ts";
 import { openAuthority } from "./identity-plan/recovery-authority.ts";
-import { buildNewLife } from "./new-life.ts";
+import { buildNewKeys } from "./new-life.ts";
+import { markHeld } from "./recover/held-recovery.ts";
 import { checkRecoverIdentityOptions, type RecoverIdentityOptions } from "./recover-options.ts";
 import { baseOf, fetchLog, idOf, recordedBefore } from "./recovery-outlook.ts";
 
 /**
- * A vault with the agent's new life, generation 1, open; nothing has left yet.
+ * A vault with the agent's new life, generation 1, open, and held until its home directory has accepted the event; nothing has left yet.
  *
  * @throws TalosError as `TalosClient.recoverIdentity`; then no agent was made
  */
@@ -44,17 +45,24 @@ export async function recoverIdentityVault(environment: Environment, options: Re
     now: clock.now(),
     ...(kdf === undefined ? {} : { kdf }),
     build: async (files) => {
-      const { own, write } = await buildNewLife(files, {
+      using keys = await buildNewKeys(files, {
         environment,
         base,
         others: [log],
         authority,
         reason,
         suspectFrom: reason === "compromise" ? (suspectFrom ?? recordedBefore(base)) : undefined,
-        home,
         keyBackend: rest.keyBackend ?? "software",
       });
-      return { agentId: own.agentId, write };
+      const { write } = keys;
+      return {
+        agentId: base.agentId,
+        write: (tx) => {
+          write(tx);
+          tx.settings.set(HOME_DIRECTORY, home);
+          markHeld(tx, { way: "rotated", since: clock.now() });
+        },
+      };
     },
   });
 }

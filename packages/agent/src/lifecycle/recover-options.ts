@@ -15,7 +15,10 @@ import {
 } from "../options.ts";
 import { isKit, type RecoveryKitChoice } from "./identity-plan/identity-options.ts";
 
-export interface RecoverOptions extends Pick<OpenOptions, "signMessages" | "maxHeadAgeDays" | "trust" | "rotation"> {
+/** As in `OpenOptions`. */
+type PolicyOptions = Pick<OpenOptions, "signMessages" | "maxHeadAgeDays" | "trust" | "rotation">;
+
+export interface RecoverOptions extends PolicyOptions {
   readonly backupPath: string;
   /** Any of the backup's. */
   readonly password: PasswordSource;
@@ -56,7 +59,7 @@ export interface RecoverOptions extends Pick<OpenOptions, "signMessages" | "maxH
   readonly allowWeakPassword?: boolean;
 }
 
-export interface RecoverIdentityOptions {
+export interface RecoverIdentityOptions extends PolicyOptions {
   readonly recoveryKit: RecoveryKitChoice;
   /** Of the agent from now on, on this machine. Default: the one in the kit. */
   readonly name?: string;
@@ -132,10 +135,10 @@ const IDENTITY_ALONE: Checks<RecoverIdentityOptions> = {
   reason: isReason,
   keyBackend: isBackend,
   allowWeakPassword: isBoolean,
+  ...POLICY_CHECKS,
 };
 const RECOVER_FROM_BACKUP: Checks<RecoverOptions> = {
   ...IDENTITY_ALONE,
-  ...POLICY_CHECKS,
   backupPath: isText,
   password: isPassword,
   formerDirectoryGone: isBoolean,
@@ -146,7 +149,9 @@ const OUTLOOK: Checks<OutlookOptions> = { backup: isBackup, recoveryKit: isPath,
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */
 export function checkRecoverIdentityOptions(options: unknown): RecoverIdentityOptions {
-  return requireDoubt(requireGiven(check<RecoverIdentityOptions>(options, IDENTITY_ALONE), ["recoveryKit", "directory"]));
+  const checked = requireDoubt(requireGiven(check<RecoverIdentityOptions>(options, IDENTITY_ALONE), ["recoveryKit", "directory"]));
+  checkPolicy(checked.rotation);
+  return checked;
 }
 
 /** @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT */

@@ -8,6 +8,7 @@ import { eventIn, parseChosenEvent, type ChosenEvent } from "../chosen-event.ts"
 import type { CommandContext } from "../command-context.ts";
 import { dataDirectoryOf } from "../data-directory.ts";
 import { outlookLines } from "../output/outlook.ts";
+import { heldLine } from "../output/recovered-report.ts";
 import { publishFirst } from "../output/publication.ts";
 import { printable } from "../output/table.ts";
 import { kitAt } from "../password/kit.ts";
@@ -48,11 +49,13 @@ export async function recoverIdentity(choices: RecoverIdentityChoices, context: 
     allowWeakPassword: choices.allowWeakPassword === true,
     ...unlocking.options,
   });
-  const publication = await publishFirst(client);
+  if (!client.held) await publishFirst(client);
+  const { held, publication } = client.status();
   const { did, identityKey } = client;
   const seq = chosen?.seq ?? outlook.cutAfter;
-  output.document({ ...outlook, did, name, dataDir, cutAfter: seq, identityKey, publication });
-  output.line(`${printable(name)} lives again: ${did}`);
+  output.document({ ...outlook, did, name, dataDir, cutAfter: seq, identityKey, publication, ...(held === undefined ? {} : { held }) });
+  output.line(held === undefined ? `${printable(name)} lives again: ${did}` : `${printable(name)} is recovered, and held: ${did}`);
+  if (held !== undefined) output.line(heldLine(held));
   output.line(`Its recovery event follows event ${seq} (${publication}). Peers, sessions and messages are gone with the old machine.`);
 }
 

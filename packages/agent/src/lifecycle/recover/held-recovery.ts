@@ -1,5 +1,5 @@
 /**
- * The mark of an agent that came from a backup and has not been compared with a directory, or whose recovery event no directory has accepted
+ * The mark of an agent that came from a backup and has not been compared with a directory, or whose recovery event its directory has not accepted
  * yet: it stands over every restart, and only that takes it away. Knows no directory.
  */
 import { isErrorCode, talosError, toHex, type ErrorCode, type LogHead, type TalosError } from "@talos/core";
@@ -12,8 +12,8 @@ export interface HeldRecovery {
   readonly way: "restored" | "rotated";
   /** When it was recovered; milliseconds since 1970, as all times here. */
   readonly since: number;
-  /** When the backup was made. */
-  readonly backupAt: number;
+  /** When the backup was made; absent where it came from its recovery kit alone. */
+  readonly backupAt?: number;
   /** What the last attempt came to. BACKUP_OUTDATED, AGENT_REVOKED and IDENTITY_MOVED (of the way `rotated`) are final: it will never act. */
   readonly reason?: ErrorCode;
   readonly lastAttemptAt?: number;
@@ -39,7 +39,7 @@ export function isMarkedHeld(tx: ReadTransaction): boolean {
 export function heldRecovery(tx: ReadTransaction): HeldRecovery | undefined {
   if (!isMarkedHeld(tx)) return undefined;
   // To publish its log before it acts does no harm to an agent of the other way.
-  return readRecord(tx, HELD_MARK, isHeldRecovery) ?? { way: "rotated", since: 0, backupAt: 0 };
+  return readRecord(tx, HELD_MARK, isHeldRecovery) ?? { way: "rotated", since: 0 };
 }
 
 /** Its log ends with an event that its directory has not accepted. */
@@ -52,7 +52,8 @@ export function noteHeld(tx: Transaction, attempt: Required<Pick<HeldRecovery, "
   const before = heldRecovery(tx);
   if (before === undefined || isFinal(before.reason)) return;
   const { way, since, backupAt } = before;
-  writeRecord(tx, HELD_MARK, { way, since, backupAt, ...attempt, ...(eventsBehind === undefined ? {} : { eventsBehind }) });
+  const recovered = { way, since, ...(backupAt === undefined ? {} : { backupAt }) };
+  writeRecord(tx, HELD_MARK, { ...recovered, ...attempt, ...(eventsBehind === undefined ? {} : { eventsBehind }) });
 }
 
 /** It has been compared, nothing was behind, and its own event is accepted. */
@@ -98,8 +99,8 @@ function isHeldRecovery(value: object): value is HeldRecovery {
   const { way, since, backupAt, reason, lastAttemptAt, eventsBehind } = value as Record<string, unknown>;
   return (
     (way === "restored" || way === "rotated") &&
-    [since, backupAt].every(isTime) &&
-    [lastAttemptAt, eventsBehind].every((number) => number === undefined || isTime(number)) &&
+    isTime(since) &&
+    [backupAt, lastAttemptAt, eventsBehind].every((number) => number === undefined || isTime(number)) &&
     (reason === undefined || isErrorCode(reason))
   );
 }
