@@ -315,7 +315,7 @@ export class TalosClient implements AsyncDisposable {
     return this.#agent.context.standing.isSuperseded;
   }
 
-  /** True while it comes from a backup and its directory has not said that it may act: `status().held` says why, and nothing leaves it. */
+  /** True while it was recovered and its directory has not said that it may act: `status().held` says why, and nothing leaves it. */
   get held(): boolean {
     return this.#agent.context.standing.isHeld;
   }

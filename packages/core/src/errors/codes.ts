@@ -519,7 +519,7 @@ export const ERROR_CODES = {
   RECOVERY_UNCHECKED: {
     exitCode: 5,
     message:
-      "The agent was recovered from a backup, and its directory has not been asked yet whether it may act: until then nothing leaves it.",
+      "The agent was recovered, and its directory has not said yet that it may act: until then nothing leaves it.",
     hint: "It goes on by itself once the directory answers; talos status says what is in the way.",
   },
   REPLAYED: {
