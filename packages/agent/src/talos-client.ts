@@ -541,7 +541,8 @@ export class TalosClient implements AsyncDisposable {
    *
    * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also a path in the data directory, or named twice), FILE_NOT_FOUND (no such folder),
    *   BACKUP_EXISTS (with `force` too for a backup of another agent, or from a later event); IDENTITY_MOVED (an event that was not made here),
-   *   PLAN_BLOCKED (a change of the identity is under way): it would count no more when it is written. PASSWORD_REQUIRED, WEAK_PASSWORD,
+   *   RECOVERY_UNCHECKED (it is held),
+   *   PLAN_BLOCKED (a change of the identity is under way): it may count no more when it is written. PASSWORD_REQUIRED, WEAK_PASSWORD,
    *   BACKUP_PASSWORD_REUSED (it opens the data directory, or is given twice); AUDIT_INVALID, VAULT_CORRUPT where the data directory does not agree
    *   with itself; AGENT_REVOKED, GENERATION_FENCED, CLIENT_CLOSED; KEY_NOT_FOUND and others where a key is lost; BACKUP_TOO_LARGE: nothing is
    *   made then. STORAGE_FAILED of a copy: those in `details.written` are there whole and on record; of COMMIT_FAILED they are on no record

@@ -96,10 +96,10 @@ export function verdictOn(
 
 /**
  * Before a backup is made: one that may count no more when it is written would be taken for a good one. A copy that another one has superseded may
- * make one, and so may one that comes from a backup and has not been compared: its keys are the present ones as far as anybody knows.
+ * make one. One that is held may not: in its backup nothing would say so, nor whom to ask before its keys act.
  *
  * @param head that it was gathered at
- * @throws TalosError IDENTITY_MOVED, PLAN_BLOCKED
+ * @throws TalosError IDENTITY_MOVED, RECOVERY_UNCHECKED, PLAN_BLOCKED
  */
 export function requireSettled(tx: ReadTransaction, head?: LogHead): void {
   const moved = movedIdentity(tx);
@@ -110,6 +110,15 @@ export function requireSettled(tx: ReadTransaction, head?: LogHead): void {
       {
         hint: "If that was you, make the backup where the event was made; if not, take the identity back first (talos emergency-rotate --recovery-kit KIT).",
         details: { seq: moved.seq, hash: toHex(moved.hash) },
+      },
+    );
+  }
+  if (isMarkedHeld(tx)) {
+    throw talosError(
+      "RECOVERY_UNCHECKED",
+      "The agent was recovered, and its directory has not said yet that its keys count: a backup waits for that.",
+      {
+        hint: "Keep the backup that it came from. It goes on by itself once the directory answers; talos status says what is in the way.",
       },
     );
   }

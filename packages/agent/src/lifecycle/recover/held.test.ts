@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { existsSync } from "node:fs";
 import { test } from "node:test";
 import { talosError, verifyAuditExport, nodeCrypto } from "@talos/core";
 import { hasCode, intercepting, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
@@ -68,7 +69,10 @@ test("failure 38: while its directory is away a recovered agent is held: it asks
   verifyAuditExport((await held.audit.export()).text, nodeCrypto);
   assert.equal((await held.recoveryKit.check(lost.kit)).recorded, true);
   await held.changePassword({ currentPassword: TEST_PASSWORD, newPassword: "another lamp quartz mole" });
-  await held.exportKeys({ path: world.dataDir("held.backup"), password: "seven ladders under a brass moon" });
+  // A backup of it would say neither that it is held nor whom to ask.
+  const backup = { path: world.dataDir("held.backup"), password: "seven ladders under a brass moon" };
+  await assert.rejects(held.exportKeys(backup), hasCode("RECOVERY_UNCHECKED"));
+  assert.equal(existsSync(backup.path), false);
   const stop = held.startMaintenance();
   stop();
   const roles = held.status().keys.map(({ kind, role }) => role ?? kind);
