@@ -660,3 +660,14 @@ test("failure 10: where nothing but a greeting was lost, since another session h
     other.close();
   }
 });
+
+test("an older copy that becomes the living one by an event of its identity, with the former sessions kept, greets as well: what the other one had comes again", async () => {
+  await using world = await AgentWorld.start();
+  const { bob, messageId } = await loseOne(world);
+  const old = await world.open("old");
+  await until(() => old.superseded, "it hears of the other one");
+  await old.emergencyRotate({ revokeOld: false });
+  const [message] = await take(old, 1);
+  assert.deepEqual([message?.id, message?.resent], [messageId, true]);
+  await until(() => bob.outbox(messageId)?.state === "delivered", "acknowledged");
+});

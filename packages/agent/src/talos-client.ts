@@ -249,7 +249,7 @@ export class TalosClient implements AsyncDisposable {
    * while the directory has not accepted that event, as after `recover`.
    *
    * @throws TalosError UNKNOWN_OPTION, INVALID_ARGUMENT (also where `cutAfter` is needed: several events stand since the last recovery event);
-   *   IDENTITY_MOVED where the directory has another event in that place by now; VAULT_EXISTS; PASSWORD_REQUIRED, WEAK_PASSWORD; of the recovery kit; AGENT_UNKNOWN,
+   *   IDENTITY_MOVED where the directory has another event in that place by now; VAULT_EXISTS, DATA_DIR_NOT_EMPTY; PASSWORD_REQUIRED, WEAK_PASSWORD; of the recovery kit; AGENT_UNKNOWN,
    *   DIRECTORY_UNREACHABLE and others of the directory; AGENT_REVOKED where the recovery key itself has revoked it; of a data directory
    */
   static async recoverIdentity(options: RecoverIdentityOptions): Promise<TalosClient> {

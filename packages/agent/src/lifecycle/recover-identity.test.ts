@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { existsSync, rmSync } from "node:fs";
+import { existsSync, mkdirSync, rmSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { nodeCrypto, talosError, verifyAuditExport } from "@talos/core";
@@ -23,6 +23,13 @@ test("an agent of which only the kit is left gets a new life under its own name"
 
   const outlook = await recoveryOutlook(world.environment, { recoveryKit: { path: recoveryKit.path }, directory: world.url });
   assert.deepEqual([outlook.did, outlook.head, outlook.cutAfter, outlook.events.length], [did, 0, 0, 1]);
+  mkdirSync(dataDir, { mode: 0o700 });
+  writeFileSync(join(dataDir, "thesis.txt"), "mine", { mode: 0o600 });
+  await assert.rejects(
+    recoverIdentityIn(world.environment, { recoveryKit, dataDir, directory: world.url, newPassword: TEST_PASSWORD }),
+    hasCode("DATA_DIR_NOT_EMPTY"),
+  );
+  rmSync(join(dataDir, "thesis.txt"));
   const recovered = await recoverIdentityIn(world.environment, {
     recoveryKit,
     name: "alice",

@@ -12,6 +12,7 @@ import { readKitFacts } from "../recovery-kit/seal-kit.ts";
 import { HOME_DIRECTORY, Vault } from "../vault/index.ts";
 import { openAuthority } from "./identity-plan/recovery-authority.ts";
 import { buildNewKeys } from "./new-life.ts";
+import { requireEmptyDataDir } from "./recover/empty-data-dir.ts";
 import { markHeld } from "./recover/held-recovery.ts";
 import { checkRecoverIdentityOptions, type RecoverIdentityOptions } from "./recover-options.ts";
 import { baseOf, fetchLog, idOf, recordedBefore } from "./recovery-outlook.ts";
@@ -27,7 +28,7 @@ export async function recoverIdentityVault(environment: Environment, options: Re
   const inKit = readKitFacts(readKitText(recoveryKit.path), crypto);
   const name = checkName(rest.name ?? inKit.agentName);
   const dataDir = dataDirOf({ ...rest, name });
-  if (Vault.exists(dataDir)) throw talosError("VAULT_EXISTS", undefined, { details: { dataDir } });
+  requireEmptyDataDir(dataDir);
   using unlock = await readUnlock({ ...rest, ...(rest.newPassword === undefined ? {} : { password: rest.newPassword }) });
   const allowWeak = rest.allowWeakPassword === true || environment.allowWeakPasswords === true;
   if (unlock.kind === "password") await requireStrongPassword(unlock.secret, { allowWeak, words: [name] });

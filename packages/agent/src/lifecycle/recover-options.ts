@@ -63,7 +63,7 @@ export interface RecoverIdentityOptions extends PolicyOptions {
   readonly recoveryKit: RecoveryKitChoice;
   /** Of the agent from now on, on this machine. Default: the one in the kit. */
   readonly name?: string;
-  /** Default: `$XDG_DATA_HOME/talos/<name>`. No agent may be there. */
+  /** Default: `$XDG_DATA_HOME/talos/<name>`. Empty, or not there yet. */
   readonly dataDir?: string;
   /** URL of a directory that has the agent's log; it becomes its home. */
   readonly directory: string;

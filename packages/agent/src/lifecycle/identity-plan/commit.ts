@@ -5,6 +5,7 @@
 import { decodeEvent, isTalosError, verifyLog, type AgentId, type IdentityEvent, type IdentityLog, type RotationReason } from "@talos/core";
 import { openBackend, type BackendKeys } from "../../backends/index.ts";
 import type { AgentContext } from "../../context.ts";
+import { oweGreetings } from "../../messaging/greeting.ts";
 import type { AuditDetails, InventoryEntry, Transaction } from "../../vault/index.ts";
 import { certificateSigned, eventSigned, keyEntries, keyEntry, noteFirstUse } from "../audit-entries.ts";
 import { clearMoved } from "../foreign-events.ts";
@@ -72,6 +73,8 @@ async function commitRotation(
     finish(tx, plan, now);
     endSetAside(tx, context, now);
     if (endsSessions || isOneOfTwo) replaceAllSessions(context, tx, now);
+    // Peers go on in the sessions that the other copy had, until they hear that those are gone.
+    if (isOneOfTwo) oweGreetings(tx, now);
   });
   // One turn with the commit: nobody sees the one without the other.
   identity.adopt(keys.take());
