@@ -4,8 +4,9 @@
  */
 import { normalisedPassword } from "@talos/agent";
 import { type SecretBytes, talosError, type TalosError } from "@talos/core";
+import { passwordFromFile } from "./password-file.ts";
 import { canPrompt, promptPassword, promptText } from "./prompt.ts";
-import { passwordFromFile, promptTwice } from "./sources.ts";
+import { promptTwice } from "./sources.ts";
 
 const MAX_PASSWORDS = 4;
 

@@ -22,12 +22,6 @@ function bytesOf(password: SecretBytes | undefined): string {
 
 const hex = (text: string): string => Buffer.from(text, "utf8").toString("hex");
 
-test("of a password file exactly one trailing newline is dropped", () => {
-  assert.equal(bytesOf(givenPassword({ passwordFile: fileWith("one", "horse battery\n") }, {})), hex("horse battery"));
-  assert.equal(bytesOf(givenPassword({ passwordFile: fileWith("two", "horse battery\n\n") }, {})), hex("horse battery\n"));
-  assert.equal(bytesOf(givenPassword({ passwordFile: fileWith("none", "horse battery") }, {})), hex("horse battery"));
-});
-
 test("the file comes before the environment, the environment before the credential", () => {
   const passwordFile = fileWith("file", "from the file");
   const credentials = mkdtempSync(join(folder, "credentials-"));
@@ -49,10 +43,6 @@ test("one password typed in two Unicode forms is one password", () => {
 test("an empty, missing or undecodable password is named, and never taken for none", () => {
   assert.throws(
     () => givenPassword({ passwordFile: fileWith("empty", "") }, {}),
-    (error) => isTalosError(error, "PASSWORD_REQUIRED"),
-  );
-  assert.throws(
-    () => givenPassword({ passwordFile: fileWith("newline", "\n") }, {}),
     (error) => isTalosError(error, "PASSWORD_REQUIRED"),
   );
   assert.throws(

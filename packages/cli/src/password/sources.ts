@@ -2,15 +2,13 @@
  * Where a command takes a password from, in this order: a file, an environment variable, a systemd credential, a prompt.
  * Never from argv, where every user of the machine can read it.
  */
-import { readFileSync } from "node:fs";
 import { join } from "node:path";
 import { normalisedPassword } from "@talos/agent";
-import { SecretBytes, secureCompare, talosError, zeroBytes } from "@talos/core";
+import { SecretBytes, secureCompare, talosError } from "@talos/core";
+import { passwordFromCredential, passwordFromFile } from "./password-file.ts";
 import { canPrompt, promptPassword } from "./prompt.ts";
 
 const CREDENTIAL_NAME = "talos-key-password";
-const MAX_FILE_BYTES = 65_536;
-const NEWLINE = 0x0a;
 
 export interface PasswordChoices {
   readonly passwordFile?: string | undefined;
@@ -97,37 +95,4 @@ function passwordFromEnvironment(name: string, env: NodeJS.ProcessEnv): SecretBy
   const text = env[name];
   if (text === "") throw talosError("PASSWORD_REQUIRED", `${name} is set and empty.`);
   return text === undefined ? undefined : SecretBytes.fromUtf8(text);
-}
-
-/** Errors: `FILE_NOT_FOUND`, `PASSWORD_REQUIRED` (the file is empty), `MALFORMED` (not UTF-8), `INVALID_ARGUMENT` (too large for a password). */
-export function passwordFromFile(path: string): SecretBytes {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch (cause) {
-    throw talosError("FILE_NOT_FOUND", "The password file cannot be read.", { cause });
-  }
-  return fromFileBytes(bytes);
-}
-
-function passwordFromCredential(path: string): SecretBytes | undefined {
-  let bytes: Buffer;
-  try {
-    bytes = readFileSync(path);
-  } catch {
-    return undefined;
-  }
-  return fromFileBytes(bytes);
-}
-
-/** One trailing newline is dropped: editors and `echo` add it. */
-function fromFileBytes(bytes: Buffer): SecretBytes {
-  const end = bytes.at(-1) === NEWLINE ? bytes.length - 1 : bytes.length;
-  try {
-    if (end === 0) throw talosError("PASSWORD_REQUIRED", "The password file is empty.");
-    if (end > MAX_FILE_BYTES) throw talosError("INVALID_ARGUMENT", "The password file is too large to hold a password.");
-    return normalisedPassword(SecretBytes.copyOf(bytes.subarray(0, end)));
-  } finally {
-    zeroBytes(bytes);
-  }
 }

@@ -6,8 +6,9 @@ import { existsSync } from "node:fs";
 import { join } from "node:path";
 import type { SecretBytes } from "@talos/core";
 import { talosError } from "@talos/core";
+import { passwordFromFile } from "./password-file.ts";
 import { canPrompt } from "./prompt.ts";
-import { givenPassword, passwordFromFile, promptTwice, requirePassword, type NewPasswordChoices } from "./sources.ts";
+import { givenPassword, promptTwice, requirePassword, type NewPasswordChoices } from "./sources.ts";
 
 /** A credential of this name opens the agent where nothing else is given. */
 const UNLOCK_CREDENTIAL = "talos-unlock-key";
