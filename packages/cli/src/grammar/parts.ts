@@ -23,7 +23,7 @@ export const OFFLINE = [
 export function common(command: Command): Command {
   return outputOptions(command)
     .option("--data-dir <path>", "the agent's data directory (default: TALOS_DATA_DIR, else $XDG_DATA_HOME/talos/NAME)")
-    .option("--password-file <path>", "file that holds the password; one trailing newline is dropped")
+    .option("--password-file <path>", "file that holds the password; one line end after it is dropped")
     .option("--key-file <path>", "file of 32 to 1024 random bytes that opens the agent instead of a password")
     .option("--credential <name>", "systemd credential of 32 to 1024 random bytes that opens the agent instead of a password");
 }

@@ -45,7 +45,7 @@ function rotatedLine({ reason }: HeldRecovery): string {
   if (reason === "IDENTITY_MOVED") {
     return "HELD for good: the directory has another event in the place of the one by which its new keys come into force. Recover again into an empty folder, with the recovery kit, and destroy this one";
   }
-  return `HELD: the directory has not accepted the event by which its new keys come into force${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent or signed, and no peer hears of it; it goes on by itself once it is open while the directory answers`;
+  return `HELD: its directory, or the one before it, has not accepted the event by which its new keys come into force${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent or signed, and no peer hears of it; it goes on by itself once it is open while they answer`;
 }
 
 const KEYS_OF: Readonly<Record<RecoveryReport["way"], string>> = {

@@ -56,7 +56,7 @@ test("what is no file to read is named; one without end is left in time", () => 
 
 test("a pipe gives its password also where that comes late", async () => {
   const pipe = join(folder, "pipe");
-  execFileSync("mkfifo", ["-m", "600", pipe]);
+  execFileSync("sh", ["-c", 'mkfifo -m 600 "$1"', "sh", pipe]);
   const writer = spawn("sh", [
     "-c",
     'sleep 0.3; exec 3>"$1"; sleep 0.2; printf "from a " >&3; sleep 0.2; printf "pipe\\n" >&3',
