@@ -28,6 +28,13 @@ const HIGHEST_TAKEN: number = Number.MAX_SAFE_INTEGER - OPENINGS_LEFT;
  * last certificates, and peers do. More than any has openings in its life, and little of what there is.
  */
 const LEAP: number = 2 ** 20;
+/**
+ * Nor whether another recovery of the same backup lived for a while, whose machine was lost as well. So a leap grows with the time: by this many
+ * a second, which is more than openings take. Of these some are drawn, so that two in one second hardly come to one number.
+ */
+const LEAP_A_SECOND: number = 2 ** 8;
+/** In the year 2242. A clock that is ahead of that leaps no further. */
+const LATEST_SECOND: number = 2 ** 33;
 
 /**
  * When its person decided that this copy is to live: in this very call; or when it was recovered, and it has been held since. What has begun to
@@ -53,7 +60,8 @@ export async function takeOver(context: AgentContext, decided: Decided = "now"):
     if (living !== undefined) throw giveWay(context, living);
     const others = copies.map((copy) => copy.generation);
     // Above an event of its own there is no certificate of a copy that was lost.
-    const generation = Math.max(vault.generation, ...others) + (held?.way === "restored" ? LEAP : 1);
+    const highest = Math.max(vault.generation, ...others);
+    const generation = held?.way === "restored" ? leapFrom(highest, context) : highest + 1;
     if (generation > HIGHEST_TAKEN && others.length > 0) throw exhausted(context, copies);
     if (held !== undefined) await haveEventAccepted(context);
     const now = clock.now();
@@ -75,6 +83,13 @@ export async function takeOver(context: AgentContext, decided: Decided = "now"):
     instance.adopt(certificate.take());
     standing.revive();
   });
+}
+
+/** Where too little is left for that, as high as it may be. */
+function leapFrom(highest: number, { clock, crypto }: AgentContext): number {
+  const seconds = Math.min(Math.max(0, Math.floor(clock.now() / 1_000)), LATEST_SECOND);
+  const leap = LEAP + seconds * LEAP_A_SECOND + (crypto.randomBytes(1)[0] ?? 0);
+  return Math.max(highest + 1, Math.min(highest + leap, HIGHEST_TAKEN));
 }
 
 /** One that was held has been compared by then: for an event of the identity to outrank the other copy it has to be superseded, and no more held. */
