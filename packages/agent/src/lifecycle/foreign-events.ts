@@ -34,6 +34,22 @@ export function noteForeignEvents(context: AgentContext, foreign: readonly Uint8
   if (isNew) events.emit("identityMoved", { seq: first.head.seq, hash: toHex(first.head.hash) });
 }
 
+/**
+ * Events of branches that contend with this agent's log, and decide nothing as far as is known: they prove that somebody else had its keys.
+ * Evidence, and on record once each; nothing of the agent waits for them.
+ */
+export function noteContenders({ clock, commits, log, crypto }: AgentContext, contenders: readonly Uint8Array[]): void {
+  if (contenders.length === 0) return;
+  const now = clock.now();
+  commits.evenHeld((tx) => {
+    for (const wire of contenders) {
+      const { seq, hash } = headOf(wire, crypto);
+      const isNew = tx.cutOff.add({ hash, agentId: log.agentId, seq, wire, seenAt: now });
+      if (isNew) tx.audit.append({ kind: "identity-moved", at: now, details: { seq, event: toHex(hash), contends: "elsewhere" } });
+    }
+  });
+}
+
 export function movedIdentity(tx: ReadTransaction): MovedIdentity | undefined {
   const stored = tx.settings.get(SETTING);
   if (stored === undefined) return undefined;

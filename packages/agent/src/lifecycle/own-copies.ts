@@ -4,9 +4,9 @@
  */
 import { decodeCertificate, fromBase64Url, isTalosError, talosError, type IdentityLog, type TalosError } from "@talos/core";
 import type { AgentContext } from "../context.ts";
-import { movedError, movedIdentity, noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
+import { movedError, movedIdentity, noteContenders, noteForeignEvents, requireUnmoved } from "./foreign-events.ts";
 import { lookAbroad, type LogAbroad } from "./identity-plan/own-log-abroad.ts";
-import { eventsOf } from "./recover/branches.ts";
+import { endsForGood, eventsOf } from "./recover/branches.ts";
 import { compareLog, HELD_ANSWER_MILLISECONDS } from "./recover/compare-log.ts";
 import { heldRecovery, leftBehind, requireNotFinal } from "./recover/held-recovery.ts";
 import { keptPlaces } from "./recover/places.ts";
@@ -69,16 +69,19 @@ async function certificatesAtHome(context: AgentContext): Promise<readonly Uint8
 async function certificatesWhileHeld(context: AgentContext): Promise<readonly Uint8Array[]> {
   const { vault, log, home, crypto } = context;
   const { held, places } = vault.read((tx) => ({ held: heldRecovery(tx), places: keptPlaces(tx, home) }));
-  // That nothing stands in the place of an event of its own its home says by accepting it.
-  const asked = held?.way === "rotated" ? { ...places, isFormerGone: true } : places;
-  const standing = await compareLog(context, log, asked, HELD_ANSWER_MILLISECONDS);
+  const options = { patienceMilliseconds: HELD_ANSWER_MILLISECONDS, hasOwnEvent: held?.way === "rotated" };
+  const standing = await compareLog(context, log, places, options);
+  const eventsIn = (logs: readonly IdentityLog[]): Uint8Array[] => logs.flatMap((abroad) => eventsOf(abroad, log, crypto));
+  if (standing.kind !== "behind") noteContenders(context, eventsIn(standing.contending));
   if (standing.kind === "unknown") throw standing.error;
   if (standing.kind === "nothing-behind") return standing.certificates;
   const { logs } = standing;
-  const foreign = logs.flatMap((abroad) => eventsOf(abroad, log, crypto));
+  const foreign = eventsIn(logs);
   noteForeignEvents(context, foreign);
   const [first] = logs.toSorted((a, b) => b.head.seq - a.head.seq);
-  throw logs.some(isRevokedForGood) ? talosError("AGENT_REVOKED") : leftBehind(held, first?.head ?? log.head, foreign.length);
+  throw logs.some((abroad) => endsForGood(log, abroad, crypto))
+    ? talosError("AGENT_REVOKED")
+    : leftBehind(held, first?.head ?? log.head, foreign.length);
 }
 
 /** @throws TalosError as `lookForCopies`; what was not made here is on record then */
@@ -88,12 +91,7 @@ export function requireUnmovedAbroad(context: AgentContext, abroad: LogAbroad): 
   throw context.standing.isHeld ? behind(context, abroad) : movedError(abroad.log.head);
 }
 
-function behind({ vault }: AgentContext, { log, foreign }: Extract<LogAbroad, { readonly kind: "moved" }>): TalosError {
-  if (isRevokedForGood(log)) return talosError("AGENT_REVOKED");
+function behind({ vault, log: own, crypto }: AgentContext, { log, foreign }: Extract<LogAbroad, { readonly kind: "moved" }>): TalosError {
+  if (endsForGood(own, log, crypto)) return talosError("AGENT_REVOKED");
   return leftBehind(vault.read(heldRecovery), log.head, foreign.length);
-}
-
-/** Nothing brings back what the recovery key has ended. */
-function isRevokedForGood({ revoked }: IdentityLog): boolean {
-  return revoked?.authority === "recovery";
 }

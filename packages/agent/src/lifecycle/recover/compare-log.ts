@@ -4,14 +4,14 @@
  */
 import { isTalosError, sameHead, talosError, verifyLog, type AgentId, type Crypto, type IdentityLog, type TalosError } from "@talos/core";
 import type { Clock } from "../../clock.ts";
-import type { Directory } from "../../directory/directory.ts";
 import { whileBusy } from "../../directory/patience.ts";
 import type { Environment } from "../../environment.ts";
-import { branchesOf, hasMore } from "./branches.ts";
+import { branchesOf, relationOf, type Relation } from "./branches.ts";
+import { limited, type Unsigned } from "./limited-requests.ts";
 import { everyPlace, type Places } from "./places.ts";
 
 /** For an answer of others than the home, while a person waits for what is decided by it. */
-const ANSWER_MILLISECONDS = 10_000;
+export const ANSWER_MILLISECONDS = 10_000;
 /** And of an agent that is held: within the time that opening waits for a first attempt. */
 export const HELD_ANSWER_MILLISECONDS = 4_000;
 
@@ -19,16 +19,23 @@ export const HELD_ANSWER_MILLISECONDS = 4_000;
 export interface Asking {
   readonly crypto: Crypto;
   readonly clock: Clock;
-  /** A request that nobody signs, over a connection of its own. */
-  readonly unsigned: <T>(url: string, request: (directory: Directory) => Promise<T>) => Promise<T>;
+  readonly unsigned: Unsigned;
 }
 
+/** `contending`: branches that somebody else has made of the identity, and that decide nothing: evidence. */
 export type BackupStanding =
-  | { readonly kind: "nothing-behind"; readonly certificates: readonly Uint8Array[] }
+  | { readonly kind: "nothing-behind"; readonly certificates: readonly Uint8Array[]; readonly contending: readonly IdentityLog[] }
   /** Nobody could say who would know. */
-  | { readonly kind: "unknown"; readonly error: TalosError }
+  | { readonly kind: "unknown"; readonly error: TalosError; readonly contending: readonly IdentityLog[] }
   /** `logs`: those that know most, with events that the backup does not have. More than one where branches contend. */
   | { readonly kind: "behind"; readonly logs: readonly [IdentityLog, ...IdentityLog[]] };
+
+export interface CompareOptions {
+  /** For answers of others than the home. */
+  readonly patienceMilliseconds?: number;
+  /** The log ends with a recovery event of its own, which is to be accepted before it counts: what stands in its place is said by who takes it. */
+  readonly hasOwnEvent?: boolean;
+}
 
 /** Of one directory: the log as it has it, verified; or that it knows no such agent; or why there is no answer that counts. */
 export interface Answer {
@@ -40,25 +47,41 @@ export interface Answer {
 
 /**
  * What any of the places has and the backup has not counts, whoever says it. That there is nothing takes the word of its home from now on,
- * and of somebody who would know: see `isWitness`.
+ * and of somebody who would know: see `isWitness`. A branch that merely contends counts where a home follows it; seen elsewhere it takes
+ * a home that follows the backup's to say that it does not.
  *
  * @param log of the backup, verified
- * @param patienceMilliseconds for answers of others than the home
  */
 export async function compareLog(
   asking: Asking,
   log: IdentityLog,
   places: Places,
-  patienceMilliseconds: number = ANSWER_MILLISECONDS,
+  { patienceMilliseconds = ANSWER_MILLISECONDS, hasOwnEvent = false }: CompareOptions = {},
 ): Promise<BackupStanding> {
   const answers = await askPlaces(asking, log.agentId, places, patienceMilliseconds);
   const { crypto } = asking;
-  const more = answers.flatMap((answer) => (answer.log !== undefined && hasMore(log, answer.log, crypto) ? [answer.log] : []));
-  const [first, ...others] = branchesOf(more, crypto);
-  if (first !== undefined) return { kind: "behind", logs: [first, ...others] };
-  const error = missing(places, answers, log);
-  if (error !== undefined) return { kind: "unknown", error };
-  return { kind: "nothing-behind", certificates: answers.flatMap(({ certificate }) => certificate ?? []) };
+  const heard = answers.flatMap(({ url, log: abroad }) =>
+    abroad === undefined ? [] : [{ isHome: isHome(url, places), abroad, relation: relationOf(log, abroad, crypto) }],
+  );
+  const others = heard.filter(({ relation }) => relation !== "less");
+  const branches = branchesOf(
+    others.map(({ abroad }) => abroad),
+    crypto,
+  );
+  const [first, ...rest] = branches;
+  if (first !== undefined && others.some((one) => decides(one, hasOwnEvent))) return { kind: "behind", logs: [first, ...rest] };
+  const error = missing(hasOwnEvent ? { ...places, isFormerGone: true } : places, answers, log);
+  if (error !== undefined) return { kind: "unknown", error, contending: branches };
+  const isFollowed = heard.some((one) => one.isHome && sameHead(one.abroad.head, log.head));
+  if (first !== undefined && !hasOwnEvent && !isFollowed)
+    return { kind: "unknown", error: noArbiter(places, answers), contending: branches };
+  return { kind: "nothing-behind", certificates: answers.flatMap(({ certificate }) => certificate ?? []), contending: branches };
+}
+
+/** @param one a log with events that the one which it was compared with does not have; `isHome`: peers of a home see the branch that it follows */
+function decides(one: { readonly isHome: boolean; readonly relation: Relation }, hasOwnEvent: boolean): boolean {
+  // Where there is an event of its own the rival stands in its place, or before it: peers may follow that already.
+  return one.isHome || one.relation === "more" || (one.relation === "rival" && hasOwnEvent);
 }
 
 /** All at once, home first. */
@@ -112,34 +135,32 @@ function isWitness({ url, log: abroad, error }: Answer, named: string | undefine
   return error === undefined && (url === named || (abroad !== undefined && sameHead(abroad.head, log.head)));
 }
 
+function isHome(url: string, { home, named }: Places): boolean {
+  return url === home || url === named;
+}
+
+function noArbiter(places: Places, answers: readonly Answer[]): TalosError {
+  const away = answers.find(({ url, error }) => isHome(url, places) && error !== undefined);
+  if (away?.error !== undefined) return away.error;
+  return talosError("AGENT_UNKNOWN", "A directory has another branch of the identity's log, and no home of the agent has the backup's.", {
+    hint: "With the recovery kit, name the last event that is the owner's own (--cut-after EVENT:HASH; talos recover --list shows both).",
+  });
+}
+
 function noWitness(): TalosError {
   return talosError("AGENT_UNKNOWN", "No directory that had the agent's log as far as the backup has it could be asked.", {
     hint: "Where its former directory is gone for good, recover again and say so (--former-directory-gone).",
   });
 }
 
-async function answerAt({ crypto, clock, unsigned }: Asking, agentId: AgentId, url: string, limit: number | undefined): Promise<Answer> {
-  const done = new AbortController();
-  const tooLate = new AbortController();
-  const ask = async (): Promise<Answer> => {
-    const { log, certificate } = await unsigned(url, async (directory) => {
-      tooLate.signal.addEventListener("abort", () => directory.close(), { once: true });
-      return await directory.resolve(agentId);
-    });
+async function answerAt(asking: Asking, agentId: AgentId, url: string, limit: number | undefined): Promise<Answer> {
+  const { crypto, clock } = asking;
+  const unsigned = limit === undefined ? asking.unsigned : limited(asking, limit);
+  try {
+    const { log, certificate } = await unsigned(url, async (directory) => await directory.resolve(agentId));
     return { url, log: verifyLog(undefined, log, clock.now(), crypto, agentId).log, certificate };
-  };
-  const end = async (milliseconds: number): Promise<Answer> => {
-    await clock.sleep(milliseconds, done.signal);
-    if (!done.signal.aborted) tooLate.abort();
-    return { url, error: talosError("DIRECTORY_UNREACHABLE", undefined, { details: { directory: url, reason: "timeout" } }) };
-  };
-  const answer = ask().catch((error: unknown): Answer => {
+  } catch (error) {
     if (!isTalosError(error)) throw error;
     return error.code === "AGENT_UNKNOWN" ? { url } : { url, error };
-  });
-  try {
-    return await (limit === undefined ? answer : Promise.race([answer, end(limit)]));
-  } finally {
-    done.abort();
   }
 }

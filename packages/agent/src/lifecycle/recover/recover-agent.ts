@@ -17,6 +17,7 @@ import { openAuthority } from "../identity-plan/recovery-authority.ts";
 import { beyondAll } from "../new-life.ts";
 import { checkRecoverOptions, type RecoverOptions } from "../recover-options.ts";
 import { idOf } from "../recovery-outlook.ts";
+import { endsForGood } from "./branches.ts";
 import { askingIn, compareLog, type BackupStanding } from "./compare-log.ts";
 import { requireEmptyDataDir } from "./empty-data-dir.ts";
 import { outdated } from "./held-recovery.ts";
@@ -85,9 +86,12 @@ export async function recoverVault(environment: Environment, options: RecoverOpt
     const common = { dataDir, name, unlock, slotLabel: unlock.label, crypto, now: clock.now(), build };
     return await Vault.create(kdf === undefined ? common : { ...common, kdf });
   };
-  return standing.kind === "behind"
-    ? await rotated({ environment, options: checked, opened, log, places, make }, standing.logs)
-    : await restored({ environment, options: checked, opened, log, places, make }, standing);
+  const recovery = { environment, options: checked, opened, log, places, make };
+  if (standing.kind === "behind") return await rotated(recovery, standing.logs);
+  const [first, ...others] = standing.contending;
+  // Somebody else had the keys: whoever has the kit at hand replaces them, once the owner's own branch is named.
+  const isContended = first !== undefined && checked.recoveryKit !== undefined && places.home !== undefined;
+  return isContended ? await rotated(recovery, [first, ...others]) : await restored(recovery, standing);
 }
 
 interface Recovery {
@@ -116,8 +120,7 @@ async function restored(recovery: Recovery, standing: BackupStanding): Promise<R
 async function rotated(recovery: Recovery, logs: ForwardInput["logs"]): Promise<RecoveredVault> {
   const { environment, options, opened, log, places, make } = recovery;
   const { recoveryKit, cutAfter, reason = "compromise", suspectFrom, keyBackend = "software" } = options;
-  // Nothing brings back what the recovery key has ended.
-  if (logs.some(({ revoked }) => revoked?.authority === "recovery")) throw talosError("AGENT_REVOKED");
+  if (logs.some((abroad) => endsForGood(log, abroad, environment.crypto))) throw talosError("AGENT_REVOKED");
   if (recoveryKit === undefined || places.home === undefined) {
     throw outdated(Math.max(...logs.map(({ head }) => head.seq)), beyondAll(logs, log).length);
   }

@@ -95,6 +95,32 @@ export async function thiefsBranch(alice: TalosClient, world: AgentWorld): Promi
   return events;
 }
 
+/**
+ * A thief took a copy of her data directory when there was no recovery kit, and made a kit of his own, and an event by that. One directory has
+ * heard of it, and not of her: that of an agent to which she writes later. She made hers after the theft.
+ */
+export function thiefWithKit(elsewhere: AgentWorld, bob: string, ending: "revoked" | "rotated"): Story {
+  return {
+    create: { recoveryKit: undefined } as object,
+    before: async (alice, world) => {
+      await alice.close();
+      world.copyDataDir("alice", "thief");
+      await world.stopDirectory();
+      const thief = await world.open("thief", { directory: elsewhere.url });
+      const kit = { path: world.dataDir("thief.kit"), password: KIT_PASSWORD };
+      await thief.recoveryKit.create(kit);
+      await (ending === "revoked" ? thief.revokeIdentity({ recoveryKit: kit }) : thief.emergencyRotate({ recoveryKit: kit }));
+      await thief.close();
+      await world.startDirectory();
+      const owner = await world.open("alice");
+      await owner.recoveryKit.create({ path: join(world.folder, "alice.kit"), password: KIT_PASSWORD });
+      await owner.flush();
+      await owner.peers.add(`${bob}@${new URL(elsewhere.url).host}`);
+      return owner;
+    },
+  };
+}
+
 async function eventsOf(agent: TalosClient): Promise<readonly Uint8Array[]> {
   return verifyAuditExport((await agent.audit.export()).text, nodeCrypto).log.events;
 }

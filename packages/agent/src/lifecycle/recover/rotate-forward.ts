@@ -12,6 +12,7 @@ import type { RecoveryAuthority } from "../identity-plan/make-event.ts";
 import { beyond, beyondAll, buildNewKeys, sharedEvents } from "../new-life.ts";
 import type { CutAfter } from "../recover-options.ts";
 import { baseOf, lastRecoveryOf, recordedBefore, toOutlookEvent, upTo, type OutlookEvent } from "../recovery-outlook.ts";
+import { relationOf } from "./branches.ts";
 import { markHeld } from "./held-recovery.ts";
 import { keepPlaces, type Places } from "./places.ts";
 import { noteRestored, putRestored, recordOf } from "./restored-life.ts";
@@ -21,7 +22,7 @@ export interface ForwardInput {
   readonly content: BackupContent;
   /** Of the backup, verified. */
   readonly log: IdentityLog;
-  /** As directories have it: with events that the backup does not have. More than one where branches contend. */
+  /** As directories have it: with events that the backup does not have. More than one where branches contend, also with the backup's own. */
   readonly logs: readonly [IdentityLog, ...IdentityLog[]];
   readonly reason: "compromise" | "lost";
   readonly suspectFrom: number | undefined;
@@ -53,34 +54,26 @@ export interface ForwardEvent {
 export function forwardBase({ environment, log, logs }: ForwardInput, cutAfter: CutAfter | number | undefined): IdentityLog {
   const { crypto, clock } = environment;
   const now = clock.now();
-  const abroad = chosenOf(logs, log, cutAfter);
-  const isAbove = sharedEvents(log, abroad) === log.events.length;
-  if (!isAbove && !isDecided(log, abroad)) {
-    if (cutAfter === undefined) throw branchNeeded(log, logs);
-    if (typeof cutAfter === "object" && isOwn(log, cutAfter)) return upTo(log, cutAfter.seq, crypto, now);
-  }
-  const unasked = isAbove && abroad.revoked === undefined ? abroad.head.seq : undefined;
+  const named = typeof cutAfter === "object" ? cutAfter : undefined;
+  const abroad = logs.length === 1 ? logs[0] : logs.find(({ states }) => named !== undefined && isAt(states, named));
+  const isThere = named !== undefined && abroad !== undefined && isAt(abroad.states, named);
+  const isCutOff = logs.some((one) => relationOf(log, one, crypto) === "more" && !isAbove(one, log));
+  if (named !== undefined && !isThere && !isCutOff && isOwn(log, named)) return upTo(log, named.seq, crypto, now);
+  if (abroad === undefined) throw branchNeeded(log, logs);
+  const isDecided = relationOf(log, abroad, crypto) === "more";
+  // What ended a branch that contends has not ended the agent.
+  if (!isDecided && (cutAfter === undefined || abroad.revoked?.authority === "recovery")) throw branchNeeded(log, logs);
+  const unasked = isAbove(abroad, log) && abroad.revoked === undefined ? abroad.head.seq : undefined;
   const base = baseOf(abroad, cutAfter ?? unasked, crypto, now);
-  if (!isAbove || base.head.seq >= log.head.seq) return base;
+  if (!isAbove(abroad, log) || base.head.seq >= log.head.seq) return base;
   throw talosError("INVALID_ARGUMENT", "The event lies before the one at which the backup was made: that one is the owner's own.", {
     hint: "To go back further, recover with the recovery kit alone.",
     details: { option: "cutAfter", from: log.head.seq, to: abroad.head.seq },
   });
 }
 
-/** Of branches that contend at the directories the one that has the event; one that the backup alone has is judged against the first of them. */
-function chosenOf(logs: ForwardInput["logs"], log: IdentityLog, cutAfter: CutAfter | number | undefined): IdentityLog {
-  const [first, ...others] = logs;
-  if (others.length === 0) return first;
-  if (typeof cutAfter !== "object") throw branchNeeded(log, logs);
-  const chosen = logs.find(({ states }) => isAt(states, cutAfter)) ?? (isOwn(log, cutAfter) ? first : undefined);
-  if (chosen === undefined) throw branchNeeded(log, logs);
-  return chosen;
-}
-
-/** Between two branches: what a recovery event follows is final. */
-function isDecided(log: IdentityLog, abroad: IdentityLog): boolean {
-  return beyond(abroad, log).some(({ state }) => state.authority === "recovery");
+function isAbove(abroad: IdentityLog, log: IdentityLog): boolean {
+  return sharedEvents(log, abroad) === log.events.length;
 }
 
 function branchNeeded({ head }: IdentityLog, logs: readonly IdentityLog[]): TalosError {
@@ -97,7 +90,7 @@ function branchNeeded({ head }: IdentityLog, logs: readonly IdentityLog[]): Talo
   });
 }
 
-/** An event of the backup's own branch, where another one contends with it. */
+/** An event of the backup's own branch that a recovery event may follow. */
 function isOwn(log: IdentityLog, cutAfter: CutAfter): boolean {
   return cutAfter.seq >= lastRecoveryOf(log) && isAt(log.states, cutAfter) && log.states[cutAfter.seq]?.event !== "revocation";
 }
