@@ -91,7 +91,7 @@ function rotatedFinding({ reason }: HeldRecovery, dataDir: string): DoctorFindin
     });
   }
   return finding("RECOVERY_UNCHECKED", {
-    message: `The agent was recovered with new keys, and its directory has not accepted the event by which they come into force${reason === undefined ? "" : ` (${reason})`}: until then it sends and signs nothing, and no peer hears of it.`,
-    remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}. Keep backup and recovery kit until then.`,
+    message: `The agent was recovered with new keys, and its directory, or the one before it, has not accepted the event by which they come into force${reason === undefined ? "" : ` (${reason})`}: until then it sends and signs nothing, and no peer hears of it.`,
+    remedy: `Open it while they answer, and it goes on by itself: ${command("receive", dataDir)}. Keep backup and recovery kit until then.`,
   });
 }

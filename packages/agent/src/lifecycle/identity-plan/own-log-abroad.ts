@@ -17,11 +17,14 @@ export type LogAbroad =
    */
   | { readonly kind: "moved"; readonly foreign: readonly Uint8Array[]; readonly log: IdentityLog; readonly hasOurs: boolean };
 
+/** Of an agent's context what a request about its own log takes. */
+export type Requesting = Pick<AgentContext, "log" | "crypto" | "clock" | "unsigned">;
+
 /**
  * @param ours an event of this agent that is not in its log yet: where it stands there, the answer is `same`
  * @throws TalosError DIRECTORY_UNREACHABLE and others of the directory; as `verifyLog` for a log that is no log of this agent
  */
-export async function lookAbroad(context: AgentContext, home: string, ours?: Uint8Array): Promise<LogAbroad> {
+export async function lookAbroad(context: Requesting, home: string, ours?: Uint8Array): Promise<LogAbroad> {
   const { log, crypto, clock } = context;
   const answer = await resolveOwn(context, home);
   if (answer === undefined) return { kind: "behind" };
@@ -83,7 +86,7 @@ export async function publishOwnEvent(
  * @returns how its log stands to this one then; `behind`: it takes nothing, and shows no reason
  * @throws TalosError as `lookAbroad`
  */
-export async function publishOwnLog(context: AgentContext, home: string): Promise<LogAbroad> {
+export async function publishOwnLog(context: Requesting, home: string): Promise<LogAbroad> {
   const { log } = context;
   try {
     if (sameHead(await publish(context, home, log.events), log.head)) return { kind: "same" };
@@ -93,11 +96,11 @@ export async function publishOwnLog(context: AgentContext, home: string): Promis
   return await lookAbroad(context, home);
 }
 
-async function publish({ log, unsigned }: AgentContext, home: string, events: readonly Uint8Array[]): Promise<LogHead> {
+async function publish({ log, unsigned }: Requesting, home: string, events: readonly Uint8Array[]): Promise<LogHead> {
   return await unsigned(home, (directory) => directory.publishEvents(log.agentId, events));
 }
 
-async function resolveOwn({ log, unsigned }: AgentContext, home: string): Promise<Resolution | undefined> {
+async function resolveOwn({ log, unsigned }: Requesting, home: string): Promise<Resolution | undefined> {
   try {
     return await unsigned(home, (directory) => directory.resolve(log.agentId, log.head));
   } catch (error) {

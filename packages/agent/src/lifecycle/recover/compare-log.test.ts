@@ -71,7 +71,7 @@ test("failure 38: the directories of its peers are asked, and what they know cou
   await assert.rejects(lost.recover({ directory: fresh.url }), hasCode("BACKUP_OUTDATED"));
   await assert.rejects(lost.recover({ directory: fresh.url, formerDirectoryGone: true }), hasCode("BACKUP_OUTDATED"));
   assert.equal(existsSync(lost.dataDir), false);
-  const back = await lost.recover({ directory: fresh.url, recoveryKit: lost.kit });
+  const back = await lost.recover({ directory: fresh.url, formerDirectoryGone: true, recoveryKit: lost.kit });
   assert.deepEqual([back.recovered?.event?.seq, back.held], [2, false]);
   await until(() => back.status().publication === "published", "a directory that had nothing takes the whole log");
   assert.equal(await headAt(fresh, lost.did), 2);
