@@ -1,6 +1,6 @@
 /** What an application asks for about backups: the arguments, and plain values out. Knows nothing of how it is done. */
-import { resolve } from "node:path";
 import { type ErrorCode, isTalosError, talosError } from "@talos/core";
+import { placeOf } from "./backup/backup-file.ts";
 import {
   checkVerifyOptions,
   type ExportKeysOptions,
@@ -53,7 +53,7 @@ export function forgetBackup({ vault }: BackupContext, id: string): void {
 
 async function verifyAndRecord(context: BackupContext, options: VerifyBackupOptions): Promise<BackupCheck> {
   const { vault, crypto, clock } = context;
-  const path = resolve(options.path);
+  const path = placeOf(options.path);
   try {
     const check = await verifyBackupFile(options, {
       crypto,

@@ -74,8 +74,10 @@ export type {
   BackupStatus,
   BackupVerdict,
   CheckedKey,
+  CopyPlace,
   LeftOutView,
   NotIncludedKey,
+  PlannedBackup,
   PracticeView,
 } from "./backup/backup-views.ts";
 export type { KitCheck } from "./recovery-kit/check-kit.ts";

@@ -95,7 +95,7 @@ test("two copies under two passwords are made and proved, and a rotation makes t
 
   await world.json(["rotate", "identity", "--offline", ...agent, ...own]);
   const dangerous = await world.run([...verify, ...agent, ...inTheSafe, "--json"]);
-  assert.equal(dangerous.exitCode, 5, dangerous.stderr);
+  assert.equal(dangerous.exitCode, 11, dangerous.stderr);
   const { verdict, eventsBehind } = JSON.parse(dangerous.stdout) as BackupCheck;
   assert.deepEqual([verdict, eventsBehind], ["dangerous", 1]);
   assert.match((await world.run(["status", ...agent])).stdout, /\nbackups +1 on record; 1 DANGEROUS: /);

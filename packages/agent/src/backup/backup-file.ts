@@ -1,37 +1,31 @@
 /** Where a backup may lie, and reading one. Knows no seal and no vault; how a copy comes there is write-copies.ts's. */
-import { closeSync, constants, fstatSync, openSync, readSync, realpathSync, type Stats, statSync } from "node:fs";
+import { closeSync, constants, existsSync, fstatSync, openSync, readSync, realpathSync, type Stats, statSync } from "node:fs";
 import { basename, dirname, isAbsolute, join, relative, resolve, sep } from "node:path";
-import { type Crypto, equalBytes, isTalosError, type LogHead, type AgentId, talosError } from "@talos/core";
+import { isTalosError, talosError } from "@talos/core";
 import { statPath } from "../vault/files.ts";
 import { isHeldFile } from "../vault/held-files.ts";
+import { DATABASE_FILE, METADATA_FILE } from "../vault/keys/layout.ts";
 import { MAX_BACKUP_BYTES } from "./backup-record.ts";
-import type { BackupFacts } from "./backup-content.ts";
 import { damagedBackup } from "./damaged-backup.ts";
-import { readBackupFacts } from "./seal-backup.ts";
-
-/** Where copies go; checked. */
-export interface Destinations {
-  /** Absolute. */
-  readonly paths: readonly string[];
-  /** Replace what is there. */
-  readonly force: boolean;
-}
 
 /**
  * Before anything is read or derived: whether the copies could be written there.
  *
- * @param dataDir a backup inside it would be stolen, and lost, with it
- * @throws TalosError INVALID_ARGUMENT inside the data directory, for a name that is none, and for one place named twice; FILE_NOT_FOUND where a
+ * @param dataDir a backup inside it would be stolen, and lost, with it, and so would one in the data directory of another agent
+ * @returns each without links on the way: that is what is remembered, however it was reached
+ * @throws TalosError INVALID_ARGUMENT inside a data directory, for a name that is none, and for one place named twice; FILE_NOT_FOUND where a
  *   folder is none; BACKUP_EXISTS (with `force` only for what is no file)
  */
-export function checkDestinations(paths: readonly string[], dataDir: string, force: boolean): Destinations {
+export function checkDestinations(paths: readonly string[], dataDir: string, force: boolean): readonly string[] {
   const seen = new Set<string>();
   const vault = realpathSync(dataDir);
-  const checked = paths.map((given) => {
-    const path = resolve(given);
+  return paths.map((given) => {
+    const path = absolutePath(given);
     const file = join(realFolder(path), basename(path));
-    if (isInside(file, vault)) {
-      throw talosError("INVALID_ARGUMENT", "The backup would lie in the data directory, and would be lost and stolen with it.", {
+    const inside = isInside(file, vault) ? vault : dataDirAround(file);
+    if (inside !== undefined) {
+      const whose = inside === vault ? "the data directory" : "the data directory of another agent";
+      throw talosError("INVALID_ARGUMENT", `The backup would lie in ${whose}, and would be lost and stolen with it.`, {
         hint: "Write it to another place, best to a medium of its own.",
         details: { option: "path", path },
       });
@@ -42,15 +36,47 @@ export function checkDestinations(paths: readonly string[], dataDir: string, for
       });
     }
     seen.add(file);
-    requireFree(path, force);
-    return path;
+    requireFree(file, force);
+    return file;
   });
-  return { paths: checked, force };
+}
+
+/** @throws TalosError FILE_NOT_FOUND where the working folder is gone: a medium that was taken away */
+export function absolutePath(path: string): string {
+  try {
+    return resolve(path);
+  } catch (cause) {
+    throw talosError("FILE_NOT_FOUND", "The folder in which this runs is not there any more.", {
+      hint: "Change into another one, and name the file by its whole path.",
+      details: { path },
+      cause,
+    });
+  }
+}
+
+/** The same file has one name, however it was reached; of what is not there as far as its way can be followed. */
+export function placeOf(path: string): string {
+  const file = absolutePath(path);
+  for (const real of [() => realpathSync(file), () => join(realpathSync(dirname(file)), basename(file))]) {
+    try {
+      return real();
+    } catch {
+      // Not there now.
+    }
+  }
+  return file;
+}
+
+function dataDirAround(file: string): string | undefined {
+  const folder = dirname(file);
+  if (folder === file) return undefined;
+  const isDataDir = [DATABASE_FILE, METADATA_FILE].every((name) => existsSync(join(folder, name)));
+  return isDataDir ? folder : dataDirAround(folder);
 }
 
 /** @throws TalosError FILE_NOT_FOUND; BACKUP_DAMAGED for what is no file, or larger than a backup can be */
 export function readBackupFile(path: string): Uint8Array {
-  const file = resolve(path);
+  const file = absolutePath(path);
   try {
     // Before it is opened: a database of ours would lose its lock, and a pipe would never end.
     requireReadable(statSync(file));
@@ -82,46 +108,6 @@ function readWhole(path: string): Uint8Array {
   }
 }
 
-/**
- * With `force`, of what would be replaced: a backup of another agent is not, and none of this agent from a later event, which may be the only
- * one that still counts.
- *
- * @param head of the log that the new backup is made at
- * @throws TalosError BACKUP_EXISTS (`details.reason`: other-agent, newer)
- */
-export function requireReplaceable(
-  { paths, force }: Destinations,
-  agentId: AgentId,
-  head: LogHead | undefined,
-  crypto: Pick<Crypto, "sha256">,
-): void {
-  if (!force || head === undefined) return;
-  for (const path of paths) {
-    const there = factsAt(path, crypto);
-    if (there === undefined) continue;
-    const isForeign = !equalBytes(there.agentId, agentId);
-    if (!isForeign && there.head.seq <= head.seq) continue;
-    const message = isForeign
-      ? "A backup of another agent lies there."
-      : "A backup of this agent lies there that is from a later event of the identity than this data directory has.";
-    throw talosError("BACKUP_EXISTS", message, {
-      hint: isForeign
-        ? "Choose another path."
-        : "Keep it: this data directory is the old one of the two. talos status says how the agent stands.",
-      details: { path, reason: isForeign ? "other-agent" : "newer" },
-    });
-  }
-}
-
-function factsAt(path: string, crypto: Pick<Crypto, "sha256">): BackupFacts | undefined {
-  try {
-    return readBackupFacts(readBackupFile(path), crypto);
-  } catch (error) {
-    if (isTalosError(error)) return undefined;
-    throw error;
-  }
-}
-
 function realFolder(path: string): string {
   const folder = dirname(path);
   try {
@@ -142,7 +128,7 @@ function isInside(file: string, folder: string): boolean {
 }
 
 /** @param force whether a file may be there @throws TalosError BACKUP_EXISTS */
-export function requireFree(path: string, force: boolean): void {
+function requireFree(path: string, force: boolean): void {
   const there = statPath(path);
   if (there === undefined) return;
   // A database of an agent that is open here is no file to be replaced.

@@ -7,6 +7,20 @@ export interface BackupHead {
   readonly hash: string;
 }
 
+/** Where a copy of a backup is now, as far as this machine can see. */
+export interface CopyPlace {
+  /** Absolute; where it was written, or seen last. */
+  readonly path: string;
+  /**
+   * It lies there, `beside`: on the file system of the data directory; `apart`: on another one; `memory`: on one that the next restart empties.
+   * Or it does not, `away`: it was on another file system, which is not attached now; `replaced`: something else lies there now; `gone`: nothing
+   * lies there. Of these last two nothing says where it is.
+   */
+  readonly state: "beside" | "apart" | "memory" | "away" | "replaced" | "gone";
+  /** The same for copies that are lost together. */
+  readonly medium?: string;
+}
+
 /** A line of the backup's manifest. */
 export interface BackupKeyView {
   readonly kind: BackendKeyKind;
@@ -106,7 +120,7 @@ export interface BackupStatus {
   readonly createdAt: number;
   /** Of the event that the log ended with when it was made. */
   readonly seq: number;
-  /** Where its copies were written, or seen last. */
+  /** Where its copies were written, or seen last. What lies there now `backupPlan` looks at: it may be another file. */
   readonly paths: readonly string[];
   readonly slots: number;
   /** By the log of this data directory. */
@@ -136,11 +150,17 @@ export interface PracticeView {
   readonly hint?: string;
 }
 
+/** A backup that is on record, with where its copies are now. */
+export interface PlannedBackup extends BackupStatus {
+  /** One for each of `paths`, in their order. */
+  readonly copies: readonly CopyPlace[];
+}
+
 export interface BackupPlan {
   /** One for each practice, in a fixed order. */
   readonly practices: readonly PracticeView[];
   /** The one that was made last first. */
-  readonly backups: readonly BackupStatus[];
+  readonly backups: readonly PlannedBackup[];
   /** How many more were put on record and are not listed any more; `forgetBackup("unlisted")` once they are destroyed. */
   readonly unlisted: number;
 }

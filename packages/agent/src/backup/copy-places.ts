@@ -2,10 +2,11 @@
  * Where the copies of a backup are now, as far as this machine can see: looks at names, file systems and what files say of themselves. That a
  * folder is gone says nothing of a medium: one that is not attached now is told by what it was on when the copy was written.
  */
-import { statSync } from "node:fs";
+import { existsSync, statSync } from "node:fs";
 import { dirname } from "node:path";
 import { type Crypto, isTalosError } from "@talos/core";
 import { readBackupFile } from "./backup-file.ts";
+import type { CopyPlace } from "./backup-views.ts";
 import { isInMemory } from "./memory-files.ts";
 import { readBackupFacts } from "./seal-backup.ts";
 
@@ -14,17 +15,6 @@ export interface StoredCopy {
   /** Absolute. */
   readonly path: string;
   /** What it was on when it was written, or read last. */
-  readonly medium?: string;
-}
-
-export interface CopyPlace {
-  readonly path: string;
-  /**
-   * `beside`: on the file system of the data directory; `apart`: on another one; `memory`: on one that the next restart empties; `away`: on
-   * another one that is not attached now; `gone`: not there, and nothing says where it is.
-   */
-  readonly state: "beside" | "apart" | "memory" | "away" | "gone";
-  /** The same for copies that are lost together. */
   readonly medium?: string;
 }
 
@@ -53,7 +43,12 @@ export function copyPlace({ path, medium: before }: StoredCopy, id: string, data
   const medium = isThatBackup(path, id, crypto) ? mediumOf(path, dataDir) : undefined;
   if (medium !== undefined) return { path, state: stateOn(medium), medium };
   if (before?.startsWith(APART) === true && isDetached(path, before, dataDir)) return { path, state: "away", medium: before };
-  return { path, state: "gone" };
+  return { path, state: existsSync(path) ? "replaced" : "gone" };
+}
+
+/** It lies where it was written, as that backup. */
+export function isThere({ state }: CopyPlace): boolean {
+  return state === "beside" || state === "apart" || state === "memory";
 }
 
 function stateOn(medium: string): "beside" | "apart" | "memory" {

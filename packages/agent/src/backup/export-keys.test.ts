@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
+import { chmodSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
 import { test } from "node:test";
@@ -11,6 +11,7 @@ import type { Vault } from "../vault/index.ts";
 import { makeVault, temporaryFolder } from "../vault/vault-fixture.test.ts";
 import { readBackupFile } from "./backup-file.ts";
 import { FLOOR, NOW } from "./backup-fixture.test.ts";
+import { decodeBackup, encodeBackup } from "./backup-record.ts";
 import { reportOf } from "./export-keys.ts";
 import { gatherBackup } from "./gather.ts";
 import { openBackup, readBackupFacts, sealBackup } from "./seal-backup.ts";
@@ -125,6 +126,7 @@ test("a weak password is refused, a well-known one also where weak ones are allo
 
 test("a place that will not do is refused before any password is asked for", async () => {
   await using at = await place();
+  await using other = await place();
   const password = (): never => assert.fail("a password was asked for");
   writeFileSync(at.path("taken"), "mine");
   mkdirSync(at.path("folder"));
@@ -134,6 +136,8 @@ test("a place that will not do is refused before any password is asked for", asy
     [at.path("alice/keys.enc"), "INVALID_ARGUMENT"],
     [at.path("alice/prekeys/keys.enc"), "INVALID_ARGUMENT"],
     [at.path("way-in/keys.enc"), "INVALID_ARGUMENT"],
+    // What would be lost and stolen with another agent is no better.
+    [join(other.folder, "alice/keys.enc"), "INVALID_ARGUMENT"],
     [at.path("absent/keys.enc"), "FILE_NOT_FOUND"],
     [at.path("taken/keys.enc"), "FILE_NOT_FOUND"],
     [at.path("taken"), "BACKUP_EXISTS"],
@@ -167,15 +171,51 @@ test("a place that will not do is refused before any password is asked for", asy
   assert.equal(readFileSync(at.path("taken"), "utf8"), "mine");
 });
 
-test("nothing is written over a file unless it is asked for; then it is replaced as a whole", async () => {
+test("nothing is written over a file unless it is asked for; then an older backup, a damaged one and an empty file are replaced as a whole", async () => {
   await using at = await place();
   const path = at.path("keys.enc");
-  writeFileSync(path, "an older one", { mode: 0o644 });
+  await at.client.exportKeys({ path, password: SAFE });
+  const older = readFileSync(path);
   await assert.rejects(at.client.exportKeys({ path, password: SAFE }), hasCode("BACKUP_EXISTS"));
-  assert.equal(readFileSync(path, "utf8"), "an older one");
-  const { id } = await at.client.exportKeys({ path, password: SAFE, force: true });
-  using opened = openFile(path);
-  assert.deepEqual([opened.id, statSync(path).mode & 0o777], [id, 0o600]);
+  assert.deepEqual(readFileSync(path), older);
+  const damaged = Buffer.from(older);
+  damaged.writeUInt8(damaged.readUInt8(700) ^ 1, 700);
+  const torn = older.subarray(0, 600);
+  for (const [what, bytes] of Object.entries({ older, damaged, torn, empty: Buffer.alloc(0) })) {
+    writeFileSync(path, bytes);
+    chmodSync(path, 0o644);
+    const { id } = await at.client.exportKeys({ path, password: SAFE, force: true });
+    using opened = openFile(path);
+    assert.deepEqual([opened.id, statSync(path).mode & 0o777], [id, 0o600], what);
+    assert.deepEqual(lyingIn(at.folder), ["keys.enc"]);
+  }
+});
+
+test("whatever else lies there stays, however it is asked for: a recovery kit, a password file, a database, a backup of another agent or a later release", async () => {
+  await using at = await place();
+  await using other = await place();
+  const path = at.path("keys.enc");
+  const kit = other.path("kit");
+  await other.client.recoveryKit.create({ path: kit, password: OTHER, offline: true });
+  await other.client.exportKeys({ path: other.path("theirs"), password: SAFE });
+  await at.client.exportKeys({ path, password: SAFE });
+  const { clear, slotBytes, seal } = decodeBackup(readBackupFile(path), nodeCrypto);
+  // A structure is a map whose first entry is its version.
+  assert.deepEqual([...clear.subarray(1, 3)], [0, 1]);
+  const later = encodeBackup({ clear: clear.with(2, 9), slotBytes, seal }, nodeCrypto);
+  const files = {
+    kit: readFileSync(kit),
+    password: Buffer.from(`${SAFE}\n`),
+    database: Buffer.from("SQLite format 3\0".padEnd(4_096)),
+    theirs: readFileSync(other.path("theirs")),
+    later: Buffer.from(later),
+    "theirs, damaged": readFileSync(other.path("theirs")).fill(0, 700, 701),
+  };
+  for (const [what, bytes] of Object.entries(files)) {
+    writeFileSync(path, bytes);
+    await assert.rejects(at.client.exportKeys({ path, password: SAFE, force: true }), hasCode("BACKUP_EXISTS"), what);
+    assert.deepEqual(readFileSync(path), bytes, what);
+  }
   assert.deepEqual(lyingIn(at.folder), ["keys.enc"]);
 });
 

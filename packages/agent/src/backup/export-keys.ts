@@ -6,7 +6,7 @@ import { isTalosError, type SecretBytes, talosError, type TalosError, toHex } fr
 import type { AgentContext } from "../context.ts";
 import { keyEntry } from "../lifecycle/audit-entries.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
-import { checkDestinations, requireReplaceable } from "./backup-file.ts";
+import { checkDestinations } from "./backup-file.ts";
 import { requireSettled } from "./backup-standing.ts";
 import { readNewPasswords } from "./backup-passwords.ts";
 import { checkExportOptions, type ExportKeysOptions } from "./backup-options.ts";
@@ -15,6 +15,7 @@ import type { BackupKeyView, BackupReport, NotIncludedKey } from "./backup-views
 import { storedCopy } from "./copy-places.ts";
 import { gatherBackup } from "./gather.ts";
 import { recordBackup } from "./records.ts";
+import { type FormerFile, replaceableFiles } from "./replaceable.ts";
 import { BACKUP_KDF, openBackup, sealBackup } from "./seal-backup.ts";
 import { writeCopies } from "./write-copies.ts";
 
@@ -31,14 +32,15 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
   const { path, password, force = false, allowWeakPassword = false } = checkExportOptions(options);
   const { vault, crypto, clock, policy, standing } = context;
   if (standing.isRevoked) standing.requireActive();
-  const destinations = checkDestinations(listOf(path), vault.dataDir, force);
-  vault.read((tx) => {
+  const paths = checkDestinations(listOf(path), vault.dataDir, force);
+  const former = vault.read((tx) => {
     requireSettled(tx);
-    requireReplaceable(destinations, vault.agentId, tx.log.head(), crypto);
+    const head = tx.log.head();
+    return force && head !== undefined ? replaceableFiles(paths, vault.agentId, head, crypto) : new Map<string, FormerFile>();
   });
   const triedWays = vault.slots().flatMap(({ kind, createdAt }) => (kind === "password" ? [createdAt] : []));
   using passwords = await readNewPasswords(listOf(password), {
-    isKnown: (secret) => vault.opensWith({ kind: "password", secret }),
+    isKnown: (secret) => opensInAnyForm(secret, (unlock) => vault.opensWith(unlock)),
     allowWeak: allowWeakPassword || policy.allowWeakPasswords,
     agentName: vault.name,
   });
@@ -53,9 +55,9 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
       if (entry !== undefined) tx.audit.append(keyEntry("key-exported", entry, now));
     }
   });
-  const { written, failure } = writeCopies(sealed, destinations, vault.agentId, crypto);
+  const { written, failure } = writeCopies(sealed, { paths, former }, vault.agentId, crypto);
   const report = reportOf(content, { id, paths: written, bytes: sealed.length, slots: passwords.secrets.length });
-  const copies = written.map((copy) => storedCopy(copy, vault.dataDir));
+  const copies = written.map((copy) => ({ ...storedCopy(copy, vault.dataDir), replaced: former.get(copy)?.id }));
   if (written.length > 0) onRecord(written, () => vault.transaction((tx) => recordBackup(tx, report, copies, triedWays, clock.now())));
   if (failure !== undefined) throw failure;
   return report;

@@ -1,11 +1,11 @@
 /**
- * A file that lies beside its place takes its name: never over another one unless that is asked for, and so that it can be taken back until it
+ * A file that lies beside its place takes its name: over no other one than that which may be replaced, and so that it can be taken back until it
  * has been proved under that name. Knows nothing of what is in it.
  */
 import { closeSync, constants, copyFileSync, fstatSync, linkSync, openSync, type Stats } from "node:fs";
 import { isTalosError, talosError, type TalosError } from "@talos/core";
 import { renameFile, statPath, syncFolder, unlinkFile, unlinkQuietly } from "../vault/files.ts";
-import { requireFree } from "./backup-file.ts";
+import type { FormerFile } from "./replaceable.ts";
 
 /** What not every file system can do: those of sticks and of network shares among them. */
 export interface MediumCalls {
@@ -31,20 +31,19 @@ const FILE_MODE = 0o600;
 
 /**
  * @param temporary on the same file system; its name is gone or in the way afterwards
- * @param force replaces a file that is there
+ * @param former what may be replaced; where another file lies there by now it stays
  * @throws TalosError BACKUP_EXISTS, STORAGE_FAILED: then nothing has changed at `path`
  */
-export function placeCopy(temporary: string, path: string, force: boolean, medium: MediumCalls): PlacedCopy {
+export function placeCopy(temporary: string, path: string, former: FormerFile | undefined, medium: MediumCalls): PlacedCopy {
   const own = statPath(temporary);
   if (own === undefined) throw failed("link", "ENOENT");
-  if (force && statPath(path) !== undefined) return replaceCopy(temporary, path, own, medium);
+  if (former !== undefined && isAt(path, former)) return replaceCopy(temporary, path, own, medium);
   giveName(temporary, path, medium);
   return { undo: () => takeAway(path, own), settle: () => undefined };
 }
 
 /** What was there has another name until the new one is proved. */
 function replaceCopy(temporary: string, path: string, own: Inode, medium: MediumCalls): PlacedCopy {
-  requireFree(path, true);
   const former = temporary.replace(/new$/, "old");
   keep(path, former, medium);
   try {

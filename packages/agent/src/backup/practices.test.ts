@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, writeFileSync } from "node:fs";
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, renameSync, rmSync, statSync, symlinkSync, writeFileSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
 import { DAY_MILLISECONDS, nodeCrypto, toHex } from "@talos/core";
@@ -168,7 +168,7 @@ test("after a rotation what was made before is dangerous until it is destroyed a
       ["dangerous", 0],
     ],
   );
-  assert.match(current().detail, /whoever opens one has former keys: .*one\.$/);
+  assert.match(current().detail, /whoever opens one has former keys: [0-9a-f]{16} at .*one\.$/);
   rmSync(here.path("one"));
   alice.forgetBackup(old.id);
   assert.equal(current().state, "good");
@@ -183,6 +183,44 @@ test("a backup that is replaced is on record no more", async () => {
     await alice.exportKeys({ path: here.path("one"), password: SAFE, force: true });
   }
   assert.equal(alice.status().backups.length, 1);
+});
+
+test("where a newer backup lies in the place of an older one, nobody is told to destroy it", async () => {
+  await using here = await place();
+  const { alice } = here;
+  for (const folder of ["a", "b"]) mkdirSync(here.path(folder));
+  const old = await alice.exportKeys({ path: [here.path("a/one"), here.path("b/one")], password: SAFE });
+  await alice.rotateIdentity();
+  await alice.exportKeys({ path: here.path("a/one"), password: SAFE, force: true });
+  // As the hint for copies says.
+  copyFileSync(here.path("a/one"), here.path("b/one"));
+  const plan = alice.backupPlan();
+  const { copies, state } = plan.backups.find(({ id }) => id === old.id) ?? assert.fail("it is on record still");
+  assert.deepEqual([state, copies], ["dangerous", [{ path: here.path("b/one"), state: "replaced" }]]);
+  const { detail } = of(plan, "current");
+  assert.match(detail, new RegExp(`${old.id} 1 of its copies not where it was written`));
+  assert.ok(!detail.includes(here.path("b/one")), "the good one is not named as one to destroy");
+});
+
+test("failure 38: two media that take turns at one path: what was written to the first stays on record, and is dangerous once the identity moves on", async () => {
+  await using here = await place();
+  const { alice } = here;
+  for (const folder of ["stick-1", "stick-2"]) mkdirSync(here.path(folder));
+  const path = here.path("media");
+  symlinkSync(here.path("stick-1"), path);
+  const mounted = join(here.path("mount"), "one");
+  mkdirSync(here.path("mount"));
+  const first = await alice.exportKeys({ path: mounted, password: SAFE });
+  renameSync(mounted, here.path("stick-1/one"));
+  await alice.exportKeys({ path: mounted, password: SAFE });
+  assert.equal(alice.status().backups.length, 2, "nothing was replaced");
+  // However a folder is reached, it is one place.
+  const third = await alice.exportKeys({ path: join(path, "two"), password: SAFE });
+  assert.deepEqual(third.paths, [here.path("stick-1/two")]);
+  await alice.rotateIdentity();
+  await alice.exportKeys({ path: mounted, password: SAFE, force: true });
+  const dangerous = alice.status().backups.filter(({ state }) => state === "dangerous");
+  assert.deepEqual(dangerous.map(({ id }) => id).sort(), [first.id, third.id].sort(), "the one that was replaced is none any more");
 });
 
 test("a backup from a clock that was ahead has no known age, and hides none that is made after it", async () => {

@@ -7,8 +7,17 @@ import { recoveryStatus, type RecoveryStatus } from "../recovery-kit/kit-status.
 import type { ReadTransaction, SlotInfo } from "../vault/index.ts";
 import { showTime } from "../vault/times.ts";
 import { type Doubt, isVerdict, knownByAgent } from "./backup-standing.ts";
-import type { BackupDrillStatus, BackupPlan, BackupPractice, BackupState, BackupStatus, PracticeView } from "./backup-views.ts";
-import { type CopyPlace, copyPlace } from "./copy-places.ts";
+import type {
+  BackupDrillStatus,
+  BackupPlan,
+  BackupPractice,
+  BackupState,
+  BackupStatus,
+  CopyPlace,
+  PlannedBackup,
+  PracticeView,
+} from "./backup-views.ts";
+import { copyPlace, isThere } from "./copy-places.ts";
 import { ageInDays, isFromFuture, lastDrill, type RecordedBackup, recordedBackups, unlistedCount, UNLISTED_ID } from "./records.ts";
 
 /** After so long something is to be done again. */
@@ -24,9 +33,9 @@ export interface PlanInput {
 
 /** What the practices are judged by. */
 interface Known {
-  readonly backups: readonly BackupStatus[];
+  readonly backups: readonly PlannedBackup[];
   /** Of the log's present head; the one that was made last first. */
-  readonly present: readonly RecordedBackup[];
+  readonly present: readonly Present[];
   /** Of the present ones. */
   readonly copies: readonly CopyPlace[];
   readonly doubt: Doubt | undefined;
@@ -37,6 +46,12 @@ interface Known {
   readonly failures: readonly BackupDrillStatus[];
   readonly recovery: RecoveryStatus;
   readonly now: number;
+}
+
+/** With the passwords of the data directory that were tried when it was made. */
+interface Present {
+  readonly status: PlannedBackup;
+  readonly triedWays: RecordedBackup["triedWays"];
 }
 
 type Judgement = Omit<PracticeView, "practice">;
@@ -55,13 +70,16 @@ const PRACTICES: readonly (readonly [BackupPractice, (known: Known) => Judgement
 
 /** @param tx one state of the store */
 export function backupPlan(tx: ReadTransaction, { dataDir, slots, crypto, now }: PlanInput): BackupPlan {
-  const recorded = recordedBackups(tx);
+  const recorded: readonly Present[] = recordedBackups(tx).map(({ status, copies, triedWays }) => ({
+    status: { ...status, copies: copies.map((copy) => copyPlace(copy, status.id, dataDir, crypto)) },
+    triedWays,
+  }));
   const backups = recorded.map(({ status }) => status);
   const present = recorded.filter(({ status: { state } }) => state === "current" || state === "unsettled");
   const known: Known = {
     backups,
     present,
-    copies: present.flatMap(({ status, copies }) => copies.map((copy) => copyPlace(copy, status.id, dataDir, crypto))),
+    copies: present.flatMap(({ status }) => status.copies),
     doubt: knownByAgent(tx, "agent").doubt,
     unlisted: unlistedCount(tx, true),
     slots,
@@ -99,11 +117,11 @@ function offlineCopy({ copies }: Known): Judgement {
     const detail = `${apart.path} is on another file system than the data directory. Whether that is another disk, and is ever taken off the machine, cannot be seen from here.`;
     return { state: "good", detail };
   }
-  const gone = copies.find(({ state }) => state === "gone");
+  const gone = copies.find(isNowhere);
   if (gone !== undefined) {
     return {
       state: "unknown",
-      detail: `${gone.path} is not there now: taken away to a safe place, moved, or lost; that cannot be seen from here.`,
+      detail: `${gone.path} ${gone.state === "gone" ? "is not there now" : "is another file now, and the copy is not there"}: taken away to a safe place, moved, or lost; that cannot be seen from here.`,
       hint: "See that it is where you keep it, and verify it there (talos backup verify FILE).",
     };
   }
@@ -125,7 +143,7 @@ function severalCopies({ copies }: Known): Judgement {
     };
   }
   if (copies.length === 1) return { state: "missing", detail: `There is one copy alone: ${copies[0]?.path ?? ""}.`, hint: MAKE_ONE };
-  if (copies.some(({ state }) => state === "gone")) {
+  if (copies.some(isNowhere)) {
     return {
       state: "unknown",
       detail: "Of several copies not all are where they were written; how many there are cannot be seen from here.",
@@ -170,7 +188,7 @@ const DOUBTS: Readonly<Record<Doubt, string>> = {
 };
 
 function current({ backups, present, doubt, unlisted, now }: Known): Judgement {
-  const inState = (state: BackupState): readonly BackupStatus[] => backups.filter((backup) => backup.state === state);
+  const inState = (state: BackupState): readonly PlannedBackup[] => backups.filter((backup) => backup.state === state);
   const [dangerous, ahead, other] = [inState("dangerous"), inState("ahead"), inState("other-branch")];
   const [newest] = present;
   if (ahead.length > 0) {
@@ -200,9 +218,9 @@ function current({ backups, present, doubt, unlisted, now }: Known): Judgement {
   return { state: "good", detail: `The newest backup is ${days} days old and has the present keys.` };
 }
 
-/** What counts no more is worth more to a thief than to its owner. */
-function outlived(dangerous: readonly BackupStatus[], unlisted: number, hasNewer: boolean): Judgement {
-  const listed = dangerous.length === 0 ? "" : `: ${pathsOf(dangerous)}`;
+/** What counts no more is worth more to a thief than to its owner. Named are the places where it lies; another file may lie where it was. */
+function outlived(dangerous: readonly PlannedBackup[], unlisted: number, hasNewer: boolean): Judgement {
+  const listed = dangerous.length === 0 ? "" : `: ${dangerous.map(whereNow).join("; ")}`;
   const more = unlisted === 0 ? "" : `; ${dangerous.length === 0 ? "" : "and "}${unlisted} more that are not listed any more`;
   if (!hasNewer) {
     const detail = `Every backup on record is from before the identity moved on, and its keys count no more${listed}${more}.`;
@@ -227,6 +245,23 @@ function recoveryKit({ recovery: { kit, lastCheckedAt } }: Known): Judgement {
     return { state: "unknown", detail: "There is a recovery kit; whether it opens was not tried since it was made.", hint };
   }
   return { state: "good", detail: `The recovery kit was last proved at ${showTime(lastCheckedAt)}.` };
+}
+
+function whereNow({ id, copies }: PlannedBackup): string {
+  const there = copies.filter(isThere).map(({ path }) => path);
+  const away = copies.filter(({ state }) => state === "away").map(({ path }) => path);
+  const nowhere = copies.filter(isNowhere).length;
+  const places = [
+    ...(there.length === 0 ? [] : [`at ${there.join(", ")}`]),
+    ...(away.length === 0 ? [] : [`on a medium that is not attached (${away.join(", ")})`]),
+    ...(nowhere === 0 ? [] : [`${nowhere} of its copies not where ${nowhere === 1 ? "it was" : "they were"} written`]),
+  ];
+  return `${id} ${places.length === 0 ? "in no known place" : places.join(", ")}`;
+}
+
+/** Nothing says where it is. */
+function isNowhere({ state }: CopyPlace): boolean {
+  return state === "gone" || state === "replaced";
 }
 
 function pathsOf(backups: readonly BackupStatus[]): string {

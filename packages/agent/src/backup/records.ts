@@ -27,6 +27,12 @@ export const UNLISTED_ID = "unlisted";
 /** A backup as it is found again. */
 export type KnownBackup = Pick<BackupCheck, "id" | "createdAt" | "head" | "slots">;
 
+/** A copy that was written just now. */
+export interface WrittenCopy extends StoredCopy {
+  /** The id of the backup that lay there before, and is gone. */
+  readonly replaced?: string | undefined;
+}
+
 /** A backup that is on record, with what only its plan needs. */
 export interface RecordedBackup {
   readonly status: BackupStatus;
@@ -38,21 +44,24 @@ export interface RecordedBackup {
 /**
  * In the transaction after its copies were written.
  *
- * @param copies those that are there
+ * @param copies those that are there; a record loses a path only where that very backup was replaced there: what lay there on another medium, or
+ *   was moved away, is somewhere still
  * @param triedWays of the passwords that open the data directory, and none of which opens it: when each was set
  */
 export function recordBackup(
   tx: Transaction,
   backup: KnownBackup,
-  copies: readonly StoredCopy[],
+  copies: readonly WrittenCopy[],
   triedWays: readonly number[],
   now: number,
 ): void {
-  // A file that was replaced is that backup no more.
-  const replaced = new Set(copies.map(({ path }) => path));
-  const others = storedBackups(tx).map((one) => ({ ...one, copies: one.copies.filter(({ path }) => !replaced.has(path)) }));
-  const made: StoredBackup = { ...asStored(backup, copies), triedWays };
-  storeBackups(tx, [made, ...others.filter((one) => one.copies.length > 0)], backup.id);
+  const others = storedBackups(tx).flatMap((one) => {
+    const left = one.copies.filter(({ path }) => !copies.some((copy) => copy.path === path && copy.replaced === one.id));
+    return left.length > 0 || one.copies.length === 0 ? [{ ...one, copies: left }] : [];
+  });
+  const stored = copies.map(({ path, medium }) => ({ path, ...(medium === undefined ? {} : { medium }) }));
+  const made: StoredBackup = { ...asStored(backup, stored), triedWays };
+  storeBackups(tx, [made, ...others], backup.id);
   tx.audit.append({ kind: "backup-created", at: now, details: { seq: backup.head.seq, copies: copies.length, slots: backup.slots } });
 }
 

@@ -2,9 +2,9 @@
  * A restoration that is tried on schedule: when it is due by the record, so that a restart loses nothing, and what came of it in one word.
  * Knows no loop.
  */
-import { resolve } from "node:path";
 import { DAY_MILLISECONDS, type ErrorCode, isTalosError } from "@talos/core";
 import type { ReadTransaction } from "../vault/index.ts";
+import { placeOf } from "./backup-file.ts";
 import { type BackupDrillOptions, DEFAULT_DRILL_DAYS, type VerifyBackupOptions } from "./backup-options.ts";
 import type { BackupCheck, BackupDrillStatus } from "./backup-views.ts";
 import { isVerdict } from "./backup-standing.ts";
@@ -20,7 +20,7 @@ const AGAIN_AFTER_DAYS = 1;
  * @returns milliseconds since 1970, never before `now` for what is overdue
  */
 export function drillDueAt(tx: ReadTransaction, { path: given, everyDays = DEFAULT_DRILL_DAYS }: BackupDrillOptions, now: number): number {
-  const path = resolve(given);
+  const path = placeOf(given);
   const [known] = backupStatus(tx).filter(({ paths }) => paths.includes(path));
   const drill = lastDrill(tx, path);
   const tried = Math.max(known?.verifiedAt ?? -1, drill?.at ?? -1);

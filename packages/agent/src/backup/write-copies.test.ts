@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
+import { existsSync, linkSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from "node:fs";
 import { tmpdir } from "node:os";
 import { basename, join } from "node:path";
 import { test } from "node:test";
@@ -25,7 +25,8 @@ function folder(): Disposable & { readonly path: string; file(name: string): str
 
 function write(paths: readonly string[], medium?: Partial<MediumCalls>, force: boolean = false): WrittenCopies {
   const calls = { link: refuse("link", "EPERM"), syncFolder: (): void => undefined, ...medium };
-  return writeCopies(SEALED, { paths, force }, agent(), nodeCrypto, medium === undefined ? undefined : calls);
+  const former = new Map(force ? paths.filter((path) => existsSync(path)).map((path) => [path, statSync(path)]) : []);
+  return writeCopies(SEALED, { paths, former }, agent(), nodeCrypto, medium === undefined ? undefined : calls);
 }
 
 function refuse(operation: string, system: string): () => never {

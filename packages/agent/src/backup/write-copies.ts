@@ -8,8 +8,16 @@ import { dirname, join } from "node:path";
 import { type AgentId, type Crypto, equalBytes, isTalosError, talosError, type TalosError, toHex, utf8 } from "@talos/core";
 import { listFolder, readFile, unlinkQuietly, writeNewFile } from "../vault/files.ts";
 import { mayBeRunning } from "../vault/lock.ts";
-import type { Destinations } from "./backup-file.ts";
 import { type MediumCalls, placeCopy, SYSTEM_CALLS } from "./place-copy.ts";
+import type { FormerFile } from "./replaceable.ts";
+
+/** Where copies go. */
+export interface Destinations {
+  /** Absolute. */
+  readonly paths: readonly string[];
+  /** By path, what may be replaced. */
+  readonly former: ReadonlyMap<string, FormerFile>;
+}
 
 /** What became of the copies. */
 export interface WrittenCopies {
@@ -41,7 +49,7 @@ const NO_SYNC: readonly string[] = ["EINVAL", "ENOTSUP", "EOPNOTSUPP", "ENOSYS"]
  */
 export function writeCopies(
   sealed: Uint8Array,
-  { paths, force }: Destinations,
+  { paths, former }: Destinations,
   agentId: AgentId,
   crypto: CopyCrypto,
   medium: MediumCalls = SYSTEM_CALLS,
@@ -61,7 +69,7 @@ export function writeCopies(
     }
     for (const { path, temporary } of copies) {
       current = path;
-      const placed = placeCopy(temporary, path, force, medium);
+      const placed = placeCopy(temporary, path, former.get(path), medium);
       try {
         syncNames(dirname(path), medium);
         requireSame(path, sealed);

@@ -2,7 +2,7 @@
  * The backups whose restoration the care of an open agent tries on schedule, and what becomes of it: in the round's report, and announced.
  * Knows neither a seal nor how a restoration is tried.
  */
-import { resolve } from "node:path";
+import { placeOf } from "../backup/backup-file.ts";
 import type { BackupDrillOptions, VerifyBackupOptions } from "../backup/backup-options.ts";
 import { isVerdict } from "../backup/backup-standing.ts";
 import type { BackupCheck } from "../backup/backup-views.ts";
@@ -57,7 +57,7 @@ export class BackupDrills {
     const result = await tryBackup(drill, verifyBackup);
     if (isVerdict(result)) round.done.push({ kind: "backup-drill" });
     else round.leave({ kind: "backup-drill", dueAt, reason: result });
-    events.emit("backupDrill", { at: now, path: resolve(drill.path), result });
+    events.emit("backupDrill", { at: now, path: placeOf(drill.path), result });
   }
 
   #dueAt(tx: ReadTransaction, drill: BackupDrillOptions, now: number): number {

@@ -23,7 +23,7 @@ export function addBackupCommands(program: Command, dispatch: Dispatch): void {
       .command("verify")
       .argument("<file>")
       .description(
-        "restore it into a throw-away vault and prove every key; reads only; exit 0 good, 5 dangerous, 1 to be kept and not shown to be good",
+        "restore it into a throw-away vault and prove every key; reads only; exit 0 good, 11 dangerous, 10 to be kept and not shown to be good, others an error",
       ),
   )
     .option(...BACKUP_PASSWORD_FILE)

@@ -1,5 +1,5 @@
 /** What a backup holds, what its proof found, and how an agent stands by each practice, as text. Knows no file and no password. */
-import type { BackupCheck, BackupPlan, BackupReport, BackupState, BackupStatus } from "@talos/agent";
+import type { BackupCheck, BackupPlan, BackupReport, BackupState, BackupStatus, CopyPlace, PlannedBackup } from "@talos/agent";
 import { eventName } from "../chosen-event.ts";
 import { amount } from "./amount.ts";
 import { formatTime } from "./moments.ts";
@@ -80,7 +80,7 @@ export function backupPlanLines({ practices, backups, unlisted }: BackupPlan): s
       practices.map(({ practice, state, detail }) => [practice, state, detail]),
     ),
     ...(hints.length === 0 ? [] : ["", ...hints]),
-    ...backupRows(backups),
+    ...plannedRows(backups),
     ...(unlisted === 0
       ? []
       : ["", `${unlisted} more ${unlisted === 1 ? "was" : "were"} made here, and ${unlisted === 1 ? "is" : "are"} not listed any more.`]),
@@ -95,20 +95,36 @@ const STATES: Readonly<Record<BackupState, string>> = {
   unsettled: "not settled, keep it",
 };
 
-/** A table with a line for each copy of each backup on record; empty where there is none. */
+const PLACES: Readonly<Record<CopyPlace["state"], string>> = {
+  beside: "there",
+  apart: "there",
+  memory: "there, in memory",
+  away: "medium not attached",
+  replaced: "ANOTHER FILE lies there",
+  gone: "not there",
+};
+
+const HEADINGS = ["BACKUP", "MADE", "EVENT", "STATE", "TRIED"] as const;
+
+/** A table with a line for each copy of each backup on record; empty where there is none. Nobody has looked what lies there now. */
 export function backupRows(backups: readonly BackupStatus[]): string[] {
-  if (backups.length === 0) return [];
-  const rows = backups.flatMap(({ id, createdAt, seq, state, verifiedAt, verifyResult, paths }) =>
-    (paths.length === 0 ? ["-"] : paths).map((path) => [
-      id,
-      formatTime(createdAt),
-      String(seq),
-      STATES[state],
-      verifiedAt === undefined ? "never" : `${formatTime(verifiedAt)} ${verifyResult ?? ""}`.trimEnd(),
-      path,
-    ]),
+  const rows = backups.flatMap((backup) => (backup.paths.length === 0 ? ["-"] : backup.paths).map((path) => [...cellsOf(backup), path]));
+  return rows.length === 0 ? [] : ["", ...formatTable([...HEADINGS, "WRITTEN TO"], rows)];
+}
+
+/** The same, with what lies there now. */
+function plannedRows(backups: readonly PlannedBackup[]): string[] {
+  const rows = backups.flatMap((backup) =>
+    backup.copies.length === 0
+      ? [[...cellsOf(backup), "-", "-"]]
+      : backup.copies.map(({ path, state }) => [...cellsOf(backup), PLACES[state], path]),
   );
-  return ["", ...formatTable(["BACKUP", "MADE", "EVENT", "STATE", "TRIED", "COPY"], rows)];
+  return rows.length === 0 ? [] : ["", ...formatTable([...HEADINGS, "NOW", "COPY"], rows)];
+}
+
+function cellsOf({ id, createdAt, seq, state, verifiedAt, verifyResult }: BackupStatus): string[] {
+  const tried = verifiedAt === undefined ? "never" : `${formatTime(verifiedAt)} ${verifyResult ?? ""}`.trimEnd();
+  return [id, formatTime(createdAt), String(seq), STATES[state], tried];
 }
 
 function contents({ peers, auditEntries, leftOut }: Pick<BackupCheck, "peers" | "auditEntries" | "leftOut">): string {

@@ -26,10 +26,10 @@ export interface ForgetBackupChoices extends CommonChoices {
   readonly id: string;
 }
 
-/** It was read, and its keys count no more. A script that destroys backups goes by this one. */
-const EXIT_DANGEROUS = 5;
-/** It was read, is to be kept, and was not shown to bring the agent back. */
-const EXIT_NOT_SHOWN = 1;
+/** Verdicts on a backup that was read; no error has one of these. It is to be kept, and was not shown to bring the agent back. */
+const EXIT_NOT_SHOWN = 10;
+/** Its keys count no more. A script that destroys backups goes by this one. */
+const EXIT_DANGEROUS = 11;
 
 export async function createBackup(choices: CreateBackupChoices, context: CommandContext): Promise<void> {
   const { output, signal } = context;

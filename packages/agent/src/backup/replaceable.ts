@@ -1,0 +1,88 @@
+/**
+ * What a backup may take the place of where somebody has asked for that: an older backup of the same agent, also one that is damaged, and an empty
+ * file. Nothing else, whatever was typed: a recovery kit, a password file and another agent's data are files too. Reads only.
+ */
+import { type AgentId, type Crypto, equalBytes, isTalosError, type LogHead, talosError, type TalosError } from "@talos/core";
+import { statPath } from "../vault/files.ts";
+import { readBackupFile } from "./backup-file.ts";
+import { isFromLaterRelease } from "./damaged-backup.ts";
+import { readBackupFacts } from "./seal-backup.ts";
+
+/** What lay there when it was looked at: that file and no other one is replaced. */
+export interface FormerFile {
+  readonly dev: number;
+  readonly ino: number;
+  /** Of the backup that it is; absent of one that is damaged, and of an empty file. */
+  readonly id?: string;
+}
+
+type Reason = "not-a-backup" | "other-agent" | "newer" | "later-release";
+
+/** The first byte of a backup (a list of six), and within how many the id of its agent stands. */
+const FIRST_BYTE = 0x86;
+const CLEAR_BYTES = 512;
+
+/**
+ * @param paths as `checkDestinations` gives them
+ * @param head of the log that the new backup is made at; one from a later event may be the only one that still counts
+ * @returns by path; without those where nothing lies
+ * @throws TalosError BACKUP_EXISTS (`details.reason`: not-a-backup, other-agent, newer, later-release)
+ */
+export function replaceableFiles(
+  paths: readonly string[],
+  agentId: AgentId,
+  head: LogHead,
+  crypto: Pick<Crypto, "sha256">,
+): ReadonlyMap<string, FormerFile> {
+  const former = new Map<string, FormerFile>();
+  for (const path of paths) {
+    const there = statPath(path);
+    if (there === undefined) continue;
+    const id = there.size === 0 ? undefined : idOfReplaceable(path, agentId, head, crypto);
+    former.set(path, { dev: there.dev, ino: there.ino, ...(id === undefined ? {} : { id }) });
+  }
+  return former;
+}
+
+function idOfReplaceable(path: string, agentId: AgentId, head: LogHead, crypto: Pick<Crypto, "sha256">): string | undefined {
+  try {
+    const there = readBackupFacts(readBackupFile(path), crypto);
+    if (!equalBytes(there.agentId, agentId)) throw refused(path, "other-agent");
+    if (there.head.seq > head.seq) throw refused(path, "newer");
+    return there.id;
+  } catch (error) {
+    if (isFromLaterRelease(error)) throw refused(path, "later-release");
+    if (!isTalosError(error) || isTalosError(error, "BACKUP_EXISTS")) throw error;
+    if (isDamagedBackup(path, agentId)) return undefined;
+    throw refused(path, "not-a-backup");
+  }
+}
+
+/** It begins as one of this agent does, whatever has become of the rest. */
+function isDamagedBackup(path: string, agentId: AgentId): boolean {
+  try {
+    const bytes = readBackupFile(path);
+    return bytes[0] === FIRST_BYTE && Buffer.from(bytes.subarray(0, CLEAR_BYTES)).includes(Buffer.from(agentId));
+  } catch (error) {
+    if (isTalosError(error)) return false;
+    throw error;
+  }
+}
+
+const REFUSED: Readonly<Record<Reason, readonly [message: string, hint: string]>> = {
+  "not-a-backup": [
+    "What lies there is no backup of this agent, and is not replaced.",
+    "Choose another path; where it is nothing that is needed, remove it first.",
+  ],
+  "other-agent": ["A backup of another agent lies there.", "Choose another path."],
+  newer: [
+    "A backup of this agent lies there that is from a later event of the identity than this data directory has.",
+    "Keep it: this data directory is the old one of the two. talos status says how the agent stands.",
+  ],
+  "later-release": ["A backup lies there that a later release of Talos made.", "Choose another path, or use that release."],
+};
+
+function refused(path: string, reason: Reason): TalosError {
+  const [message, hint] = REFUSED[reason];
+  return talosError("BACKUP_EXISTS", message, { hint, details: { path, reason } });
+}
