@@ -80,6 +80,22 @@ test("every copy of a backup has its line, with its danger and when it was last 
   assert.match(old ?? "", /DANGEROUS, destroy it +never +\/c$/);
   assert.match(newer ?? "", /AHEAD of this data directory, keep it/);
   assert.deepEqual(backupRows([]), []);
+  const moved = {
+    ...backup,
+    state: "dangerous",
+    paths: ["/c", "/e"],
+    copies: [
+      { path: "/c", state: "replaced" },
+      { path: "/e", state: "apart" },
+    ],
+  } as const;
+  const [, , , , ...planned] = backupPlanLines({
+    practices: [{ practice: "current", state: "bad", detail: "It is old." }],
+    backups: [moved],
+    unlisted: 0,
+  });
+  assert.match(planned[0] ?? "", /DANGEROUS, destroy it +never +ANOTHER FILE lies there +\/c$/);
+  assert.match(planned[1] ?? "", /DANGEROUS, destroy it +never +there +\/e$/);
   const plan = backupPlanLines({
     practices: [{ practice: "current", state: "bad", detail: "It is old.", hint: "Make one." }],
     backups: [],
