@@ -117,6 +117,10 @@ test("a peer's log is its own, verifies, and ends at its head", () => {
   assert.ok(verify({ peers: [] }));
 });
 
+test("the home directory that it names is the URL of one", () => {
+  for (const home of ["file:///etc", "nowhere", ""]) refuses({ settings: new Map([["home-directory", home]]) }, "settings");
+});
+
 test("an event that was cut off is what it is called", () => {
   const [event] = CONTENT.cutOff;
   assert.ok(event !== undefined);

@@ -23,6 +23,8 @@ import {
   verifyLog,
 } from "@talos/core";
 import type { BackendKeyKind } from "../backends/index.ts";
+import { parseDirectoryUrl } from "../directory/directory-url.ts";
+import { HOME_DIRECTORY } from "../vault/index.ts";
 import type { BackupContent, BackupKey, BackupPeer } from "./backup-content.ts";
 import { damagedBackup, isFromLaterRelease } from "./damaged-backup.ts";
 import { keyFailed } from "./restore-keys.ts";
@@ -32,7 +34,8 @@ const ALL_KINDS: readonly BackendKeyKind[] = ["identity", "next-identity", "encr
 /**
  * @param now milliseconds since 1970
  * @returns the agent's log, verified; it may say that the agent is revoked
- * @throws TalosError BACKUP_DAMAGED (`details.reason`: log, head, keys, certificate, generation, audit, peer, cut-off); BACKUP_KEY_FAILED
+ * @throws TalosError BACKUP_DAMAGED (`details.reason`: log, head, keys, certificate, generation, audit, peer, cut-off,
+ *   settings); BACKUP_KEY_FAILED
  *   (`details.kind`, `keyId`, `reason`: key-id, not-in-the-log, algorithm, another-key); UNSUPPORTED_VERSION, UNSUPPORTED_SUITE,
  *   UNSUPPORTED_EXTENSION
  */
@@ -45,6 +48,8 @@ export function verifyContent(content: BackupContent, crypto: Crypto, now: numbe
   verifyAudit(content, crypto);
   verifyPeers(content.peers, crypto, now);
   verifyCutOff(content, crypto);
+  const home = content.settings.get(HOME_DIRECTORY);
+  if (home !== undefined) checked("settings", () => parseDirectoryUrl(home));
   return log;
 }
 

@@ -43,7 +43,7 @@ export function rememberFormerHome(tx: Transaction, url: string, now: number): v
 function parse(stored: string | undefined): readonly FormerHome[] {
   try {
     const value: unknown = stored === undefined ? [] : JSON.parse(stored);
-    return Array.isArray(value) ? value.filter(isFormerHome) : [];
+    return Array.isArray(value) ? value.filter(isFormerHome).slice(0, MAX_FORMER_HOMES) : [];
   } catch {
     return [];
   }

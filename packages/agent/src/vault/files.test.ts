@@ -118,6 +118,8 @@ test("failure 32: every new entry on the way to a folder is made durable", () =>
   otherwise({ existsSync: meanwhile }, () => makeFolder(path)); // another process has made it
   makeFile(join(folder.parent, "file"));
   assert.throws(() => makeFolder(join(folder.parent, "file/below")), failed("create", "ENOTDIR"));
+  // It answers ENOENT below a folder that is there.
+  assert.throws(() => makeFolder("/proc/talos-absent"), failed("create", "ENOENT"));
 });
 
 test("syncing a folder: opened, synced, closed, also when it fails", () => {

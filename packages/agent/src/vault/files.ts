@@ -14,6 +14,7 @@ import {
   readSync,
   renameSync,
   type Stats,
+  statSync,
   unlinkSync,
   writeSync,
 } from "node:fs";
@@ -58,8 +59,18 @@ export function makeFolder(path: string): void {
   if (existsSync(path)) return;
   const above = dirname(path);
   makeFolder(above);
-  attempt("create", () => mkdirSync(path, { recursive: true, mode: FOLDER_MODE }));
+  // Not recursive: some file systems answer in a way that makes Node try for ever.
+  attempt("create", () => mkdirUnlessThere(path));
   syncFolder(above);
+}
+
+/** Another process may have made it meanwhile. */
+function mkdirUnlessThere(path: string): void {
+  try {
+    mkdirSync(path, { mode: FOLDER_MODE });
+  } catch (error) {
+    if (!statSync(path, { throwIfNoEntry: false })?.isDirectory()) throw error;
+  }
 }
 
 /** Makes the entries of a folder durable. */
