@@ -5,6 +5,7 @@
 import { talosError } from "@talos/core";
 import type { AgentContext } from "./context.ts";
 import { finishPlannedRotation, planIdentityRotation } from "./lifecycle/identity-plan/rotate.ts";
+import { opensInAnyForm } from "./password/index.ts";
 import { proveKit, type KitCheck } from "./recovery-kit/check-kit.ts";
 import {
   checkCreateKitOptions,
@@ -51,7 +52,7 @@ export class RecoveryKitApi {
     if (this.#context.log.next.recovery !== undefined) throw talosError("RECOVERY_KIT_IN_FORCE");
     using place = await readKitPlace(kit, {
       dataDir: vault.dataDir,
-      isKnown: (secret) => vault.opensWith({ kind: "password", secret }),
+      isKnown: (secret) => opensInAnyForm(secret, (unlock) => vault.opensWith(unlock)),
       allowWeak: allowWeakPassword || policy.allowWeakPasswords,
       agentName: vault.name,
     });

@@ -1,7 +1,7 @@
 /** The passwords of a backup that is to be made: each strong, each another one, and none of them a way into the data directory. */
-import { isTalosError, type SecretBytes, secureCompare, talosError } from "@talos/core";
+import { isTalosError, type SecretBytes, talosError } from "@talos/core";
 import type { PasswordSource } from "../options.ts";
-import { readPassword, requireStrongPassword } from "../password/index.ts";
+import { isSameSecret, readPassword, requireStrongPassword } from "../password/index.ts";
 import { checkNewSecret } from "../vault/slots/unlock-slots.ts";
 
 export interface PasswordRules {
@@ -32,7 +32,7 @@ export async function readNewPasswords(
     const secret = cleanup.use(await readPassword(source));
     checkNewSecret({ kind: "password", secret });
     await requireStrong(secret, allowWeak, agentName);
-    if (secrets.some((other) => secureCompare(other, secret))) throw reused("repeated");
+    if (secrets.some((other) => isSameSecret(other, secret))) throw reused("repeated");
     // Last, since it takes longest.
     if (isKnown(secret)) throw reused("data-directory");
     secrets.push(secret);

@@ -113,6 +113,41 @@ test("a password that opens the data directory is refused with the reason, which
   );
 });
 
+test("what an editor adds to the password of the data directory makes no other one of it, and the text of a key file is none either", async () => {
+  await using at = await place();
+  const { client } = at;
+  const [text, other] = [keyText(), keyText()];
+  writeFileSync(at.path("key"), `${text}\n`, { mode: 0o600 });
+  writeFileSync(at.path("windows-key"), `${other}\r\n`, { mode: 0o600 });
+  await client.slots.add({ keyFile: at.path("key") });
+  await client.slots.add({ keyFile: at.path("windows-key") });
+  for (const password of [
+    ` ${OWN}`,
+    `${OWN}\n`,
+    `${OWN}\r\n`,
+    `\ufeff${OWN}`,
+    `${OWN}\u00a0\u3000`,
+    text,
+    `${text}\n`,
+    other,
+    ` ${other}`,
+  ]) {
+    const written = client.exportKeys({ path: at.path("keys.enc"), password });
+    await assert.rejects(written, (error) => isReused(error, "data-directory"), JSON.stringify(password));
+  }
+  const twice = client.exportKeys({ path: at.path("keys.enc"), password: [SAFE, `${SAFE} `] });
+  await assert.rejects(twice, (error) => isReused(error, "repeated"));
+  await client.exportKeys({ path: at.path("keys.enc"), password: `${OWN} too` });
+});
+
+function keyText(): string {
+  return Buffer.from(nodeCrypto.randomBytes(32)).toString("base64");
+}
+
+function isReused(error: unknown, reason: string): boolean {
+  return isTalosError(error, "BACKUP_PASSWORD_REUSED") && error.details["reason"] === reason;
+}
+
 test("a weak password is refused, a well-known one also where weak ones are allowed", async () => {
   const { allowWeakPasswords: _, ...measured } = ENVIRONMENT;
   await using at = await place(measured);

@@ -5,6 +5,7 @@
 import { isTalosError, type SecretBytes, talosError, type TalosError, toHex } from "@talos/core";
 import type { AgentContext } from "../context.ts";
 import { keyEntry } from "../lifecycle/audit-entries.ts";
+import { opensInAnyForm } from "../password/index.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
 import { checkDestinations } from "./backup-file.ts";
 import { requireSettled } from "./backup-standing.ts";

@@ -58,6 +58,7 @@ test("a kit that could not be made makes no agent", async () => {
     [kit("absent/kit.txt"), "FILE_NOT_FOUND"],
     [kit("data/kit.txt"), "INVALID_ARGUMENT"],
     [kit("kit.txt", OWN), "RECOVERY_KIT_PASSWORD_REUSED"],
+    [kit("kit.txt", `${OWN}\r\n`), "RECOVERY_KIT_PASSWORD_REUSED"],
     [kit("kit.txt", "umbrella17"), "WEAK_PASSWORD"],
     [kit("kit.txt", ""), "PASSWORD_REQUIRED"],
   ] as const) {

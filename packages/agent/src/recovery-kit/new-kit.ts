@@ -3,9 +3,9 @@
  * in memory, then the file is written and read back, and only then the event may be committed. Knows no vault and no event.
  */
 import { resolve } from "node:path";
-import { type AgentId, type Crypto, isTalosError, type SecretBytes, secureCompare, talosError } from "@talos/core";
+import { type AgentId, type Crypto, isTalosError, type SecretBytes, talosError } from "@talos/core";
 import type { PasswordSource } from "../options.ts";
-import { readPassword, requireStrongPassword } from "../password/index.ts";
+import { isSameSecret, readPassword, requireStrongPassword } from "../password/index.ts";
 import type { KdfParameters } from "../vault/index.ts";
 import { checkNewSecret, type UnlockWith } from "../vault/slots/unlock-slots.ts";
 import { checkNewKitPath, makeKit } from "./kit-file.ts";
@@ -49,9 +49,9 @@ export async function readKitPlace(
   return { path: resolve(path), password, [Symbol.dispose]: () => password.dispose() };
 }
 
-/** Whether a password is what opens a new vault. */
+/** Whether a password is what opens a new vault, also as the content of a key file. */
 export function isUnlock(unlock: UnlockWith, password: SecretBytes): boolean {
-  return unlock.kind === "password" && secureCompare(unlock.secret, password);
+  return isSameSecret(unlock.secret, password);
 }
 
 async function requireStrong(password: SecretBytes, allowWeak: boolean, agentName: string): Promise<void> {

@@ -96,6 +96,7 @@ test("what is wrong with the call is named before anything is read", async () =>
   const backupPath = missing;
   await assert.rejects(recover({ backupPath, newPassword: "" }), hasCode("PASSWORD_REQUIRED"));
   await assert.rejects(recover({ backupPath, newPassword: BACKUP_PASSWORD }), hasCode("BACKUP_PASSWORD_REUSED"));
+  await assert.rejects(recover({ backupPath, newPassword: `${BACKUP_PASSWORD}\r\n` }), hasCode("BACKUP_PASSWORD_REUSED"));
   await assert.rejects(recover({ backupPath, keyFile: "x" }), hasCode("INVALID_ARGUMENT"));
   for (const bad of [{ cutAfter: 0 }, { reason: "lost" }, { suspectFrom: 1 }, { directory: "ftp://x" }, { did: "x" }, { name: "../x" }]) {
     await assert.rejects(recover(bad as Partial<RecoverOptions>), hasCode("INVALID_ARGUMENT"), JSON.stringify(bad));
@@ -117,6 +118,7 @@ test("the wrong password, a weak one, one that opens the backup too, and another
   using opened = openBackup(readBackupFile(backupPath), password, nodeCrypto);
   writeFileSync(backupPath, sealBackup(opened.content, [password, second], TEST_KDF, nodeCrypto));
   await assert.rejects(recover({ newPassword: second }), hasCode("BACKUP_PASSWORD_REUSED"));
+  await assert.rejects(recover({ newPassword: "seven ladders under a brass moon " }), hasCode("BACKUP_PASSWORD_REUSED"));
   for (const at of [10, 400, whole.length - 1]) {
     const damaged = Buffer.from(whole);
     damaged[at] = (damaged[at] ?? 0) ^ 1;
@@ -268,6 +270,24 @@ test("failure 50: where somebody has gone up to the highest generations, an even
   await back.emergencyRotate();
   assert.deepEqual([back.superseded, back.held], [false, false]);
   await back.sign("test", "mine again");
+});
+
+test("a key file whose text is a password of the backup is no way into the new data directory", async () => {
+  await using lost = await lostMachine();
+  const { world, backupPath, dataDir } = lost;
+  const [text, another] = [0, 1].map(() => Buffer.from(nodeCrypto.randomBytes(32)).toString("base64"));
+  assert.ok(text !== undefined && another !== undefined);
+  using password = SecretBytes.fromUtf8(BACKUP_PASSWORD);
+  using opened = openBackup(readBackupFile(backupPath), password, nodeCrypto);
+  const passwords = [SecretBytes.fromUtf8(text), SecretBytes.fromUtf8(another)];
+  writeFileSync(backupPath, sealBackup(opened.content, passwords, TEST_KDF, nodeCrypto));
+  for (const key of [text, another]) {
+    const keyFile = join(world.folder, "key");
+    writeFileSync(keyFile, `${key}\n`, { mode: 0o600 });
+    const options = { backupPath, password: text, dataDir, keyFile };
+    await assert.rejects(recoverIn(world.environment, options), hasCode("BACKUP_PASSWORD_REUSED"));
+  }
+  assert.equal(existsSync(dataDir), false);
 });
 
 test("a key file is as good a new way in as a password", async () => {

@@ -3,7 +3,7 @@
  * the agent. With its log as the directory has it, or where nobody can say, it has the keys of the backup and is held until it has been
  * compared once more; where the identity has moved on it gets new ones by the recovery key. Source: docs/decisions/recover-follows-the-head.md.
  */
-import { equalBytes, secureCompare, talosError, toHex, type IdentityLog, type SecretBytes, type TalosError } from "@talos/core";
+import { equalBytes, talosError, toHex, type IdentityLog, type SecretBytes, type TalosError } from "@talos/core";
 import { readBackupFile } from "../../backup/backup-file.ts";
 import { verifyContent } from "../../backup/backup-proof.ts";
 import { importKeys } from "../../backup/restore-keys.ts";
@@ -11,7 +11,7 @@ import { openBackup, opensBackup, readBackupFacts, type OpenedBackup } from "../
 import { parseDirectoryUrl } from "../../directory/directory-url.ts";
 import type { Environment } from "../../environment.ts";
 import { checkName, dataDirOf } from "../../options.ts";
-import { isUnlockGiven, readPassword, readUnlock, requireStrongPassword } from "../../password/index.ts";
+import { isSameSecret, isUnlockGiven, opensAsPassword, readPassword, readUnlock, requireStrongPassword } from "../../password/index.ts";
 import { Vault, type FirstContent, type KeyFileStore, type UnlockWith } from "../../vault/index.ts";
 import { openAuthority } from "../identity-plan/recovery-authority.ts";
 import { beyondAll } from "../new-life.ts";
@@ -65,7 +65,7 @@ export async function recoverVault(environment: Environment, options: RecoverOpt
   using unlock = await readNewUnlock(checked);
   using password = await readPassword(checked.password);
   const newPassword = unlock.kind === "password" ? unlock.secret : undefined;
-  if (newPassword !== undefined && secureCompare(newPassword, password)) throw reused();
+  if (isSameSecret(unlock.secret, password)) throw reused();
 
   const file = readBackupFile(checked.backupPath);
   const facts = readBackupFacts(file, crypto);
@@ -75,7 +75,7 @@ export async function recoverVault(environment: Environment, options: RecoverOpt
   const dataDir = dataDirOf({ ...checked, name });
   requireEmptyDataDir(dataDir);
   using opened = openBackup(file, password, crypto);
-  if (newPassword !== undefined && opened.slots > 1 && opensBackup(file, newPassword, crypto)) throw reused();
+  if (opened.slots > 1 && opensAsPassword(unlock.secret, (secret) => opensBackup(file, secret, crypto))) throw reused();
   const log = verifyContent(opened.content, crypto, clock.now());
   if (log.revoked !== undefined) throw talosError("AGENT_REVOKED");
 
@@ -173,7 +173,7 @@ function requireMoved({ home, named, isFormerGone }: Places): void {
 }
 
 function reused(): TalosError {
-  return talosError("BACKUP_PASSWORD_REUSED", "The new password opens the backup too: whoever learns it would have both.");
+  return talosError("BACKUP_PASSWORD_REUSED", "What is to open the data directory opens the backup too: whoever learns it would have both.");
 }
 
 /** For keys that live elsewhere. */
