@@ -47,7 +47,7 @@ function places(world: CommandWorld): Place {
 test("two copies under two passwords are made and proved, and a rotation makes them dangerous", async () => {
   await using world = new CommandWorld();
   const { agent, own, operators, inTheSafe } = places(world);
-  await world.json(["init", "alice", ...agent, ...own, "--no-recovery-kit"]);
+  const { agentId } = await world.json(["init", "alice", ...agent, ...own, "--no-recovery-kit"]);
   mkdirSync(world.path("usb"));
   const [copy, other] = [world.path("alice.backup"), world.path("usb", "alice.backup")];
   const create = ["backup", "create", ...agent, ...own, "--to", copy];
@@ -59,7 +59,7 @@ test("two copies under two passwords are made and proved, and a rotation makes t
   assert.match(first.stdout, /^Made backup \w{16} of alice, did:talos:z\w+, at event 0:\w{16}: \d+ bytes, opened by 2 passwords\.\n/);
   assert.match(first.stderr, /^Keep a copy off this machine/);
   assertRefused(await world.run(all), "BACKUP_EXISTS", /--force/);
-  const made = await world.json<BackupReport>([...all, "--force"]);
+  const made = await world.json<BackupReport & { agentId: string }>([...all, "--force"]);
   assert.deepEqual([made.paths, made.slots, made.head.seq, made.notIncluded], [[copy, other], 2, 0, []]);
   assert.ok(made.keys.length === 3 && made.keys.every(({ included }) => included));
   for (const path of made.paths) {
@@ -70,11 +70,19 @@ test("two copies under two passwords are made and proved, and a rotation makes t
   assert.ok(bytes.equals(readFileSync(other)));
 
   const verify = ["backup", "verify", other];
-  const check = await world.json<BackupCheck>([...verify, ...agent, ...inTheSafe]);
+  const check = await world.json<BackupCheck & { agentId: string }>([...verify, ...agent, ...inTheSafe]);
   assert.deepEqual([check.id, check.verdict, check.comparedWith, check.slot, check.slots], [made.id, "good", "data-directory", 2, 2]);
   assert.ok(check.keys.length === 3 && check.keys.every(({ proved }) => proved));
+  const planned = await world.json<BackupPlan & { agentId: string }>(["backup", "plan", ...agent]);
+  assert.deepEqual([made.agentId, check.agentId, planned.agentId], [agentId, agentId, agentId]);
+  assert.deepEqual(
+    planned.backups.map(({ id, copies }) => [id, copies.map(({ path, state }) => [path, state])]),
+    [[made.id, [copy, other].map((path) => [path, "beside"])]],
+  );
   // The only agent of this user is another one.
   await world.json(["init", "other", ...own, "--no-recovery-kit"]);
+  const elsewhere = [...verify, "--data-dir", world.path("data-home", "talos", "other")];
+  assertRefused(await world.run([...elsewhere, ...operators]), "BACKUP_FOREIGN");
   const alone = await world.run([...verify, ...operators]);
   assert.equal(alone.exitCode, 0, alone.stderr);
   assert.match(alone.stdout, /\nIts keys work\. Whether they still count is not known: /);

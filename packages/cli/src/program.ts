@@ -29,7 +29,7 @@ export function buildProgram(dispatch: Dispatch): Command {
     .showHelpAfterError(false)
     .addHelpText(
       "after",
-      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, the systemd credential talos-key-password or a prompt; never from an\nargument. A key file (--key-file) or a systemd credential (--credential, or talos-unlock-key) opens an agent without a password.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable;\nof doctor: 10 warnings, 11 errors, 12 the agent cannot be opened.",
+      "\nPasswords come from --password-file, TALOS_KEY_PASSWORD, the systemd credential talos-key-password or a prompt; never from an\nargument. A key file (--key-file) or a systemd credential (--credential, or talos-unlock-key) opens an agent without a password.\nExit codes: 0 done, 1 failed, 2 usage, 3 wrong password, 4 not found, 5 refused, 6 busy, 7 directory unreachable;\nof doctor: 10 warnings, 11 errors, 12 the agent cannot be opened; of backup verify: 10 keep it, 11 destroy it.",
     );
 
   common(

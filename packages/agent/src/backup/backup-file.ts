@@ -42,7 +42,7 @@ export function checkDestinations(paths: readonly string[], dataDir: string, for
 }
 
 /** @throws TalosError FILE_NOT_FOUND where the working folder is gone: a medium that was taken away */
-export function absolutePath(path: string): string {
+function absolutePath(path: string): string {
   try {
     return resolve(path);
   } catch (cause) {

@@ -4,6 +4,21 @@ import { talosError } from "@talos/core";
 import { reportFailure } from "./failure.ts";
 import { Output } from "./output.ts";
 
+test("a command whose working folder was taken away says so, and blames neither the file nor the program", () => {
+  let written = "";
+  const streams = {
+    stdout: { write: (): void => undefined },
+    stderr: {
+      write: (text: string | Uint8Array): void => {
+        written += String(text);
+      },
+    },
+  };
+  const gone = Object.assign(new Error("ENOENT: process.cwd failed"), { code: "ENOENT", syscall: "uv_cwd" });
+  assert.equal(reportFailure(gone, new Output({}, streams), streams), 4);
+  assert.match(written, /^talos: The folder in which this runs is not there any more\. \[FILE_NOT_FOUND\]\nhint: Change into another one/);
+});
+
 test("what an error quotes from outside cannot steer a terminal, in its message, its hint and its details", () => {
   let written = "";
   const streams = {

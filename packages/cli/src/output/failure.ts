@@ -15,7 +15,19 @@ export function reportFailure(error: unknown, output: Output, streams: Streams):
 }
 
 function asTalosError(error: unknown): TalosError {
-  return isTalosError(error) ? error : talosError("INTERNAL", undefined, { cause: error, details: { kind: nameOf(error) } });
+  if (isTalosError(error)) return error;
+  if (isWithoutFolder(error)) {
+    return talosError("FILE_NOT_FOUND", "The folder in which this runs is not there any more.", {
+      hint: "Change into another one, or name files and folders by their whole paths.",
+      cause: error,
+    });
+  }
+  return talosError("INTERNAL", undefined, { cause: error, details: { kind: nameOf(error) } });
+}
+
+/** What the system says of every path that does not begin at the root, once the shell stands on a medium that was taken away. */
+function isWithoutFolder(error: unknown): boolean {
+  return error instanceof Error && "syscall" in error && error.syscall === "uv_cwd";
 }
 
 function nameOf(error: unknown): string {

@@ -69,7 +69,11 @@ function backupText({ backups, backupDrill }: AgentStatus): string {
   const [dangerous, ahead, unsettled] = [inState("dangerous"), inState("ahead"), inState("unsettled") + inState("other-branch")];
   return [
     backups.length === 0 ? "none was made here" : `${backups.length} on record`,
-    ...(dangerous === 0 ? [] : [`${dangerous} DANGEROUS: from before the last event of the identity, destroy every copy (talos backup plan says what lies there now)`]),
+    ...(dangerous === 0
+      ? []
+      : [
+          `${dangerous} DANGEROUS: from before the last event of the identity, destroy every copy (talos backup plan says what lies there now)`,
+        ]),
     ...(ahead === 0 ? [] : [`${ahead} AHEAD: this data directory is older than they are, keep them`]),
     ...(unsettled === 0 ? [] : [`${unsettled} not settled, keep them`]),
     ...(backupDrill === undefined ? [] : [`last tried ${formatTime(backupDrill.at)}: ${backupDrill.result}`]),

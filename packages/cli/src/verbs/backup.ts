@@ -1,5 +1,4 @@
 /** `talos backup create|verify|plan|forget`: makes a backup, proves one, and says what is missing. `plan` and a plain `verify` only look. */
-import { resolve } from "node:path";
 import { TalosClient, type BackupCheck } from "@talos/agent";
 import { isTalosError } from "@talos/core";
 import { inspectAgent, openAgent } from "../agent-access.ts";
@@ -38,7 +37,7 @@ export async function createBackup(choices: CreateBackupChoices, context: Comman
   await using client = await openAgent(choices, context);
   using asked = given === undefined ? await promptBackupPasswords(signal) : undefined;
   const { passwords = [] } = given ?? asked ?? {};
-  const report = await client.exportKeys({ path: choices.to.map((path) => resolve(path)), password: passwords, force, allowWeakPassword });
+  const report = await client.exportKeys({ path: choices.to, password: passwords, force, allowWeakPassword });
   output.document({ agentId: client.did, name: client.name, ...report });
   for (const line of createdBackupLines(client, report)) output.line(line);
   output.remark(BACKUP_ADVICE);
@@ -47,7 +46,7 @@ export async function createBackup(choices: CreateBackupChoices, context: Comman
 export async function verifyBackup(choices: VerifyBackupChoices, context: CommandContext): Promise<number> {
   const { output } = context;
   const check = await checkOf(choices, context);
-  output.document(check);
+  output.document({ agentId: check.did, ...check });
   for (const line of backupCheckLines(check)) output.line(line);
   if (check.verdict === "good") return 0;
   return check.verdict === "dangerous" ? EXIT_DANGEROUS : EXIT_NOT_SHOWN;
@@ -77,7 +76,7 @@ export async function backupPlan(choices: CommonChoices, context: CommandContext
   const { output } = context;
   await using agent = await inspectAgent(choices, context);
   const plan = agent.backupPlan();
-  output.document(plan);
+  output.document({ agentId: agent.did, name: agent.name, ...plan });
   for (const line of backupPlanLines(plan)) output.line(line);
 }
 
