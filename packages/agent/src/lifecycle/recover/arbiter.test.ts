@@ -6,7 +6,7 @@ import { talosError } from "@talos/core";
 import { AgentWorld, hasCode, InterceptedDirectory, take, TEST_PASSWORD, until, type DirectoryHooks } from "@talos/testkit";
 import { HttpDirectory } from "../../directory/http-directory.ts";
 import type { Environment } from "../../environment.ts";
-import { openIn, type TalosClient } from "../../talos-client.ts";
+import { openIn, recoverIdentityIn, type TalosClient } from "../../talos-client.ts";
 import { recoveryOutlook } from "../recovery-outlook.ts";
 import { lostMachine, type LostMachine } from "./recover-fixture.test.ts";
 
@@ -132,6 +132,35 @@ for (const takes of [true, false]) {
     assert.equal(await headAt(fresh, lost), 2);
     if (takes) assert.equal(await headAt(world, lost), 2, "whoever recovers there meets the event");
     else await assert.rejects(headAt(world, lost), hasCode("AGENT_UNKNOWN"));
+  });
+}
+
+for (const what of ["the backup and the kit", "the kit alone"] as const) {
+  test(`failure 38: an agent of ${what} whose home is away is let go by no other directory that its owner names meanwhile`, async () => {
+    await using fresh = await AgentWorld.start();
+    await using lost = await rotatedSince();
+    const { world, dataDir } = lost;
+    const takesNothing = hooked(world.environment, world.url, {
+      publishEvents: () => {
+        throw talosError("DIRECTORY_UNREACHABLE");
+      },
+    });
+    const alone = { recoveryKit: lost.kit, directory: world.url, dataDir, newPassword: TEST_PASSWORD, cutAfter: 1 };
+    const first =
+      what === "the kit alone" ? await recoverIdentityIn(takesNothing, alone) : await lost.recover({ recoveryKit: lost.kit }, takesNothing);
+    assert.equal(first.held, true);
+    await first.close();
+    await world.stopDirectory();
+    const options = { dataDir, password: TEST_PASSWORD, directory: fresh.url };
+    const moved = await openIn(world.environment, options);
+    await until(() => moved.status().held?.lastAttemptAt !== undefined, "it has tried");
+    assert.equal(moved.held, true);
+    await assert.rejects(headAt(fresh, lost), hasCode("AGENT_UNKNOWN"), "that one has got nothing");
+    await moved.close();
+    await world.startDirectory();
+    await using back = await openIn(world.environment, options);
+    await until(() => !back.held, "the home that it had has accepted the event");
+    assert.deepEqual([await headAt(world, lost), await headAt(fresh, lost)], [2, 2]);
   });
 }
 

@@ -10,6 +10,8 @@ import { branchesOf, relationOf, type Relation } from "./branches.ts";
 import { limited, type Unsigned } from "./limited-requests.ts";
 import { everyPlace, type Places } from "./places.ts";
 
+/** For the answer of its home: one that sends a byte now and then is away. */
+const HOME_ANSWER_MILLISECONDS = 60_000;
 /** For an answer of others than the home, while a person waits for what is decided by it. */
 export const ANSWER_MILLISECONDS = 10_000;
 /** And of an agent that is held: within the time that opening waits for a first attempt. */
@@ -91,7 +93,7 @@ export async function askPlaces(
   places: Places,
   patienceMilliseconds: number = ANSWER_MILLISECONDS,
 ): Promise<readonly Answer[]> {
-  const limitOf = (url: string): number | undefined => (url === places.home ? undefined : patienceMilliseconds);
+  const limitOf = (url: string): number => (url === places.home ? HOME_ANSWER_MILLISECONDS : patienceMilliseconds);
   return await Promise.all(everyPlace(places).map(async (url) => await answerAt(asking, agentId, url, limitOf(url))));
 }
 
@@ -153,11 +155,10 @@ function noWitness(): TalosError {
   });
 }
 
-async function answerAt(asking: Asking, agentId: AgentId, url: string, limit: number | undefined): Promise<Answer> {
+async function answerAt(asking: Asking, agentId: AgentId, url: string, limit: number): Promise<Answer> {
   const { crypto, clock } = asking;
-  const unsigned = limit === undefined ? asking.unsigned : limited(asking, limit);
   try {
-    const { log, certificate } = await unsigned(url, async (directory) => await directory.resolve(agentId));
+    const { log, certificate } = await limited(asking, limit)(url, async (directory) => await directory.resolve(agentId));
     return { url, log: verifyLog(undefined, log, clock.now(), crypto, agentId).log, certificate };
   } catch (error) {
     if (!isTalosError(error)) throw error;

@@ -173,7 +173,10 @@ function requireMoved({ home, named, isFormerGone }: Places): void {
 }
 
 function reused(): TalosError {
-  return talosError("BACKUP_PASSWORD_REUSED", "What is to open the data directory opens the backup too: whoever learns it would have both.");
+  return talosError(
+    "BACKUP_PASSWORD_REUSED",
+    "What is to open the data directory opens the backup too: whoever learns it would have both.",
+  );
 }
 
 /** For keys that live elsewhere. */
