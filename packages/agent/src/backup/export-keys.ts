@@ -56,9 +56,13 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
       if (entry !== undefined) tx.audit.append(keyEntry("key-exported", entry, now));
     }
   });
-  const { written, failure } = writeCopies(sealed, { paths, former }, vault.agentId, crypto);
+  const { written, replaced, failure } = writeCopies(sealed, { paths, former }, vault.agentId, crypto);
   const report = reportOf(content, { id, paths: written, bytes: sealed.length, slots: passwords.secrets.length });
-  const copies = written.map((copy) => ({ ...storedCopy(copy, vault.dataDir), replaced: former.get(copy)?.id }));
+  // What was moved away while passwords were asked for is somewhere still.
+  const copies = written.map((copy) => ({
+    ...storedCopy(copy, vault.dataDir),
+    replaced: replaced.includes(copy) ? former.get(copy)?.id : undefined,
+  }));
   if (written.length > 0) onRecord(written, () => vault.transaction((tx) => recordBackup(tx, report, copies, triedWays, clock.now())));
   if (failure !== undefined) throw failure;
   return report;

@@ -18,6 +18,8 @@ export const SYSTEM_CALLS: MediumCalls = { link: linkSync, syncFolder };
 
 /** A file that has its name, and has not been proved under it. One of the two ends it. */
 export interface PlacedCopy {
+  /** What may be replaced was there, and is not any more. */
+  readonly hasReplaced: boolean;
   /** It goes, and what was there before is there again. @returns false where that could not be done */
   undo(): boolean;
   settle(): void;
@@ -39,7 +41,7 @@ export function placeCopy(temporary: string, path: string, former: FormerFile | 
   if (own === undefined) throw failed("link", "ENOENT");
   if (former !== undefined && isAt(path, former)) return replaceCopy(temporary, path, own, medium);
   giveName(temporary, path, medium);
-  return { undo: () => takeAway(path, own), settle: () => undefined };
+  return { hasReplaced: false, undo: () => takeAway(path, own), settle: () => undefined };
 }
 
 /** What was there has another name until the new one is proved. */
@@ -52,7 +54,11 @@ function replaceCopy(temporary: string, path: string, own: Inode, medium: Medium
     unlinkQuietly(former);
     throw error;
   }
-  return { undo: () => isAt(path, own) && attempt(() => renameFile(former, path)), settle: () => unlinkQuietly(former) };
+  return {
+    hasReplaced: true,
+    undo: () => isAt(path, own) && attempt(() => renameFile(former, path)),
+    settle: () => unlinkQuietly(former),
+  };
 }
 
 /** A link is never made over a file; a rename would be. */

@@ -223,6 +223,23 @@ test("failure 38: two media that take turns at one path: what was written to the
   assert.deepEqual(dangerous.map(({ id }) => id).sort(), [first.id, third.id].sort(), "the one that was replaced is none any more");
 });
 
+test("what was moved away while a password was asked for was not replaced, and stays on record", async () => {
+  await using here = await place();
+  const { alice } = here;
+  const path = here.path("one");
+  const old = await alice.exportKeys({ path, password: SAFE });
+  const moveAway = (): string => {
+    renameSync(path, here.path("elsewhere"));
+    return SAFE;
+  };
+  const { id } = await alice.exportKeys({ path, password: moveAway, force: true });
+  const places = alice.backupPlan().backups.map((backup) => [backup.id, backup.copies.map(({ state }) => state)]);
+  assert.deepEqual(places, [
+    [id, ["beside"]],
+    [old.id, ["replaced"]],
+  ]);
+});
+
 test("a backup from a clock that was ahead has no known age, and hides none that is made after it", async () => {
   await using here = await place();
   const { alice, clock } = here;

@@ -23,6 +23,8 @@ export interface Destinations {
 export interface WrittenCopies {
   /** Those that are there, whole and durable. */
   readonly written: readonly string[];
+  /** Those of them that have taken the place of another file. */
+  readonly replaced: readonly string[];
   /**
    * STORAGE_FAILED, BACKUP_EXISTS or FILE_NOT_FOUND, with `details.path` of the copy that failed: what was there before is there again, and
    * none was written after it. `details.unverified` where the failed copy could not be taken away.
@@ -57,6 +59,7 @@ export function writeCopies(
   const names = namesFor(agentId, crypto);
   const copies = paths.map((path, index) => ({ path, temporary: join(dirname(path), `${names.call}${index + 1}.new`) }));
   const written: string[] = [];
+  const replaced: string[] = [];
   let current = paths[0] ?? "";
   try {
     for (const { path, temporary } of copies) {
@@ -78,11 +81,12 @@ export function writeCopies(
       }
       placed.settle();
       written.push(path);
+      if (placed.hasReplaced) replaced.push(path);
     }
-    return { written, failure: undefined };
+    return { written, replaced, failure: undefined };
   } catch (error) {
     if (!isTalosError(error)) throw error;
-    return { written, failure: explained(error, current, written) };
+    return { written, replaced, failure: explained(error, current, written) };
   } finally {
     for (const { temporary } of copies) unlinkQuietly(temporary);
   }
