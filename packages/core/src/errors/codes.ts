@@ -518,8 +518,7 @@ export const ERROR_CODES = {
   },
   RECOVERY_UNCHECKED: {
     exitCode: 5,
-    message:
-      "The agent was recovered, and its directory has not said yet that it may act: until then nothing leaves it.",
+    message: "The agent was recovered, and its directory has not said yet that it may act: until then nothing leaves it.",
     hint: "It goes on by itself once the directory answers; talos status says what is in the way.",
   },
   REPLAYED: {
