@@ -110,6 +110,7 @@ export class Year implements AsyncDisposable {
 
   async #step(index: number, step: StepPlan): Promise<void> {
     await this.#pass(Math.max(0, this.#beganAt + step.at - this.#clock.now()));
+    this.#noteArrived();
     await this.#switchDirectory(step.directoryIsDown);
     await this.#comeAndGo(index);
     for (const name of NAMES) {
@@ -218,10 +219,13 @@ export class Year implements AsyncDisposable {
   }
 
   #undelivered(counts: (sent: Sent) => boolean = () => true): readonly string[] {
-    const left = this.#underWay.filter((sent) => counts(sent) && !this.#hasArrived(sent));
-    const done = new Set(this.#underWay.filter((sent) => counts(sent) && !left.includes(sent)));
-    this.#underWay = this.#underWay.filter((sent) => !done.has(sent));
-    return left.map((sent) => this.#describe(sent));
+    this.#noteArrived();
+    return this.#underWay.filter(counts).map((sent) => this.#describe(sent));
+  }
+
+  /** At every look, whoever is away or asleep then: a sender forgets what was delivered a week later. */
+  #noteArrived(): void {
+    this.#underWay = this.#underWay.filter((sent) => !this.#hasArrived(sent));
   }
 
   #hasArrived({ id, from, to }: Sent): boolean {
