@@ -226,6 +226,34 @@ test("nothing is written over a file unless it is asked for; then an older backu
   }
 });
 
+test("what changes in its place while passwords are asked for is not what may be replaced", async () => {
+  await using at = await place();
+  const path = at.path("keys.enc");
+  await at.client.exportKeys({ path, password: SAFE });
+  const older = readFileSync(path);
+  const changes: Readonly<Record<string, readonly [Buffer, () => void]>> = {
+    "written over in place": [older, () => writeFileSync(path, "the kit")],
+    "another file": [
+      older,
+      () => {
+        rmSync(path);
+        writeFileSync(path, "the kit");
+      },
+    ],
+    "empty, and filled": [Buffer.alloc(0), () => writeFileSync(path, "the kit")],
+  };
+  for (const [what, [before, change]] of Object.entries(changes)) {
+    rmSync(path, { force: true });
+    writeFileSync(path, before);
+    const password = (): string => {
+      change();
+      return SAFE;
+    };
+    await assert.rejects(at.client.exportKeys({ path, password, force: true }), hasCode("BACKUP_EXISTS"), what);
+    assert.equal(readFileSync(path, "utf8"), "the kit", what);
+  }
+});
+
 test("whatever else lies there stays, however it is asked for: a recovery kit, a password file, a database, a backup of another agent or a later release", async () => {
   await using at = await place();
   await using other = await place();

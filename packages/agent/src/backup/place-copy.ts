@@ -5,7 +5,7 @@
 import { closeSync, constants, copyFileSync, fstatSync, linkSync, openSync, type Stats } from "node:fs";
 import { isTalosError, talosError, type TalosError } from "@talos/core";
 import { renameFile, statPath, syncFolder, unlinkFile, unlinkQuietly } from "../vault/files.ts";
-import type { FormerFile } from "./replaceable.ts";
+import { type FormerFile, isFormer } from "./replaceable.ts";
 
 /** What not every file system can do: those of sticks and of network shares among them. */
 export interface MediumCalls {
@@ -39,7 +39,7 @@ const FILE_MODE = 0o600;
 export function placeCopy(temporary: string, path: string, former: FormerFile | undefined, medium: MediumCalls): PlacedCopy {
   const own = statPath(temporary);
   if (own === undefined) throw failed("link", "ENOENT");
-  if (former !== undefined && isAt(path, former)) return replaceCopy(temporary, path, own, medium);
+  if (former !== undefined && isFormer(path, former)) return replaceCopy(temporary, path, own, medium);
   giveName(temporary, path, medium);
   return { hasReplaced: false, undo: () => takeAway(path, own), settle: () => undefined };
 }

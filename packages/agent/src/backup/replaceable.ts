@@ -8,10 +8,13 @@ import { readBackupFile } from "./backup-file.ts";
 import { isFromLaterRelease } from "./damaged-backup.ts";
 import { readBackupFacts } from "./seal-backup.ts";
 
-/** What lay there when it was looked at: that file and no other one is replaced. */
+/** What lay there when it was looked at: that file, as it was, and no other one is replaced. */
 export interface FormerFile {
   readonly dev: number;
   readonly ino: number;
+  readonly size: number;
+  /** Of its last change, whatever it says of its time itself. */
+  readonly ctimeMs: number;
   /** Of the backup that it is; absent of one that is damaged, and of an empty file. */
   readonly id?: string;
 }
@@ -21,6 +24,12 @@ type Reason = "not-a-backup" | "other-agent" | "newer" | "later-release";
 /** The first byte of a backup (a list of six), and within how many the id of its agent stands. */
 const FIRST_BYTE = 0x86;
 const CLEAR_BYTES = 512;
+
+/** As it was when it was looked at: an inode may be another file's by now, or have been written over. */
+export function isFormer(path: string, former: FormerFile): boolean {
+  const there = statPath(path);
+  return there !== undefined && (["dev", "ino", "size", "ctimeMs"] as const).every((field) => there[field] === former[field]);
+}
 
 /**
  * @param paths as `checkDestinations` gives them
@@ -38,8 +47,9 @@ export function replaceableFiles(
   for (const path of paths) {
     const there = statPath(path);
     if (there === undefined) continue;
-    const id = there.size === 0 ? undefined : idOfReplaceable(path, agentId, head, crypto);
-    former.set(path, { dev: there.dev, ino: there.ino, ...(id === undefined ? {} : { id }) });
+    const { dev, ino, size, ctimeMs } = there;
+    const id = size === 0 ? undefined : idOfReplaceable(path, agentId, head, crypto);
+    former.set(path, { dev, ino, size, ctimeMs, ...(id === undefined ? {} : { id }) });
   }
   return former;
 }

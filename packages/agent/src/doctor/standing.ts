@@ -60,6 +60,9 @@ export function checkStanding({ tx, dataDir }: StateLook): DoctorFinding[] {
   return findings;
 }
 
+const FORMER_GONE =
+  "Where the directory that it had is gone for good, recover again into an empty folder, at another one, and say so (talos recover --directory URL --former-directory-gone).";
+
 function checkHeld({ tx, dataDir }: Pick<StateLook, "tx" | "dataDir">): DoctorFinding[] {
   const held = heldRecovery(tx);
   if (held === undefined) return [];
@@ -77,7 +80,7 @@ function checkHeld({ tx, dataDir }: Pick<StateLook, "tx" | "dataDir">): DoctorFi
   return [
     finding("RECOVERY_UNCHECKED", {
       message: `The agent was recovered from a backup and has not been compared with its directory, or one that would know${reason === undefined ? "" : ` (${reason})`}: until then it sends, signs and publishes nothing.`,
-      remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}`,
+      remedy: `Open it while the directory answers, and it goes on by itself: ${command("receive", dataDir)}. ${FORMER_GONE}`,
     }),
   ];
 }
@@ -92,6 +95,6 @@ function rotatedFinding({ reason }: HeldRecovery, dataDir: string): DoctorFindin
   }
   return finding("RECOVERY_UNCHECKED", {
     message: `The agent was recovered with new keys, and its directory, or the one before it, has not accepted the event by which they come into force${reason === undefined ? "" : ` (${reason})`}: until then it sends and signs nothing, and no peer hears of it.`,
-    remedy: `Open it while they answer, and it goes on by itself: ${command("receive", dataDir)}. Keep backup and recovery kit until then.`,
+    remedy: `Open it while they answer, and it goes on by itself: ${command("receive", dataDir)}. Keep backup and recovery kit until then. ${FORMER_GONE}`,
   });
 }

@@ -38,14 +38,17 @@ export function heldLine(held: HeldRecovery): string {
   }
   if (reason === "AGENT_REVOKED") return "HELD for good: the directory says that this identity is revoked";
   if (way === "rotated") return rotatedLine(held);
-  return `HELD: no directory that would know has said yet whether the backup is the newest state of this identity${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent, signed or published; it goes on by itself once it is open while one answers`;
+  return `HELD: no directory that would know has said yet whether the backup is the newest state of this identity${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent, signed or published; it goes on by itself once it is open while one answers. ${FORMER_GONE}`;
 }
+
+const FORMER_GONE =
+  "Where the directory that the agent had is gone for good, recover again into an empty folder, at another one, and say so (--directory URL --former-directory-gone)";
 
 function rotatedLine({ reason }: HeldRecovery): string {
   if (reason === "IDENTITY_MOVED") {
     return "HELD for good: the directory has another event in the place of the one by which its new keys come into force. Recover again into an empty folder, with the recovery kit, and destroy this one";
   }
-  return `HELD: its directory, or the one before it, has not accepted the event by which its new keys come into force${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent or signed, and no peer hears of it; it goes on by itself once it is open while they answer`;
+  return `HELD: its directory, or the one before it, has not accepted the event by which its new keys come into force${reason === undefined ? "" : ` (${reason})`}. Until then nothing is sent or signed, and no peer hears of it; it goes on by itself once it is open while they answer. ${FORMER_GONE}`;
 }
 
 const KEYS_OF: Readonly<Record<RecoveryReport["way"], string>> = {

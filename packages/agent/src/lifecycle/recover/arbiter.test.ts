@@ -164,6 +164,80 @@ for (const what of ["the backup and the kit", "the kit alone"] as const) {
   });
 }
 
+/** Alice was at home at `lost.world` first, where Bob is, and at `later` when the backup was made; a rotation stands since. */
+async function movedHome(later: AgentWorld): Promise<{ readonly lost: LostMachine; readonly bob: TalosClient }> {
+  let bob: TalosClient | undefined;
+  const lost = await rotatedSince(async (alice, world) => {
+    bob = await world.create("bob");
+    await alice.send(bob.did, "one", { waitFor: "deposited" });
+    await take(bob, 1);
+    await alice.close();
+    const moved = await world.open("alice", { directory: later.url });
+    await until(() => moved.status().publication === "published", "she has moved");
+    return moved;
+  });
+  return { lost, bob: bob ?? assert.fail() };
+}
+
+test("failure 38: while her home takes nothing a home of earlier hears nothing: a recovery on another machine, without that home, loses no peer there", async () => {
+  await using later = await AgentWorld.start();
+  const { lost, bob } = await movedHome(later);
+  await using closing = lost;
+  const { world } = closing;
+  const takesNothing = hooked(world.environment, later.url, {
+    publishEvents: () => {
+      throw talosError("DIRECTORY_REFUSED");
+    },
+  });
+  const first = await lost.recover({ recoveryKit: lost.kit }, takesNothing);
+  await until(() => first.status().held?.reason === "DIRECTORY_REFUSED", "it is held");
+  assert.ok((await headAt(world, lost)) < 2, "its event is nowhere");
+  await first.close();
+  await using second = await lost.recover({ recoveryKit: lost.kit, dataDir: world.dataDir("second") });
+  assert.equal(second.held, false);
+  await exchanged(second, bob);
+  const late = await openIn(world.environment, { dataDir: lost.dataDir, password: TEST_PASSWORD });
+  await until(() => late.status().held?.reason === "IDENTITY_MOVED", "the first one is held for good");
+  await late.close();
+});
+
+test("failure 38: with homes of earlier too, of two that recover at once, one of them at a new home, one lives", async () => {
+  await using later = await AgentWorld.start();
+  await using fresh = await AgentWorld.start();
+  const { lost, bob } = await movedHome(later);
+  await using closing = lost;
+  const both = await Promise.all([
+    closing.recover({ recoveryKit: lost.kit, dataDir: lost.world.dataDir("one") }),
+    lost.recover({ recoveryKit: lost.kit, directory: fresh.url, dataDir: lost.world.dataDir("two") }),
+  ]);
+  await until(() => both.filter(({ held }) => !held).length === 1, "one is let go");
+  const [winner, loser] = both.toSorted((a, b) => Number(a.held) - Number(b.held)) as [TalosClient, TalosClient];
+  await until(() => loser.status().held?.reason === "IDENTITY_MOVED", "the other one says why it is not");
+  await exchanged(winner, bob);
+});
+
+test("another event of the recovery key at a home of earlier does not hold up what follows the one that the home has taken", async () => {
+  await using later = await AgentWorld.start();
+  const { lost } = await movedHome(later);
+  await using closing = lost;
+  const { world } = closing;
+  const alone = { recoveryKit: lost.kit, directory: world.url, newPassword: TEST_PASSWORD, cutAfter: 0 };
+  await (await recoverIdentityIn(world.environment, { ...alone, dataDir: world.dataDir("alone") })).close();
+  await world.stopDirectory();
+  await (await lost.recover({ recoveryKit: lost.kit })).close();
+  await world.startDirectory();
+  const again = { recoveryKit: lost.kit, dataDir: world.dataDir("again") };
+  const asked = (await lost.recover(again).catch((error: unknown) => error)) as { readonly details: Record<string, unknown> };
+  assert.ok(hasCode("INVALID_ARGUMENT")(asked), "two branches contend");
+  const ours = String(asked.details["directory"])
+    .split(", ")
+    .find((name) => name.startsWith("2:"));
+  const [seq, hash = ""] = (ours ?? assert.fail()).split(":");
+  const back = await lost.recover({ ...again, cutAfter: { seq: Number(seq), hash } });
+  await until(() => !back.held, "it lives");
+  assert.equal(await headAt(later, lost), 3);
+});
+
 test("homes before that have the log are given the event too, and one that is away holds nothing up", async () => {
   await using later = await AgentWorld.start();
   await using lost = await rotatedSince(async (alice, world) => {

@@ -6,6 +6,7 @@ import { isTalosError, sameHead, talosError, verifyLog, type AgentId, type Crypt
 import type { Clock } from "../../clock.ts";
 import { whileBusy } from "../../directory/patience.ts";
 import type { Environment } from "../../environment.ts";
+import { sharedEvents } from "../new-life.ts";
 import { branchesOf, relationOf, type Relation } from "./branches.ts";
 import { limited, type Unsigned } from "./limited-requests.ts";
 import { everyPlace, type Places } from "./places.ts";
@@ -62,9 +63,13 @@ export async function compareLog(
 ): Promise<BackupStanding> {
   const answers = await askPlaces(asking, log.agentId, places, patienceMilliseconds);
   const { crypto } = asking;
-  const heard = answers.flatMap(({ url, log: abroad }) =>
-    abroad === undefined ? [] : [{ isHome: isHome(url, places), abroad, relation: relationOf(log, abroad, crypto) }],
-  );
+  const decider = answers.find(({ url }) => url === (places.named ?? places.home))?.log;
+  const heard = answers.flatMap(({ url, log: abroad }) => {
+    if (abroad === undefined) return [];
+    // Whoever decides has an event of this log in the place in which they part, or none yet.
+    const isDecided = decider !== undefined && sharedEvents(log, decider) > sharedEvents(log, abroad);
+    return [{ isHome: isHome(url, places), isDecided, abroad, relation: relationOf(log, abroad, crypto) }];
+  });
   const others = heard.filter(({ relation }) => relation !== "less");
   const branches = branchesOf(
     others.map(({ abroad }) => abroad),
@@ -80,10 +85,18 @@ export async function compareLog(
   return { kind: "nothing-behind", certificates: answers.flatMap(({ certificate }) => certificate ?? []), contending: branches };
 }
 
-/** @param one a log with events that the one which it was compared with does not have; `isHome`: peers of a home see the branch that it follows */
-function decides(one: { readonly isHome: boolean; readonly relation: Relation }, hasOwnEvent: boolean): boolean {
+/** A log with events that the one which it was compared with does not have. */
+interface Other {
+  /** Peers of a home see the branch that it follows. */
+  readonly isHome: boolean;
+  /** The home that decides has taken this side already. */
+  readonly isDecided: boolean;
+  readonly relation: Relation;
+}
+
+function decides({ isHome: isAtHome, isDecided, relation }: Other, hasOwnEvent: boolean): boolean {
   // Where there is an event of its own the rival stands in its place, or before it: peers may follow that already.
-  return one.isHome || one.relation === "more" || (one.relation === "rival" && hasOwnEvent);
+  return isAtHome || relation === "more" || (relation === "rival" && hasOwnEvent && !isDecided);
 }
 
 /** All at once, home first. */
