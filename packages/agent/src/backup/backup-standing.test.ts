@@ -229,3 +229,22 @@ test("a backup of which no key could be proved is incomplete", async () => {
 function hasReason(error: unknown, code: ErrorCode, reason: string): boolean {
   return isTalosError(error) && error.code === code && error.details["reason"] === reason;
 }
+
+test("a backup that has another history of the identity is not replaced either, whichever of the two has more events", async () => {
+  await using at = await AgentWorld.start({ environment: { backupKdf: TEST_KDF } });
+  const file = { path: join(at.folder, "one"), password: SAFE };
+  const alice = await at.create("alice");
+  await alice.close();
+  at.copyDataDir("alice", "other");
+  await at.stopDirectory();
+  const owner = await at.open("alice");
+  await owner.rotateIdentity({ offline: true });
+  await owner.exportKeys(file);
+  await owner.close();
+  const other = await at.open("other");
+  for (let rotations = 1; rotations <= 2; rotations++) {
+    await other.rotateIdentity({ offline: true });
+    assert.equal((await other.verifyBackup(file)).verdict, "other-branch");
+    await assert.rejects(other.exportKeys({ ...file, force: true }), (error) => hasReason(error, "BACKUP_EXISTS", "other-branch"));
+  }
+});

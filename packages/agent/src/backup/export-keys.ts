@@ -8,7 +8,7 @@ import { keyEntry } from "../lifecycle/audit-entries.ts";
 import { opensInAnyForm } from "../password/index.ts";
 import type { BackupContent, BackupKey } from "./backup-content.ts";
 import { checkDestinations } from "./backup-file.ts";
-import { requireSettled } from "./backup-standing.ts";
+import { knownByAgent, requireSettled } from "./backup-standing.ts";
 import { readNewPasswords } from "./backup-passwords.ts";
 import { checkExportOptions, type ExportKeysOptions } from "./backup-options.ts";
 import { verifyContent } from "./backup-proof.ts";
@@ -36,8 +36,7 @@ export async function exportKeys(context: ExportContext, options: ExportKeysOpti
   const paths = checkDestinations(listOf(path), vault.dataDir, force);
   const former = vault.read((tx) => {
     requireSettled(tx);
-    const head = tx.log.head();
-    return force && head !== undefined ? replaceableFiles(paths, vault.agentId, head, crypto) : new Map<string, FormerFile>();
+    return force ? replaceableFiles(paths, vault.agentId, knownByAgent(tx, "agent"), crypto) : new Map<string, FormerFile>();
   });
   const triedWays = vault.slots().flatMap(({ kind, createdAt }) => (kind === "password" ? [createdAt] : []));
   using passwords = await readNewPasswords(listOf(password), {

@@ -2,9 +2,10 @@
  * What a backup may take the place of where somebody has asked for that: an older backup of the same agent, also one that is damaged, and an empty
  * file. Nothing else, whatever was typed: a recovery kit, a password file and another agent's data are files too. Reads only.
  */
-import { type AgentId, type Crypto, equalBytes, isTalosError, type LogHead, talosError, type TalosError } from "@talos/core";
+import { type AgentId, type Crypto, equalBytes, isTalosError, talosError, type TalosError } from "@talos/core";
 import { statPath } from "../vault/files.ts";
 import { readBackupFile } from "./backup-file.ts";
+import { judgeBackup, type KnownLog } from "./backup-standing.ts";
 import { isFromLaterRelease } from "./damaged-backup.ts";
 import { readBackupFacts } from "./seal-backup.ts";
 
@@ -19,7 +20,7 @@ export interface FormerFile {
   readonly id?: string;
 }
 
-type Reason = "not-a-backup" | "other-agent" | "newer" | "later-release";
+type Reason = "not-a-backup" | "other-agent" | "newer" | "other-branch" | "later-release";
 
 /** The first byte of a backup (a list of six), and within how many the id of its agent stands. */
 const FIRST_BYTE = 0x86;
@@ -33,14 +34,14 @@ export function isFormer(path: string, former: FormerFile): boolean {
 
 /**
  * @param paths as `checkDestinations` gives them
- * @param head of the log that the new backup is made at; one from a later event may be the only one that still counts
+ * @param known the log that the new backup is made at; one that has more, or another history, may be the only one that still counts
  * @returns by path; without those where nothing lies
- * @throws TalosError BACKUP_EXISTS (`details.reason`: not-a-backup, other-agent, newer, later-release)
+ * @throws TalosError BACKUP_EXISTS (`details.reason`: not-a-backup, other-agent, newer, other-branch, later-release)
  */
 export function replaceableFiles(
   paths: readonly string[],
   agentId: AgentId,
-  head: LogHead,
+  known: KnownLog,
   crypto: Pick<Crypto, "sha256">,
 ): ReadonlyMap<string, FormerFile> {
   const former = new Map<string, FormerFile>();
@@ -48,17 +49,19 @@ export function replaceableFiles(
     const there = statPath(path);
     if (there === undefined) continue;
     const { dev, ino, size, ctimeMs } = there;
-    const id = size === 0 ? undefined : idOfReplaceable(path, agentId, head, crypto);
+    const id = size === 0 ? undefined : idOfReplaceable(path, agentId, known, crypto);
     former.set(path, { dev, ino, size, ctimeMs, ...(id === undefined ? {} : { id }) });
   }
   return former;
 }
 
-function idOfReplaceable(path: string, agentId: AgentId, head: LogHead, crypto: Pick<Crypto, "sha256">): string | undefined {
+function idOfReplaceable(path: string, agentId: AgentId, known: KnownLog, crypto: Pick<Crypto, "sha256">): string | undefined {
   try {
     const there = readBackupFacts(readBackupFile(path), crypto);
     if (!equalBytes(there.agentId, agentId)) throw refused(path, "other-agent");
-    if (there.head.seq > head.seq) throw refused(path, "newer");
+    const { state } = judgeBackup([there.head], known);
+    if (state === "ahead") throw refused(path, "newer");
+    if (state === "other-branch") throw refused(path, "other-branch");
     return there.id;
   } catch (error) {
     if (isFromLaterRelease(error)) throw refused(path, "later-release");
@@ -88,6 +91,10 @@ const REFUSED: Readonly<Record<Reason, readonly [message: string, hint: string]>
   newer: [
     "A backup of this agent lies there that is from a later event of the identity than this data directory has.",
     "Keep it: this data directory is the old one of the two. talos status says how the agent stands.",
+  ],
+  "other-branch": [
+    "A backup of this agent lies there that has another history of the identity, and nothing has decided between the two.",
+    "Keep it, and choose another path. talos status says how the agent stands.",
   ],
   "later-release": ["A backup lies there that a later release of Talos made.", "Choose another path, or use that release."],
 };

@@ -29,7 +29,7 @@ const HIGHEST_TAKEN: number = Number.MAX_SAFE_INTEGER - OPENINGS_LEFT;
  */
 const LEAP: number = 2 ** 20;
 /**
- * Nor whether another recovery of the same backup lived for a while, whose machine was lost as well. So a leap grows with the time: by this many
+ * Nor whether another recovery lived for a while, whose machine was lost as well. So a leap goes to a place that grows with the time: by this many
  * a second, which is more than openings take. Of these some are drawn, so that two in one second hardly come to one number.
  */
 const LEAP_A_SECOND: number = 2 ** 8;
@@ -87,9 +87,14 @@ export async function takeOver(context: AgentContext, decided: Decided = "now"):
 
 /** Where too little is left for that, as high as it may be. */
 function leapFrom(highest: number, { clock, crypto }: AgentContext): number {
-  const seconds = Math.min(Math.max(0, Math.floor(clock.now() / 1_000)), LATEST_SECOND);
-  const leap = LEAP + seconds * LEAP_A_SECOND + (crypto.randomBytes(1)[0] ?? 0);
-  return Math.max(highest + 1, Math.min(highest + leap, HIGHEST_TAKEN));
+  const place = placeAt(clock.now()) + (crypto.randomBytes(1)[0] ?? 0);
+  return Math.max(highest + 1, Math.min(place > highest ? place : highest + LEAP, HIGHEST_TAKEN));
+}
+
+/** Above every recovery of before, from whatever backup. */
+function placeAt(now: number): number {
+  const seconds = Math.min(Math.max(0, Math.floor(now / 1_000)), LATEST_SECOND);
+  return LEAP + seconds * LEAP_A_SECOND;
 }
 
 /** One that was held has been compared by then: for an event of the identity to outrank the other copy it has to be superseded, and no more held. */

@@ -93,7 +93,9 @@ export async function publishOwnLog(context: Requesting, home: string): Promise<
   } catch (error) {
     if (!isTalosError(error, "IDENTITY_MOVED")) throw error;
   }
-  return await lookAbroad(context, home);
+  const abroad = await lookAbroad(context, home);
+  // Refused is not taken, whatever it shows of what is known here: that may come from a copy that lags behind.
+  return abroad.kind === "same" ? { kind: "behind" } : abroad;
 }
 
 async function publish({ log, unsigned }: Requesting, home: string, events: readonly Uint8Array[]): Promise<LogHead> {

@@ -200,3 +200,17 @@ test("what is needed to recover once more is not called dangerous by an agent wh
   const check = await held.verifyBackup({ path: lost.backupPath, password: BACKUP_PASSWORD });
   assert.deepEqual([check.verdict, check.comparedWith], ["unsettled", "agent"]);
 });
+
+test("failure 38: a home that refuses the event has not taken it, whatever part of the log it shows then", async () => {
+  await using story = await scene();
+  const { lost } = story;
+  const refused: DirectoryHooks = {
+    publishEvents: () => {
+      throw talosError("IDENTITY_MOVED");
+    },
+  };
+  const { environment } = watching(lost.world.environment, lost.world.url, refused);
+  const held = await lost.recover({ recoveryKit: lost.kit }, environment);
+  await until(() => held.status().held?.lastAttemptAt !== undefined, "it has tried");
+  assert.deepEqual([held.held, held.status().held?.reason], [true, "DIRECTORY_MISBEHAVED"]);
+});

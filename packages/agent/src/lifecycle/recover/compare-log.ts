@@ -79,6 +79,7 @@ export async function compareLog(
   if (first !== undefined && others.some((one) => decides(one, hasOwnEvent))) return { kind: "behind", logs: [first, ...rest] };
   const error = missing(hasOwnEvent ? { ...places, isFormerGone: true } : places, answers, log);
   if (error !== undefined) return { kind: "unknown", error, contending: branches };
+  if (others.some((one) => one.isHome)) return { kind: "unknown", error: anotherBranchAtHome(), contending: branches };
   const isFollowed = heard.some((one) => one.isHome && sameHead(one.abroad.head, log.head));
   if (first !== undefined && !hasOwnEvent && !isFollowed)
     return { kind: "unknown", error: noArbiter(places, answers), contending: branches };
@@ -95,8 +96,9 @@ interface Other {
 }
 
 function decides({ isHome: isAtHome, isDecided, relation }: Other, hasOwnEvent: boolean): boolean {
+  if (relation === "more") return true;
   // Where there is an event of its own the rival stands in its place, or before it: peers may follow that already.
-  return isAtHome || relation === "more" || (relation === "rival" && hasOwnEvent && !isDecided);
+  return !isDecided && (isAtHome || (relation === "rival" && hasOwnEvent));
 }
 
 /** All at once, home first. */
@@ -160,6 +162,18 @@ function noArbiter(places: Places, answers: readonly Answer[]): TalosError {
   return talosError("AGENT_UNKNOWN", "A directory has another branch of the identity's log, and no home of the agent has the backup's.", {
     hint: "With the recovery kit, name the last event that is the owner's own (--cut-after EVENT:HASH; talos recover --list shows both).",
   });
+}
+
+/** Anybody may have brought it there: it says nothing of the backup, and nobody can live there as long as nothing has cut it off. */
+function anotherBranchAtHome(): TalosError {
+  return talosError(
+    "DIRECTORY_MISBEHAVED",
+    "The directory where the agent is to live has another branch of the identity's log than the home that it had, which follows the backup's.",
+    {
+      hint: "Recover again into an empty folder, at another directory; or with the recovery kit, which cuts that branch off (--cut-after EVENT:HASH).",
+      details: { reason: "another branch" },
+    },
+  );
 }
 
 function noWitness(): TalosError {

@@ -2,10 +2,12 @@ import assert from "node:assert/strict";
 import { existsSync, rmSync } from "node:fs";
 import { join } from "node:path";
 import { test } from "node:test";
+import { didToAgentId } from "@talos/core";
 import { AgentWorld, hasCode, TEST_PASSWORD, until } from "@talos/testkit";
 import { openIn, type TalosClient } from "../../talos-client.ts";
 import type { RecoverOptions } from "../recover-options.ts";
-import { lostMachine, thiefWithKit, type LostMachine } from "./recover-fixture.test.ts";
+import { askingIn } from "./compare-log.ts";
+import { lostMachine, thiefsBranch, thiefWithKit, type LostMachine } from "./recover-fixture.test.ts";
 
 interface Scene extends AsyncDisposable {
   readonly lost: LostMachine;
@@ -93,4 +95,29 @@ test("where no home says which branch stands a held agent stays so, and not for 
   const cutAfter = await ownHead(lost, dataDir);
   const back = await lost.recover({ recoveryKit: lost.kit, cutAfter, dataDir });
   assert.deepEqual([back.held, back.recovered?.event?.seq], [false, 2]);
+});
+
+test("failure 28: a thief's branch at the directory that is to be the new home outdates no backup that the home of before follows: another one is named, or the kit cuts it off", async () => {
+  await using fresh = await AgentWorld.start();
+  await using lost = await lostMachine({
+    before: async (alice, world) => {
+      const branch = await thiefsBranch(alice, world);
+      await askingIn(world.environment).unsigned(
+        fresh.url,
+        async (directory) => await directory.publishEvents(didToAgentId(alice.did), branch),
+      );
+      const owner = await world.open("alice");
+      await owner.rotateIdentity();
+      await owner.flush();
+      return owner;
+    },
+  });
+  const held = await lost.recover({ directory: fresh.url });
+  await until(() => held.status().held?.reason === "DIRECTORY_MISBEHAVED", "it is held, and not for good");
+  await held.close();
+  const kit = { recoveryKit: lost.kit, directory: fresh.url, dataDir: lost.world.dataDir("by-kit") };
+  const refusal = (await lost.recover(kit).catch((error: unknown) => error)) as { readonly details: Record<string, unknown> };
+  const [seq, hash = ""] = String(refusal.details["backup"]).split(":");
+  const back = await lost.recover({ ...kit, cutAfter: { seq: Number(seq), hash } });
+  await until(() => !back.held && back.status().publication === "published", "the kit has cut it off there");
 });

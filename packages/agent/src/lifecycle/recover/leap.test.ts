@@ -53,6 +53,27 @@ test("failure 34: of two recoveries of one backup the later one stands above the
   assert.deepEqual(bob.peers.show(lost.did).conflicts, []);
 });
 
+test("a recovery that knows of no earlier one stands above one that knew of another: the place follows from the time alone", async () => {
+  await using lost = await lostMachine();
+  const { environment } = lost.world;
+  const generations: number[] = [];
+  const recovered = async (name: string, changed: Environment): Promise<void> => {
+    const client = await lost.recover({ dataDir: lost.world.dataDir(name) }, changed);
+    await until(() => client.status().publication === "published", "its home knows");
+    generations.push(client.status().generation);
+    await client.close();
+  };
+  await recovered("one", environment);
+  await recovered("two", later(environment, 60_000));
+  // Its home has no certificate any more.
+  await recovered("three", intercepting(later(environment, 120_000), { resolve: (answer) => ({ ...answer, certificate: undefined }) }));
+  assert.deepEqual(
+    generations,
+    generations.toSorted((a, b) => a - b),
+  );
+  assert.equal(new Set(generations).size, 3);
+});
+
 /** Another copy, which has opened as often as that says, and is known at home. */
 async function withCopyAt(generation: number): Promise<LostMachine> {
   return await lostMachine({
