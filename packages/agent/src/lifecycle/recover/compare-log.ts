@@ -108,7 +108,11 @@ export async function askPlaces(
   places: Places,
   patienceMilliseconds: number = ANSWER_MILLISECONDS,
 ): Promise<readonly Answer[]> {
-  const limitOf = (url: string): number => (url === places.home ? HOME_ANSWER_MILLISECONDS : patienceMilliseconds);
+  const limitOf = (url: string): number => {
+    if (url === places.home) return HOME_ANSWER_MILLISECONDS;
+    // Without the one that decides there is no end of being held.
+    return url === places.named ? Math.max(patienceMilliseconds, ANSWER_MILLISECONDS) : patienceMilliseconds;
+  };
   return await Promise.all(everyPlace(places).map(async (url) => await answerAt(asking, agentId, url, limitOf(url))));
 }
 
