@@ -24,16 +24,18 @@ export function firstChance(openings: readonly Opening[], at: number): number {
   return next === undefined ? Number.POSITIVE_INFINITY : Math.max(at, next.from);
 }
 
-/** As `firstChance`, for what is destroyed: after more than a day off, only what had run out before is destroyed at once. */
+/**
+ * As `firstChance`, for what is destroyed: after more than a day off, what had run out before goes at once, and what ran out since waits
+ * until the clock has stood for a day. A restart within that day neither ends nor begins it anew; another day off does.
+ */
 export function firstChanceToEnd(openings: readonly Opening[], at: number): number {
-  let chance = at;
+  let stoodAt = at;
   for (const [index, { from, to = Number.POSITIVE_INFINITY }] of openings.entries()) {
-    const before = openings[index - 1]?.to;
-    const isLeap = before !== undefined && from - before > DAY;
-    const here = Math.max(at, from, isLeap && at > before ? from + DAY : 0);
-    // A day that was broken off by a restart goes on after it.
+    // Of a new agent's clock nothing is known either.
+    const before = openings[index - 1]?.to ?? Number.NEGATIVE_INFINITY;
+    if (from - before > DAY) stoodAt = at > before ? from + DAY : at;
+    const here = Math.max(at, from, stoodAt);
     if (to > here) return here;
-    if (isLeap && at > before) chance = Math.max(chance, from + DAY);
   }
-  return firstChance(openings, chance);
+  return Number.POSITIVE_INFINITY;
 }

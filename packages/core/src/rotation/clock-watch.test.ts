@@ -45,6 +45,17 @@ test("an absence or a leap forward is noticed beyond a day; nothing is destroyed
   assert.equal(believedUntil(far, START + 301 * DAY), START + 301 * DAY);
 });
 
+test("the day for which a clock must stand goes on over restarts, and begins anew after more than a day off", () => {
+  const leapt = [START, START + 60 * DAY, START + 60 * DAY + 12 * HOUR] as const;
+  const restarted = looks(...leapt, START + 61 * DAY - HOUR).record;
+  assert.equal(restarted.since, START + 60 * DAY, "a restart is no reason to wait for longer");
+  assert.equal(believedUntil(restarted, START + 61 * DAY - 1), START, "nor for less");
+  assert.equal(believedUntil(restarted, START + 61 * DAY), START + 61 * DAY);
+  const awayAgain = looks(...leapt, START + 62 * DAY).record;
+  assert.equal(believedUntil(awayAgain, START + 63 * DAY - 1), START + 60 * DAY + 12 * HOUR);
+  assert.equal(believedUntil(awayAgain, START + 63 * DAY), START + 63 * DAY);
+});
+
 test("who opens the agent once a week only is one look behind, and no more", () => {
   const { record } = looks(START, START + 7 * DAY, START + 14 * DAY);
   assert.equal(believedUntil(record, START + 14 * DAY), START + 7 * DAY);
