@@ -85,14 +85,16 @@ interface IdentityFacts {
 
 function wrongIdentity(
   entries: readonly AuditEntry[],
-  { openings }: Member,
+  { openings, toldAt }: Member,
   { beganAt, rotatedAt, count, age, care }: IdentityFacts,
 ): string[] {
   if (count !== 1) return [`${count} rotations of the identity`];
   const wrong: string[] = [];
   const dueAt = beganAt + age;
   const earliest = care === "operator" ? dueAt - IDENTITY_JITTER * (age / YEAR) - WARNING : dueAt - IDENTITY_JITTER;
-  const latest = firstChance(openings, dueAt) + LATE + DIRECTORY_AWAY;
+  // A time table comes by while the directory is there; whoever is away just then waits for the next time.
+  const told = toldAt.find((at) => at >= dueAt) ?? Number.POSITIVE_INFINITY;
+  const latest = (care === "cron" ? told : firstChance(openings, dueAt) + DIRECTORY_AWAY) + LATE;
   if (rotatedAt < earliest || rotatedAt > latest) wrong.push(`the identity was rotated on day ${(rotatedAt - beganAt) / DAY}`);
   const ended = keysOf(entries, "key-ended", "identity");
   // It stands in the same commit as the event.

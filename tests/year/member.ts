@@ -20,6 +20,8 @@ export class Member {
   readonly did: string;
   readonly effects: Map<string, Effect> = new Map();
   readonly openings: Opening[] = [];
+  /** When it was told to do what is due. */
+  readonly toldAt: number[] = [];
   readonly faults: string[] = [];
   readonly #world: AgentWorld;
   readonly #options: OpenOptions;
@@ -72,6 +74,12 @@ export class Member {
     if (opening !== undefined) opening.to = this.#world.environment.clock.now();
     await this.#client?.close();
     this.#client = undefined;
+  }
+
+  /** As a time table does it, once a day. */
+  async maintain(): Promise<void> {
+    this.toldAt.push(this.#world.environment.clock.now());
+    await this.client.maintain();
   }
 
   /** The application takes messages. */

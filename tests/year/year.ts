@@ -176,7 +176,7 @@ export class Year implements AsyncDisposable {
     for (const name of NAMES) {
       const member = this.members[name];
       if (!member.isOpen || directoryIsDown || !endsDay) continue;
-      if (member.care === "cron") await member.client.maintain();
+      if (member.care === "cron") await member.maintain();
       const warnedAt = this.#warned.get(name) ?? Number.POSITIVE_INFINITY;
       if (member.care !== "operator" || this.#rotated.has(name) || this.#clock.now() < warnedAt + OPERATOR_DAYS * DAY) continue;
       await member.client.rotateIdentity();
