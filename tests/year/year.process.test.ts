@@ -57,7 +57,11 @@ function readJournal(): readonly RecordedSecret[] {
 
 async function nextReport(lines: AsyncIterator<string>): Promise<unknown> {
   const { value, done } = await lines.next();
-  if (done === true) assert.fail(`seed ${seed}: the year ended early\n${said.slice(-8_000)}`);
+  if (done === true) {
+    // What it said last may come after its last report.
+    await ended;
+    assert.fail(`seed ${seed}: the year ended early (${child.signalCode ?? child.exitCode})\n${said.slice(-8_000)}`);
+  }
   return JSON.parse(value);
 }
 
